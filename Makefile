@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+BIN3 := $(VENV)/airflow3/bin
+BIN2 := $(VENV)/airflow2/bin
+READY3 := $(VENV)/airflow3/.ready
+READY2 := $(VENV)/airflow2/.ready
+# e.g. make test PYTEST="-x -k links"
+PYTEST ?=
+
+.PHONY: help
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(READY3) $(READY2) ## install both environments: newest Airflow 3, and 2.11
+
+# --no-deps: the lock file is complete. -qq: a machine's own pip configuration may be noisy.
+$(VENV)/%/.ready: requirements/%.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 13) or sys.exit("$(PYTHON) is Python %d.%d; both Airflow lines run on 3.11 and 3.12: make PYTHON=python3.11 …" % sys.version_info[:2])'
+	@echo "Installing $(@D), which takes a minute or two …"
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install -qq --no-deps -r $<
+	$(@D)/bin/pip install -qq --no-deps --no-build-isolation -e .
+	touch $@
+
+.PHONY: demo
+demo: $(READY3) ## run the germline workflow from a real Airflow Dag on a local HealthOmics endpoint
+	@$(BIN3)/python -m demo
+
+.PHONY: ui
+ui: $(READY3) ## the same, and leave Airflow's UI and the endpoint up until Ctrl-C
+	@$(BIN3)/python -m demo --ui
+
+.PHONY: test
+test: lint test3 test2 ## everything that fits CI: lint, and the tests on both Airflow lines
+
+.PHONY: test3
+test3: $(READY3) ## the tests on the newest Airflow 3
+	$(BIN3)/python -m pytest -m "not slow" $(PYTEST)
+
+.PHONY: test2
+test2: $(READY2) ## the tests on Airflow 2.11
+	$(BIN2)/python -m pytest -m "not slow" $(PYTEST)
+
+.PHONY: test-all
+test-all: lint setup ## the same and the slow tests
+	$(BIN3)/python -m pytest $(PYTEST)
+	$(BIN2)/python -m pytest $(PYTEST)
+
+.PHONY: lint
+lint: $(READY3) ## ruff check, ruff format --check, mypy --strict
+	$(BIN3)/ruff check .
+	$(BIN3)/ruff format --check .
+	$(BIN3)/mypy
+
+.PHONY: format
+format: $(READY3) ## let ruff mend what it can
+	$(BIN3)/ruff check --fix .
+	$(BIN3)/ruff format .
+
+.PHONY: bench
+bench: $(READY3) ## measure, and print figures
+	@for file in tests/benchmarks/*.py; do echo "== $$file"; $(BIN3)/python "$$file" || exit; done
+
+.PHONY: build
+build: $(READY3) ## wheel and sdist into dist/
+	$(BIN3)/python -m build --no-isolation --outdir dist .
+
+define lock_file
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock" \
+		pyproject.toml --extra local requirements/$(1).in --output-file requirements/$(1).txt
+	sed -i '1i # SPDX-License-Identifier: Apache-2.0' requirements/$(1).txt
+endef
+
+.PHONY: lock
+lock: ## remake requirements/*.txt with the newest versions that fit (needs uv)
+	$(call lock_file,airflow3)
+	$(call lock_file,airflow2)
+
+.PHONY: clean
+clean: ## remove the environments and all that was built
+	rm -rf $(VENV) .build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
