@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where Airflow's versions differ. Nothing else in the provider asks for a version."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+from airflow import __version__
+from airflow.providers.common.compat.sdk import BaseOperator, BaseOperatorLink, Context, XCom, conf
+
+from airflow_provider_omics.core.ending import REMOVED
+
+if TYPE_CHECKING:
+    from typing import Any, Protocol
+
+    import jinja2
+
+    class StateStore(Protocol):
+        """What of a task instance outlives its attempts, on Airflow 3.3 and newer; a clear does not empty it."""
+
+        def get(self, key: str) -> object:
+            """Return the value of a key, None if there is none."""
+
+        def set(self, key: str, value: object) -> None:
+            """Keep a JSON value under a key."""
+
+    class TaskInstance(Protocol):
+        """What names a task instance, in a worker and in a triggerer."""
+
+        dag_id: str
+        run_id: str
+        task_id: str
+        map_index: int | None
+        try_number: int
+
+
+__all__ = [
+    "KILL_SECONDS",
+    "BaseOperator",
+    "BaseOperatorLink",
+    "Context",
+    "XCom",
+    "conf",
+    "is_deferral_timeout",
+    "push_link",
+    "render_text",
+    "state_store",
+    "task_state",
+    "waits_for",
+]
+
+
+AIRFLOW_2 = __version__.startswith("2.")
+# Seconds between SIGTERM and SIGKILL that a task may use: Airflow 2 has 60 by default, Airflow 3 has 5.
+KILL_SECONDS = 30.0 if AIRFLOW_2 else 4.0
+
+
+def state_store(context: Context) -> StateStore | None:
+    """Return the task's state store, None below Airflow 3.3."""
+    return context.get("task_state_store")  # type: ignore[return-value]  # unknown to older ones
+
+
+def task_state(ti: TaskInstance) -> str | None:
+    """Ask Airflow for a task instance's present state; ``REMOVED`` if there is no such task instance any more."""
+    if AIRFLOW_2:
+        return _row_of(ti)[0]
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: PLC0415 - needed in a running task only
+
+    states = RuntimeTaskInstance.get_task_states(
+        dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
+    )
+    # A mapped task instance stands there as `task_id_<map_index>`.
+    key = ti.task_id if ti.map_index is None or ti.map_index < 0 else f"{ti.task_id}_{ti.map_index}"
+    state = states.get(ti.run_id, {}).get(key, REMOVED)
+    return state and str(state)
+
+
+def waits_for(ti: TaskInstance, uuid: str) -> bool:
+    """Tell whether a deferred task instance still waits for a run, and not, after a clear, for a newer one."""
+    if AIRFLOW_2:
+        return _row_of(ti)[1] == ti.try_number
+    key = {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id, "map_index": ti.map_index}
+    return bool(XCom.get_one(key="uuid", **key) == uuid)
+
+
+def _row_of(ti: TaskInstance) -> tuple[str | None, int]:
+    """Return state and try number as Airflow 2's database has them."""
+    from airflow.models.taskinstance import TaskInstance as Row  # noqa: PLC0415 - Airflow 3 lets no task import it
+    from airflow.utils.session import create_session  # noqa: PLC0415 - likewise
+
+    key = {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id, "map_index": ti.map_index}
+    with create_session() as session:
+        row = session.query(Row.state, Row.try_number).filter_by(**key).one_or_none()
+    return (row[0], row[1]) if row else (REMOVED, 0)
+
+
+def is_deferral_timeout(next_method: str, next_kwargs: dict[str, Any] | None) -> bool:
+    """Tell whether a task is resumed because Airflow's own deadline for its deferral has passed."""
+    return next_method == "__fail__" and "timeout" in str((next_kwargs or {}).get("error", "")).lower()
+
+
+def push_link(context: Context, link: BaseOperatorLink, url: str) -> None:
+    """
+    Show an operator's link from now on.
+
+    Airflow 3 reads a link from XCom and writes it when the task leaves the worker, too late for one who waits in it;
+    2.11 asks the link whenever somebody looks.
+    """
+    key = getattr(link, "xcom_key", None)
+    if key:
+        context["ti"].xcom_push(key=key, value=url)
+
+
+def render_text(template: jinja2.Template, context: Context) -> str:
+    """Render to text even in a native environment, which would turn version ``1.10`` into the number 1.1."""
+    values = copy.copy(context)
+    values.update((key, value) for key, value in template.globals.items() if key not in context)  # type: ignore[typeddict-item]
+    environment = template.environment
+    nodes = template.root_render_func(
+        environment.context_class(environment, values, template.name, template.blocks)  # type: ignore[arg-type]
+    )
+    return "".join(str(node) for node in nodes)

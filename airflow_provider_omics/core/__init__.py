@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The thinking: pure Python that imports neither Airflow nor boto3."""

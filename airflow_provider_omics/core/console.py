@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pages of the AWS console, from what an ARN and an S3 URI say: no call, no botocore."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlsplit
+
+_DOMAINS = {
+    "aws": "console.aws.amazon.com",
+    "aws-cn": "console.amazonaws.cn",
+    "aws-us-gov": "console.amazonaws-us-gov.com",
+}
+
+
+def run_url(arn: str) -> str:
+    """Return the page of a run."""
+    region, domain, run_id = _parts(arn)
+    return f"https://{region}.{domain}/omics/home?region={region}#/runs/{run_id}"
+
+
+def run_log_url(arn: str) -> str:
+    """Return the page of a run's log stream ``run/<id>`` in CloudWatch Logs."""
+    region, domain, run_id = _parts(arn)
+    group, stream = _twice("/aws/omics/WorkflowLog"), _twice(f"run/{run_id}")
+    return (
+        f"https://{region}.{domain}/cloudwatch/home?region={region}"
+        f"#logsV2:log-groups/log-group/{group}/log-events/{stream}"
+    )
+
+
+def output_url(arn: str, output_uri: str) -> str:
+    """Return the page of the run's outputs in S3."""
+    region, domain, _ = _parts(arn)
+    location = urlsplit(output_uri)
+    prefix = quote(location.path.strip("/") + "/")
+    return f"https://{region}.{domain}/s3/buckets/{location.netloc}?region={region}&prefix={prefix}"
+
+
+def _parts(arn: str) -> tuple[str, str, str]:
+    _, partition, _, region, _, resource = arn.split(":", 5)
+    return region, _DOMAINS.get(partition, _DOMAINS["aws"]), resource.rsplit("/", 1)[-1]
+
+
+def _twice(text: str) -> str:
+    # CloudWatch's single-page console wants names encoded twice, with $ for the first %.
+    return quote(quote(text, safe=""), safe="").replace("%", "$")

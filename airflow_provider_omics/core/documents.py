@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""JSON documents: read from text, and checked before botocore sends them."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from yaml import SafeLoader
+
+JsonValue: TypeAlias = "dict[str, JsonValue] | list[JsonValue] | str | int | float | bool | None"
+
+SUFFIXES = (".json", ".yaml", ".yml")
+
+
+def is_file_name(text: str) -> bool:
+    """Tell whether a text names a document's file, not a document and not an object in S3."""
+    return text.endswith(SUFFIXES) and "\n" not in text and "://" not in text and not text.lstrip().startswith("{")
+
+
+def parse(text: str) -> object:
+    """Read JSON or, where the text is none, YAML; ValueError says what is wrong with it."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        if text.lstrip().startswith(("{", "[")):
+            hint = "; a template that prints a dict or list needs the filter `| tojson`" if "'" in text else ""
+            raise ValueError(f"is not JSON ({error}){hint}") from None
+    return _parse_yaml(text)
+
+
+def _parse_yaml(text: str) -> object:
+    import yaml  # noqa: PLC0415 - only YAML documents pay for it
+
+    try:
+        return yaml.load(text, _yaml_loader())  # noqa: S506 - a subclass of SafeLoader
+    except yaml.YAMLError as error:
+        raise ValueError(f"is neither JSON nor YAML ({' '.join(str(error).split())})") from None
+
+
+@cache
+def _yaml_loader() -> type[SafeLoader]:
+    """Read plain scalars as JSON does: `0012`, `NO`, `1:30` and `2026-01-31` stay text, as sample sheets mean them."""
+    import yaml  # noqa: PLC0415 - only YAML documents pay for it
+
+    class Loader(yaml.SafeLoader):
+        yaml_implicit_resolvers = {}  # noqa: RUF012 - the name is PyYAML's
+
+    for tag, pattern, first in (
+        ("bool", r"true|false", "tf"),
+        ("null", r"null|~|", ["n", "~", ""]),
+        ("int", r"-?(?:0|[1-9]\d*)", "-0123456789"),
+        ("float", r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?", "-0123456789"),
+    ):
+        Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(rf"(?:{pattern})\Z"), list(first))
+    return Loader
+
+
+def plain(value: object) -> object:
+    """Return mappings as dicts, and tuples and what mapped tasks have pushed, which is read on demand, as lists."""
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray):
+        return [plain(item) for item in value]
+    return value
+
+
+def not_json(value: object, path: str) -> Iterator[str]:
+    """Yield a sentence for each place of a value that JSON cannot hold."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if isinstance(key, str):
+                yield from not_json(item, f"{path}.{key}")
+            else:
+                yield f"{path}: keys must be strings, not {key!r}"
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from not_json(item, f"{path}[{index}]")
+    elif isinstance(value, str) and any("\ud800" <= char <= "\udfff" for char in value):
+        yield f"{path}: {value!a} is no Unicode text"
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield f"{path}: JSON has no {value}; leave it out or write it as text"
+    elif value is not None and not isinstance(value, str | int | float):
+        yield f"{path}: {type(value).__name__} is not a JSON type; write it as text or number"
+
+
+def to_json(value: JsonValue) -> str:
+    """Write a document in the fewest characters, the same whatever order its source had."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, sort_keys=True)

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a trigger says to its operator: one typed, versioned, JSON-sized event."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_omics.core.run import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+VERSION: Final = 1
+# An event is a row of Airflow's database: a service message of any length must fit.
+_MAX_MESSAGE: Final = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class RunEvent:
+    """How a run ended, that the deadline came first, or, with ``error``, why the trigger could not go on waiting."""
+
+    run: Run
+    timed_out: bool = False
+    error: str | None = None
+
+    def serialize(self) -> dict[str, object]:
+        """Return the event as JSON types."""
+        run = {
+            key: value[:_MAX_MESSAGE] if isinstance(value, str) else value for key, value in asdict(self.run).items()
+        }
+        return {
+            "version": VERSION,
+            "run": run,
+            "timed_out": self.timed_out,
+            "error": self.error and self.error[:_MAX_MESSAGE],
+        }
+
+    @classmethod
+    def deserialize(cls, event: Mapping[str, object] | None) -> RunEvent:
+        """Read an event; ValueError if it is none of ours, say after an upgrade while the task was deferred."""
+        if not event or event.get("version") != VERSION or not isinstance(event.get("run"), dict):
+            raise ValueError(f"the trigger sent an event of another release: {event!r:.200}")
+        error = event.get("error")
+        run = Run(**event["run"])  # type: ignore[arg-type]  # checked above
+        return cls(run, bool(event.get("timed_out")), str(error) if error else None)

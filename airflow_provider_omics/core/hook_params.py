@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How to reach AWS: the four connection arguments, carried as one from operator to hook to trigger."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+
+from airflow_provider_omics.core.documents import JsonValue  # noqa: TC001 - dataclass fields are read at run time
+
+
+@dataclass(frozen=True, slots=True)
+class HookParams:
+    """The connection arguments of every operator, sensor and trigger of this provider."""
+
+    aws_conn_id: str | None = "aws_default"
+    region_name: str | None = None
+    verify: bool | str | None = None
+    botocore_config: dict[str, JsonValue] | None = field(default=None, hash=False)
+
+    def serialize(self) -> dict[str, JsonValue]:
+        """Return the arguments as a trigger's keyword arguments."""
+        return asdict(self)
+
+    @property
+    def key(self) -> str:
+        """What two triggers have in common when they can share a client."""
+        return json.dumps(asdict(self), sort_keys=True)

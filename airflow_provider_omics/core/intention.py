@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who wants a run: one intention of one task, and the requestId, name and tags that follow from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+REQUEST_ID_TAG: Final = "airflow:request_id"
+_MAX_NAME: Final = 127  # the API allows 128, the console 127
+_MAX_TAG_VALUE: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Intention:
+    """
+    What stays the same over automatic retries and changes with a clear, a backfill or a re-created Dag run.
+
+    ``max_tries`` rises with a clear; ``dag_run_start`` changes when a finished Dag run is cleared or a deleted one is
+    created again, and keeps two Airflow deployments in one AWS account apart.
+    """
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+    dag_run_start: datetime | None
+    max_tries: int
+
+    @property
+    def digest(self) -> str:
+        """The intention in 40 hexadecimal digits, the same on every machine, Python and Airflow version."""
+        start = self.dag_run_start.astimezone(UTC).isoformat(timespec="microseconds") if self.dag_run_start else None
+        key = [self.dag_id, self.run_id, self.task_id, self.map_index, start, self.max_tries]
+        return _digest(json.dumps(key), 40)
+
+    def request_id(self, submission: int = 0) -> str:
+        """Return the requestId of a submission, which rises only over runs found already ended without success."""
+        return f"airflow-{self.digest}-{submission}"
+
+    @property
+    def run_name(self) -> str:
+        """The default name: readable, and unique to the intention so that a look-up by name finds its runs."""
+        mapped = f".{self.map_index}" if self.map_index >= 0 else ""
+        suffix = f"{mapped}.{self.digest[:16]}"
+        return f"{self.dag_id}.{self.task_id}"[: _MAX_NAME - len(suffix)] + suffix
+
+    def tags(self, request_id: str) -> dict[str, str]:
+        """Return the tags by which a person, a cost report or a retry finds the way back to the task."""
+        values = {
+            REQUEST_ID_TAG: request_id,
+            "airflow:dag_id": self.dag_id,
+            "airflow:task_id": self.task_id,
+            "airflow:run_id": self.run_id,
+            "airflow:map_index": str(self.map_index),
+        }
+        return {key: tag_value(value) for key, value in values.items()}
+
+
+def tag_value(text: str) -> str:
+    """Return a text as AWS allows it in a tag's value; whatever had to go is told apart by a digest."""
+    allowed = re.sub(r"[^\w\s+\-=.:/@]", "_", text)
+    if allowed == text and len(text) <= _MAX_TAG_VALUE:
+        return text
+    digest = _digest(text, 8)
+    return f"{allowed[: _MAX_TAG_VALUE - len(digest) - 1]}-{digest}"
+
+
+def _digest(text: str, digits: int) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:digits]

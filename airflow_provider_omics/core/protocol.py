@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+One run per intention: what is known goes in, the next step comes out.
+
+An attempt of a task knows what its records, a look-up, StartRun and GetRun have told it so far; :func:`next_step` says
+what to do about it, without doing anything. Safety wins over progress: what cannot be known ends in :class:`GiveUp`,
+never in a second run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from airflow_provider_omics.core.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A run of this intention as it is now; ``here`` if this attempt created it."""
+
+    run: Run
+    submission: int
+    here: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What an earlier attempt wrote down: the submission it was about to start and, if it came so far, the run."""
+
+    submission: int
+    run: Run | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """
+    All that an attempt knows.
+
+    :param retry: whether an earlier attempt of this intention may have started a run.
+    :param waits: whether the task waits for the run's end.
+    :param own_request_id: whether the caller chose the requestId: then there is one submission, for ever.
+    :param record: what an earlier attempt wrote down, if anything keeps it.
+    :param seen: the newest run of the intention that this attempt has seen.
+    :param looked_up: whether the look-up was made, or denied.
+    :param conflict: the submission that StartRun answered with 409.
+    """
+
+    retry: bool
+    waits: bool = True
+    own_request_id: bool = False
+    record: Record | None = None
+    seen: Sighting | None = None
+    looked_up: bool = False
+    conflict: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LookAt:
+    """Ask GetRun about the run that a record names."""
+
+    run: Run
+    submission: int
+
+
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """Look for the newest run of the intention; ``submission`` if one of that submission or later must exist."""
+
+    submission: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Ask StartRun for the run of a submission."""
+
+    submission: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Wait for a run's end; ``judge`` if it was dying before this attempt came: then its end is not the attempt's."""
+
+    run: Run
+    judge: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Succeed:
+    """The run is what the task wanted."""
+
+    run: Run
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """The attempt ends with its run."""
+
+    run: Run
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """StartRun says that a submission has its run, and nothing finds it: the attempt ends, a later one looks again."""
+
+    submission: int
+
+
+Verdict: TypeAlias = Wait | Succeed | Fail | GiveUp
+Step: TypeAlias = LookAt | LookUp | Start | Wait | Succeed | Fail | GiveUp
+
+
+def next_step(known: Known) -> Step:
+    """Return what an attempt does next."""
+    if known.conflict is not None and (known.seen is None or known.seen.submission < known.conflict):
+        return GiveUp(known.conflict) if known.looked_up else LookUp(known.conflict)
+    if known.seen is not None:
+        return _judge(known, known.seen)
+    if not known.retry:
+        return Start(0)
+    if known.record is not None and known.record.run is not None and not known.looked_up:
+        return LookAt(known.record.run, known.record.submission)
+    if not known.looked_up:
+        return LookUp()
+    return Start(_next_submission(known))
+
+
+def _judge(known: Known, seen: Sighting) -> Step:
+    run = seen.run
+    if run.succeeded or not known.waits:
+        return Succeed(run)
+    if not run.ended:
+        # STOPPING comes before every end, good or bad; whoever finds it there had no part in it.
+        return Wait(run, judge=run.status == "STOPPING" and not seen.here)
+    if seen.here or known.own_request_id:
+        return Fail(run)
+    if not known.looked_up:
+        return LookUp()  # A record is a short cut to a living run, no proof that no later one lives.
+    return Start(_next_submission(known))
+
+
+def _next_submission(known: Known) -> int:
+    """Return the lowest submission that is not known to have ended."""
+    begun = known.record.submission if known.record else 0
+    return max(begun, known.seen.submission + 1) if known.seen else begun

@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From rendered arguments to a StartRun request: types, rules, and every violation in one error."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_omics.core import documents
+from airflow_provider_omics.core.members import BY_ARGUMENT, MEMBERS, Kind, Member, matcher
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_provider_omics.core.documents import JsonValue
+
+MAX_PARAMETERS_BYTES: Final = 50_000  # user guide, "Fixed quotas"
+MAX_TAGS: Final = 50
+# How many of them tell whose the run is (core.intention).
+OWN_TAGS: Final = 5
+_MAX_TAG_KEY: Final = 128
+_MAX_TAG_VALUE: Final = 256
+
+
+class RequestError(ValueError):
+    """A StartRun request that HealthOmics would refuse; ``violations`` holds one sentence for each broken rule."""
+
+    def __init__(self, violations: list[str]) -> None:
+        self.violations = violations
+        super().__init__("; ".join(violations))
+
+
+class _Unrendered:
+    """Stands for a value that is given but not known before its template is rendered."""
+
+
+UNRENDERED: Final = _Unrendered()
+
+
+def rendered(value: object) -> bool:
+    """Tell whether a value is final: no Jinja in it and nothing that Airflow resolves when the task runs."""
+    if isinstance(value, str):
+        return not any(mark in value for mark in ("{{", "{%", "{#"))
+    if isinstance(value, dict):
+        return all(rendered(item) for item in value.values())
+    if isinstance(value, list | tuple | set):
+        return all(rendered(item) for item in value)
+    return not (callable(value) or hasattr(value, "resolve") or hasattr(value, "template_fields"))
+
+
+def build_request(
+    arguments: Mapping[str, object],
+    extra: Mapping[str, object] | str | _Unrendered | None = None,
+    *,
+    reserved_tags: int = 0,
+) -> tuple[dict[str, JsonValue], list[str]]:
+    """
+    Return the StartRun request of the arguments that are not None, and warnings about rules that no AWS page publishes.
+
+    :param arguments: rendered values by argument name; ``UNRENDERED`` ones are taken for given and not checked.
+    :param extra: members that the table does not have, by their API names (``start_run_kwargs``).
+    :param reserved_tags: how many of a run's 50 tags the caller may not use.
+    :raises RequestError: with every violation.
+    """
+    given = {name: value for name, value in arguments.items() if value is not None}
+    request: dict[str, JsonValue] = {}
+    violations: list[str] = []
+    for member in MEMBERS:
+        value = given.get(member.argument)
+        if value is None or value is UNRENDERED:
+            continue
+        try:
+            request[member.name] = _coerce(member, value)
+        except RequestError as error:
+            violations += error.violations
+            continue
+        violations += _broken_rules(member, request[member.name], reserved_tags)
+    try:
+        request |= _extra_members(extra)
+    except RequestError as error:
+        violations += error.violations
+    violations += _broken_combinations(given, request)
+    if violations:
+        raise RequestError(violations)
+    return request, list(_warnings(given, request))
+
+
+def _coerce(member: Member, value: object) -> JsonValue:
+    if member.kind is Kind.TEXT:
+        return _text(member, value)
+    if member.kind is Kind.INTEGER:
+        return _integer(member, value)
+    document = _document(member.argument, value)
+    if member.kind is Kind.TAGS:
+        return {key: _text(member, item, f"tags[{key!r}]") for key, item in document.items()}
+    return documents.to_json(document) if member.kind is Kind.JSON_TEXT else document
+
+
+def _text(member: Member, value: object, place: str | None = None) -> str:
+    if isinstance(value, str):
+        return value
+    # Native rendering turns an id into an integer; nothing else can be turned back without a guess.
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise RequestError([f"{place or member.argument} must be a string, not {type(value).__name__} {_shown(value)}"])
+
+
+def _integer(member: Member, value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and re.fullmatch(r"\s*-?[0-9]+\s*", value):
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    raise RequestError([f"{member.argument} must be an integer, not {_shown(value)}"])
+
+
+def _document(argument: str, value: object) -> dict[str, JsonValue]:
+    if isinstance(value, str):
+        if documents.is_file_name(value) or "://" in value.split("\n", 1)[0].split("{", 1)[0]:
+            raise RequestError([f"{argument}: {_shown(value)} must be a JSON or YAML file that lies beside the DAG"])
+        try:
+            value = documents.parse(value)
+        except ValueError as error:
+            raise RequestError([f"{argument} {error}"]) from None
+    if not isinstance(value, Mapping):
+        raise RequestError([f"{argument} must be a JSON object, not {type(value).__name__}"])
+    try:
+        document = documents.plain(value)
+        wrong = list(documents.not_json(document, argument))
+    except RecursionError:
+        wrong = [f"{argument} contains itself"]
+    if wrong:
+        raise RequestError(wrong)
+    return document  # type: ignore[return-value]  # a mapping becomes a dict
+
+
+def _broken_rules(member: Member, value: JsonValue, reserved_tags: int) -> Iterator[str]:
+    if isinstance(value, str):
+        yield from _broken_text_rules(member, value)
+    elif isinstance(value, int):
+        if not (member.minimum or 0) <= value <= (member.maximum or value):
+            yield f"{member.argument} must be {member.minimum} to {member.maximum}, not {value}"
+    elif member.name == "parameters":
+        size = len(documents.to_json(value).encode())
+        if size > MAX_PARAMETERS_BYTES:
+            yield (
+                f"parameters must be at most {MAX_PARAMETERS_BYTES} bytes of JSON, not {size}; "
+                "put a long list into a sample sheet in S3 and pass its URI"
+            )
+    elif member.kind is Kind.TAGS and isinstance(value, dict):
+        yield from _broken_tag_rules(value, reserved_tags)
+
+
+def _broken_text_rules(member: Member, text: str) -> Iterator[str]:
+    shown = _shown(text)
+    if member.choices:
+        if text not in member.choices:
+            yield f"{member.argument} must be one of {', '.join(member.choices)}, not {shown}"
+        return
+    if not (member.minimum or 0) <= len(text) <= (member.maximum or len(text)):
+        yield (
+            f"{member.argument} must be {member.minimum} to {member.maximum} characters long, not {len(text)}: {shown}"
+            + ("; to leave it out, pass None" if not text else "")
+        )
+    elif member.pattern and not matcher(member.pattern)(text):
+        yield f"{member.argument} must match {member.pattern}, not {shown}"
+    if member.name == "outputUri" and not re.match(r"s3://[^/]+", text):
+        yield f"output_uri must be an S3 URI such as s3://bucket/prefix, not {shown}"
+
+
+def _broken_tag_rules(tags: Mapping[str, JsonValue], reserved: int) -> Iterator[str]:
+    if len(tags) > MAX_TAGS - reserved:
+        own = (
+            f"; {reserved} of the {MAX_TAGS} are the provider's own, airflow_tags=False frees them" if reserved else ""
+        )
+        yield f"tags must be at most {MAX_TAGS - reserved}, not {len(tags)}{own}"
+    for key, value in tags.items():
+        if not 1 <= len(key) <= _MAX_TAG_KEY or key.lower().startswith("aws:"):
+            yield f"tags: a key must be 1 to {_MAX_TAG_KEY} characters long and not start with aws:, not {_shown(key)}"
+        if isinstance(value, str) and len(value) > _MAX_TAG_VALUE:
+            yield f"tags[{_shown(key)}] must be at most {_MAX_TAG_VALUE} characters long, not {len(value)}"
+        if reserved and key == "airflow:request_id":
+            yield "tags: airflow:request_id is how a retry finds its run; set request_id, or airflow_tags=False"
+
+
+def _extra_members(extra: Mapping[str, object] | str | _Unrendered | None) -> dict[str, JsonValue]:
+    if extra is None or isinstance(extra, _Unrendered):
+        return {}
+    document = _document("start_run_kwargs", extra)
+    known = {member.name: member.argument for member in MEMBERS}
+    violations = [
+        f"start_run_kwargs: {name} has its own argument, {known.get(name, name)}"
+        for name in document
+        if name in known or name in BY_ARGUMENT
+    ]
+    if violations:
+        raise RequestError(violations)
+    return document
+
+
+def _broken_combinations(given: Mapping[str, object], request: Mapping[str, JsonValue]) -> Iterator[str]:
+    for member in MEMBERS:
+        if member.required and member.argument not in given:
+            yield f"{member.argument} is required"
+    duplicate = "run_id" in given
+    if not duplicate and "workflow_id" not in given:
+        yield "workflow_id (to start a new run) or run_id (to duplicate one) is required"
+    if duplicate and "workflow_owner_id" in given:
+        yield "run_id cannot go with workflow_owner_id: HealthOmics does not duplicate runs of a shared workflow"
+    if request.get("workflowType") == "READY2RUN" and "cache_id" in given:
+        yield "cache_id cannot go with workflow_type READY2RUN: Ready2Run workflows have no call caching"
+    if duplicate:
+        return  # What a duplicate does not name, it copies.
+    if "cache_behavior" in given and "cache_id" not in given:
+        yield "cache_behavior needs cache_id, the run cache whose behavior it overrides"
+    if request.get("storageType") == "STATIC" and "storage_capacity" not in given:
+        yield "storage_type STATIC needs storage_capacity, in GiB"
+    if request.get("networkingMode") == "VPC" and "configuration_name" not in given:
+        yield "networking_mode VPC needs configuration_name"
+
+
+def _warnings(given: Mapping[str, object], request: Mapping[str, JsonValue]) -> Iterator[str]:
+    if "workflow_id" in given and "run_id" in given:
+        yield "workflow_id and run_id are both given; HealthOmics does not say which one wins"
+    if request.get("storageType") == "DYNAMIC" and "storage_capacity" in given:
+        yield "storage_capacity is ignored with storage_type DYNAMIC"
+    if "configuration_name" in given and request.get("networkingMode", "RESTRICTED") != "VPC":
+        yield "configuration_name is for networking_mode VPC"
+    if request.get("outputUriPrefixMode") == "NONE_WITH_OVERWRITE":
+        yield "output_uri_prefix_mode NONE_WITH_OVERWRITE lets a retry or a mapped task overwrite another run's outputs"
+    role = request.get("roleArn")
+    if isinstance(role, str) and not re.fullmatch(r"arn:[\w-]+:iam::[0-9]{12}:role/.+", role):
+        yield f"role_arn does not look like the ARN of an IAM role: {_shown(role)}"
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}…"  # noqa: PLR2004 - one terminal line

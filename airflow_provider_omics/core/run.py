@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A HealthOmics run as the provider sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_omics.core.intention import REQUEST_ID_TAG
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+# User guide, "Run lifecycle". Failed runs pass STOPPING too, so it says nothing about the end.
+ENDED: Final = frozenset({"COMPLETED", "FAILED", "CANCELLED", "DELETED"})
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """
+    What StartRun or GetRun said.
+
+    ``uuid`` is the identity, because HealthOmics reuses the ids of deleted runs. ``creation_time`` is in epoch seconds;
+    until GetRun tells it, that of StartRun's answer. ``request_id`` is the tag by which a look-up knows its own runs.
+    """
+
+    id: str
+    uuid: str
+    arn: str
+    output_uri: str
+    status: str
+    failure_reason: str | None = None
+    status_message: str | None = None
+    creation_time: float | None = None
+    request_id: str | None = None
+
+    @classmethod
+    def from_response(cls, response: Mapping[str, Any]) -> Run:
+        """Read the answer of StartRun or GetRun; members that an older service model lacks are empty."""
+
+        def text(member: str) -> str:
+            return str(response.get(member) or "")
+
+        created = response.get("creationTime")
+        date = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+        if created is None and date:
+            created = parsedate_to_datetime(date)
+        return cls(
+            id=text("id"),
+            uuid=text("uuid"),
+            arn=text("arn"),
+            output_uri=text("runOutputUri"),
+            status=text("status"),
+            failure_reason=text("failureReason") or None,
+            status_message=text("statusMessage") or None,
+            creation_time=created.timestamp() if created else None,
+            request_id=response.get("tags", {}).get(REQUEST_ID_TAG),
+        )
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more happens to the run."""
+        return self.status in ENDED
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the run's outputs are there."""
+        return self.status == "COMPLETED"
+
+    def deleted(self, why: str) -> Run:
+        """Return the run as the API no longer shows it."""
+        return replace(self, status="DELETED", failure_reason=None, status_message=why)
+
+    @property
+    def region(self) -> str | None:
+        """The Region that the run is in."""
+        parts = self.arn.split(":")
+        return parts[3] if len(parts) > 3 else None  # noqa: PLR2004 - arn:partition:service:region
+
+    def xcom(self) -> dict[str, str]:
+        """Return what the task returns to those downstream."""
+        return {
+            "run_id": self.id,
+            "uuid": self.uuid,
+            "arn": self.arn,
+            "run_output_uri": self.output_uri,
+            "status": self.status,
+        }
+
+    def __str__(self) -> str:
+        """Say which run, how it stands and why, on one line."""
+        why = ": ".join(part for part in (self.failure_reason, self.status_message) if part)
+        return f"run {self.id} {self.status}" + (f": {why}" if why else "")

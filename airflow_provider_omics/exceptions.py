@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Everything the provider raises::
+
+    OmicsError                          (AirflowException)
+    ├── OmicsRequestError               an argument breaks a rule; no retry helps
+    │   └── StartRunRequestError        the arguments of StartRun do, all violations in one text
+    ├── StartRunConflictError           HealthOmics says that the requestId is taken and does not say by which run
+    ├── RunEndedError                   the run is over, without its outputs
+    │   ├── RunFailedError              FAILED
+    │   ├── RunCancelledError           CANCELLED, and not by this task: no retry
+    │   ├── RunDeletedError             DELETED, or gone from the API: no retry
+    │   └── RequestIdSpentError         ended badly, and was the one run of the caller's request_id: no retry
+    ├── RunTimeoutError                 execution_timeout passed first; the run is cancelled
+    └── RunWaitError                    waiting broke, the run goes on
+
+What no retry can mend is an ``AirflowFailException`` too: the task fails at once and burns no money.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+
+if TYPE_CHECKING:
+    from airflow_provider_omics.core.run import Run
+
+
+class OmicsError(AirflowException):
+    """Whatever the provider raises."""
+
+
+class OmicsRequestError(OmicsError, AirflowFailException):
+    """An argument breaks a rule; the text names the argument, the rule and the value."""
+
+
+class StartRunRequestError(OmicsRequestError):
+    """The StartRun request breaks rules of HealthOmics, which the text tells all at once."""
+
+
+class StartRunConflictError(OmicsError):
+    """HealthOmics answered 409 to a repeated requestId."""
+
+
+class RunEndedError(OmicsError):
+    """
+    The run ended without success.
+
+    :param run: the run as GetRun last showed it.
+    """
+
+    def __init__(self, run: Run, advice: str = "") -> None:
+        self.run = run
+        super().__init__(f"HealthOmics {run}" + (f"\n{advice}" if advice else ""))
+
+
+class RunFailedError(RunEndedError):
+    """The run is FAILED."""
+
+
+class RunCancelledError(RunEndedError, AirflowFailException):
+    """The run is CANCELLED, which somebody decided."""
+
+
+class RunDeletedError(RunEndedError, AirflowFailException):
+    """The run was deleted or dropped by ``retention_mode=REMOVE``; its id may belong to another run now."""
+
+
+class RequestIdSpentError(RunEndedError, AirflowFailException):
+    """The one run of the caller's ``request_id`` ended without success; a retry would only find it again."""
+
+
+class RunTimeoutError(OmicsError):
+    """The run had not ended when ``execution_timeout`` passed; it is cancelled unless ``cancel_on_kill=False``."""
+
+
+class RunWaitError(OmicsError):
+    """Waiting for the run failed; the run itself goes on."""

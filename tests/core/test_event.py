@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A trigger's word to its operator."""
+
+import json
+
+import pytest
+
+from airflow_provider_omics.core.event import RunEvent
+from airflow_provider_omics.core.run import Run
+
+RUN = Run("1", "u", "arn:x", "s3://b/1", "FAILED", "RUN_TASK_FAILED", "task x failed", 1.5)
+
+
+@pytest.mark.parametrize("event", [RunEvent(RUN), RunEvent(RUN, error="gone wrong")])
+def test_an_event_survives_json(event):
+    assert RunEvent.deserialize(json.loads(json.dumps(event.serialize()))) == event
+
+
+def test_a_long_message_is_cut():
+    event = RunEvent(Run("1", "u", "a", "o", "FAILED", "r", "x" * 100_000), error="y" * 100_000)
+    assert len(json.dumps(event.serialize())) < 10_000
+
+
+@pytest.mark.parametrize("event", [None, {}, {"version": 0, "run": {}}, {"version": 1, "run": None}])
+def test_an_event_of_another_release_is_refused(event):
+    with pytest.raises(ValueError, match="another release"):
+        RunEvent.deserialize(event)

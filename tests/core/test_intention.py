@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One intention, one identity."""
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from airflow_provider_omics.core.intention import Intention
+from airflow_provider_omics.core.members import BY_ARGUMENT, matcher
+from airflow_provider_omics.core.request import OWN_TAGS
+
+START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+INTENTION = Intention("cohort", "scheduled__2026-01-02T00:00:00+00:00", "call", -1, START, 2)
+
+
+def test_the_request_id_is_the_same_for_ever():
+    # A change here makes every upgrade in the middle of a retry start a second run.
+    assert INTENTION.digest == "6277ed391ba5d10025e8c7306154126ac73c3585"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"dag_id": "x"},
+        {"run_id": "x"},
+        {"task_id": "x"},
+        {"map_index": 0},
+        {"dag_run_start": START + timedelta(microseconds=1)},
+        {"dag_run_start": None},
+        {"max_tries": 3},
+    ],
+)
+def test_each_part_makes_another_intention(change):
+    assert replace(INTENTION, **change).digest != INTENTION.digest
+
+
+def test_the_time_zone_of_the_start_does_not_matter():
+    local = START.astimezone(timezone(timedelta(hours=5, minutes=30)))
+    assert replace(INTENTION, dag_run_start=local).request_id() == INTENTION.request_id()
+
+
+def test_parts_do_not_run_into_each_other():
+    assert replace(INTENTION, dag_id="a", run_id="bc").digest != replace(INTENTION, dag_id="ab", run_id="c").digest
+
+
+def test_submissions_differ_and_fit_the_api():
+    ids = {INTENTION.request_id(n) for n in range(20)}
+    assert len(ids) == 20
+    assert all(len(i) <= 64 and i.isascii() for i in ids)
+
+
+@pytest.mark.parametrize("size", [3, 250])
+@pytest.mark.parametrize("map_index", [-1, 0, 1023])
+def test_names_fit_the_api_and_tell_intentions_apart(size, map_index):
+    one = replace(INTENTION, dag_id="ü" * size, task_id="t" * size, map_index=map_index)
+    name, member = one.run_name, BY_ARGUMENT["name"]
+    assert len(name) <= 127
+    assert matcher(member.pattern)(name)
+    assert replace(one, max_tries=9).run_name != name
+    assert replace(one, map_index=7).run_name != name
+
+
+def test_the_name_starts_readable():
+    assert re.fullmatch(r"cohort\.call\.[0-9a-f]{16}", INTENTION.run_name)
+
+
+def test_tags_lead_back_to_the_task():
+    assert INTENTION.tags("airflow-x-0") == {
+        "airflow:request_id": "airflow-x-0",
+        "airflow:dag_id": "cohort",
+        "airflow:task_id": "call",
+        "airflow:run_id": "scheduled__2026-01-02T00:00:00+00:00",
+        "airflow:map_index": "-1",
+    }
+    assert len(INTENTION.tags("x")) == OWN_TAGS
+
+
+@pytest.mark.parametrize("run_id", ["r" * 300, "manual~1", "a,b"])
+def test_tag_values_fit_aws_and_stay_apart(run_id):
+    value = replace(INTENTION, run_id=run_id).tags("x")["airflow:run_id"]
+    assert len(value) <= 256
+    assert re.fullmatch(r"[\w\s+\-=.:/@]*", value)
+    assert replace(INTENTION, run_id=run_id + "!").tags("x")["airflow:run_id"] != value

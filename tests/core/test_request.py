@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Arguments to request: types, rules, and every violation at once."""
+
+from datetime import date
+
+import pytest
+
+from airflow_provider_omics.core.request import UNRENDERED, RequestError, build_request, rendered
+
+NEW = {"workflow_id": "1234567", "role_arn": "arn:aws:iam::123456789012:role/omics", "output_uri": "s3://bucket/runs"}
+REQUEST = {"workflowId": "1234567", "roleArn": "arn:aws:iam::123456789012:role/omics", "outputUri": "s3://bucket/runs"}
+
+
+def build(**arguments):
+    return build_request({**NEW, **arguments})[0]
+
+
+def violations(extra=None, reserved_tags=0, **arguments):
+    with pytest.raises(RequestError) as error:
+        build_request({**NEW, **arguments}, extra, reserved_tags=reserved_tags)
+    return error.value.violations
+
+
+def warnings(**arguments):
+    return build_request({**NEW, **arguments})[1]
+
+
+def test_what_is_none_is_not_sent():
+    assert build(name=None, tags=None, priority=None) == REQUEST
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{"sample": "NA12878", "n": 1}, '{"sample": "NA12878", "n": 1}', "sample: NA12878\nn: 1\n"],
+    ids=["dict", "JSON", "YAML"],
+)
+@pytest.mark.parametrize("argument", ["parameters", "engine_settings"])
+def test_a_document_is_the_same_from_every_source(argument, value):
+    name = {"parameters": "parameters", "engine_settings": "engineSettings"}[argument]
+    assert build(**{argument: value})[name] == {"sample": "NA12878", "n": 1}
+
+
+def test_a_session_policy_becomes_json_text():
+    policy = {"Version": "2012-10-17", "Statement": []}
+    assert build(session_policy=policy)["sessionPolicy"] == '{"Statement":[],"Version":"2012-10-17"}'
+    assert build(session_policy='{"Version": "2012-10-17", "Statement": []}') == build(session_policy=policy)
+
+
+def test_yaml_keeps_what_looks_like_an_id():
+    text = "id: 0012\nanswer: NO\nday: 2026-01-31\nn: 7\nx: 1.5\nok: true\nnone: null"
+    assert build(parameters=text)["parameters"] == {
+        "id": "0012",
+        "answer": "NO",
+        "day": "2026-01-31",
+        "n": 7,
+        "x": 1.5,
+        "ok": True,
+        "none": None,
+    }
+
+
+def test_ids_stay_strings_and_integers_become_integers():
+    request = build(
+        workflow_id=1234567, run_group_id="0042", priority="5", storage_capacity=1200.0, tags={"year": 2026}
+    )
+    assert request["workflowId"] == "1234567"
+    assert request["runGroupId"] == "0042"
+    assert request["priority"] == 5
+    assert request["storageCapacity"] == 1200
+    assert request["tags"] == {"year": "2026"}
+
+
+@pytest.mark.parametrize("value", ["x", 1.5, True, "", "5.0", []])
+def test_what_is_no_integer_is_refused(value):
+    assert violations(priority=value) == [f"priority must be an integer, not {value!r}"]
+
+
+@pytest.mark.parametrize("value", [1.1, True, ["1"], {"a": 1}])
+def test_what_is_no_text_is_refused(value):
+    [violation] = violations(workflow_version_name=value)
+    assert violation.startswith("workflow_version_name must be a string, not ")
+
+
+def test_every_violation_is_told_at_once():
+    told = violations(
+        workflow_id="abc",
+        role_arn="x" * 200,
+        storage_type="FAST",
+        priority=-1,
+        parameters="[1]",
+        output_uri="gs://bucket",
+        name="",
+        workflow_owner_id="123",
+    )
+    assert [sentence.split(" ", 1)[0] for sentence in sorted(told)] == [
+        "name",
+        "output_uri",
+        "parameters",
+        "priority",
+        "role_arn",
+        "storage_type",
+        "workflow_id",
+        "workflow_owner_id",
+    ]
+    assert "workflow_id must match [0-9]+, not 'abc'" in told
+    assert "storage_type must be one of STATIC, DYNAMIC, not 'FAST'" in told
+    assert "name must be 1 to 128 characters long, not 0: ''; to leave it out, pass None" in told
+
+
+@pytest.mark.parametrize("missing", ["role_arn", "output_uri"])
+def test_required_members(missing):
+    assert violations(**{missing: None}) == [f"{missing} is required"]
+
+
+def test_a_run_is_new_or_a_duplicate():
+    assert violations(workflow_id=None) == ["workflow_id (to start a new run) or run_id (to duplicate one) is required"]
+    assert "workflowId" not in build(workflow_id=None, run_id="3282892")
+    [warning] = warnings(run_id="3282892")
+    assert warning.startswith("workflow_id and run_id are both given")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "start"),
+    [
+        ({"cache_behavior": "CACHE_ALWAYS"}, "cache_behavior needs cache_id"),
+        ({"storage_type": "STATIC"}, "storage_type STATIC needs storage_capacity"),
+        ({"networking_mode": "VPC"}, "networking_mode VPC needs configuration_name"),
+        ({"workflow_type": "READY2RUN", "cache_id": "1"}, "cache_id cannot go with workflow_type READY2RUN"),
+        ({"run_id": "1", "workflow_owner_id": "123456789012"}, "run_id cannot go with workflow_owner_id"),
+    ],
+)
+def test_members_that_need_or_exclude_each_other(arguments, start):
+    [violation] = violations(**arguments)
+    assert violation.startswith(start)
+
+
+def test_a_duplicate_copies_what_it_does_not_name():
+    request = build(workflow_id=None, run_id="1", cache_behavior="CACHE_ALWAYS", storage_type="STATIC")
+    assert request["cacheBehavior"] == "CACHE_ALWAYS"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "start"),
+    [
+        ({"storage_type": "DYNAMIC", "storage_capacity": 1200}, "storage_capacity is ignored"),
+        ({"networking_mode": "RESTRICTED", "configuration_name": "x"}, "configuration_name is for networking_mode VPC"),
+        ({"configuration_name": "x"}, "configuration_name is for networking_mode VPC"),
+        ({"output_uri_prefix_mode": "NONE_WITH_OVERWRITE"}, "output_uri_prefix_mode NONE_WITH_OVERWRITE lets"),
+        ({"role_arn": "arn:aws:iam::1:user/x"}, "role_arn does not look like"),
+    ],
+)
+def test_rules_that_no_page_publishes_only_warn(arguments, start):
+    [warning] = warnings(**arguments)
+    assert warning.startswith(start)
+
+
+def test_parameters_have_at_most_50000_bytes():
+    fits = {"k": "x" * (50_000 - len('{"k":""}'))}
+    assert build(parameters=fits)["parameters"] == fits
+    [violation] = violations(parameters={"k": fits["k"] + "x"})
+    assert "at most 50000 bytes of JSON, not 50001" in violation
+    [violation] = violations(parameters={"k": "ü" * 25_000})
+    assert "not 50008" in violation
+
+
+def test_what_json_cannot_hold_is_named_by_its_place():
+    told = violations(
+        parameters={"a": [1, {"b": date(2026, 1, 1)}], "c": float("nan"), 1: "x", "d": {"e"}, "ok": None},
+    )
+    assert told == [
+        "parameters.a[1].b: date is not a JSON type; write it as text or number",
+        "parameters.c: JSON has no nan; leave it out or write it as text",
+        "parameters: keys must be strings, not 1",
+        "parameters.d: set is not a JSON type; write it as text or number",
+    ]
+
+
+def test_sequences_become_lists():
+    assert build(parameters={"a": ("x", {"b": range(2)})})["parameters"] == {"a": ["x", {"b": [0, 1]}]}
+
+
+def test_what_cannot_be_written_is_told():
+    assert violations(parameters={"a": "\ud800"}) == [r"parameters.a: '\ud800' is no Unicode text"]
+    assert violations(parameters="a: &a [*a]") == ["parameters contains itself"]
+    for extra in (5, [1]):
+        assert violations(extra)[0].startswith("start_run_kwargs must be a JSON object, not ")
+
+
+def test_a_printed_dict_gets_the_hint_to_tojson():
+    [violation] = violations(parameters="{'sample': 'NA12878'}")
+    assert violation.endswith("a template that prints a dict or list needs the filter `| tojson`")
+
+
+def test_an_object_in_s3_is_no_parameters_file():
+    for uri in ("s3://bucket/inputs.json", "https://example.org/x"):
+        [violation] = violations(parameters=uri)
+        assert violation == f"parameters: {uri!r} must be a JSON or YAML file that lies beside the DAG"
+    assert build(parameters={"sheet": "s3://bucket/samples.json"})["parameters"] == {
+        "sheet": "s3://bucket/samples.json"
+    }
+
+
+def test_tags():
+    fifty = {f"k{n}": "" for n in range(50)}
+    assert build(tags=fifty)["tags"] == fifty
+    assert violations(tags={**fifty, "x": ""}) == ["tags must be at most 50, not 51"]
+    [violation] = violations(tags=fifty, reserved_tags=5)
+    assert violation.startswith("tags must be at most 45, not 50; 5 of the 50 are the provider's own")
+    assert len(violations(tags={"aws:x": "", "": "", "k" * 129: "", "v": "x" * 257, "n": None})) == 1
+    assert len(violations(tags={"aws:x": "", "": "", "k" * 129: "", "v": "x" * 257})) == 4
+    assert "set request_id" in violations(tags={"airflow:request_id": "x"}, reserved_tags=5)[0]
+
+
+def test_newer_members_pass_and_known_ones_do_not():
+    assert build_request(NEW, {"futureMember": {"a": 1}})[0] == {**REQUEST, "futureMember": {"a": 1}}
+    assert build_request(NEW, '{"futureMember": "x"}')[0] == {**REQUEST, "futureMember": "x"}
+    assert violations({"roleArn": "x", "output_uri": "y"}) == [
+        "start_run_kwargs: roleArn has its own argument, role_arn",
+        "start_run_kwargs: output_uri has its own argument, output_uri",
+    ]
+
+
+def test_what_is_not_rendered_yet_counts_as_given():
+    arguments = {**NEW, "workflow_id": UNRENDERED, "cache_id": UNRENDERED, "cache_behavior": "CACHE_ALWAYS"}
+    assert "workflowId" not in build_request(arguments)[0]
+
+
+@pytest.mark.parametrize(
+    ("value", "final"),
+    [
+        ("{{ ds }}", False),
+        ("{% if x %}", False),
+        ("plain", True),
+        ({"a": ["{{ x }}"]}, False),
+        ({"a": [1, None, "x"]}, True),
+        (None, True),
+        (lambda: 1, False),
+    ],
+)
+def test_rendered(value, final):
+    assert rendered(value) is final
+
+
+def test_long_values_are_shortened():
+    [violation] = violations(workflow_id="x" * 500)
+    assert len(violation) < 200
