@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Airflow's provider manager reads at start-up; imports nothing heavy, for that reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_omics import __version__
+
+_INTEGRATION = "AWS HealthOmics"
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Describe this provider as core's ``provider_info.schema.json`` asks."""
+    return {
+        "package-name": "airflow-provider-omics",
+        "name": _INTEGRATION,
+        "description": "Run `AWS HealthOmics <https://aws.amazon.com/healthomics/>`__ workflows.",
+        "versions": [__version__],
+        "integrations": [
+            {
+                "integration-name": _INTEGRATION,
+                "external-doc-url": "https://docs.aws.amazon.com/omics/",
+                "tags": ["aws"],
+            },
+        ],
+        "operators": [_modules("airflow_provider_omics.operators.run", "airflow_provider_omics.operators.cancel")],
+        "hooks": [_modules("airflow_provider_omics.hooks.omics")],
+        "triggers": [_modules("airflow_provider_omics.triggers.run")],
+        "extra-links": [
+            "airflow_provider_omics.links.run.OmicsRunLink",
+            "airflow_provider_omics.links.run.OmicsRunLogLink",
+            "airflow_provider_omics.links.run.OmicsRunOutputLink",
+        ],
+        "config": {
+            "omics": {
+                "description": "Defaults of the AWS HealthOmics operators.",
+                "options": {
+                    "poll_interval": {
+                        "description": "Seconds between two looks at a run that a task waits for.",
+                        "version_added": "0.1.0",
+                        "type": "integer",
+                        "example": None,
+                        "default": "30",
+                    },
+                },
+            },
+        },
+    }
+
+
+def _modules(*names: str) -> dict[str, Any]:
+    return {"integration-name": _INTEGRATION, "python-modules": list(names)}

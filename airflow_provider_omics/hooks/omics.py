@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hook of AWS HealthOmics: every call that this provider makes."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from copy import deepcopy
+from dataclasses import replace
+from email.utils import parsedate_to_datetime
+from functools import cached_property
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import botocore
+from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.exceptions import ClientError, HTTPClientError, SSLError
+from botocore.exceptions import ConnectionError as BotocoreConnectionError
+
+from airflow_provider_omics.core.members import BOTOCORE_VERSION, MEMBERS
+from airflow_provider_omics.core.run import ENDED, Run
+from airflow_provider_omics.exceptions import OmicsError, StartRunConflictError, StartRunRequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper
+
+    from airflow_provider_omics.core.documents import JsonValue
+    from airflow_provider_omics.core.hook_params import HookParams
+
+# Explicit, because botocore's default mode and number of attempts differ between its releases.
+_DEFAULTS: Final = Config(retries={"mode": "adaptive", "total_max_attempts": 10})
+
+_EXPIRED: Final = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
+_TRANSIENT_CODES: Final = _EXPIRED | frozenset(
+    {
+        "InternalServerException",
+        "RequestTimeoutException",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+_SERVER_FAULT: Final = 500
+_MEMBERS: Final = frozenset(member.name for member in MEMBERS)
+_LOG_GROUP: Final = "/aws/omics/WorkflowLog"
+# Seconds in which a new run may not be visible yet, so that a 404 says nothing.
+VISIBLE_AFTER: Final = 15 * 60
+# How many runs of a name a look-up is ready to ask about, and how many pages of 100 it is ready to read.
+MAX_CANDIDATES: Final = 200
+_MAX_PAGES: Final = 50
+
+
+def is_transient(error: BaseException) -> bool:
+    """Tell whether the same call may succeed later: throttling, a fault of server or network, an old token."""
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return error_code(error) in _TRANSIENT_CODES or status >= _SERVER_FAULT
+    return isinstance(error, HTTPClientError | BotocoreConnectionError) and not isinstance(error, SSLError)
+
+
+def is_expired(error: BaseException) -> bool:
+    """Tell whether a new client, with new credentials, may do what this one can no longer do."""
+    return isinstance(error, ClientError) and error_code(error) in _EXPIRED
+
+
+def error_code(error: ClientError) -> str:
+    """Return the code of a service's error, such as ``ConflictException``."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+class OmicsHook(AwsBaseHook):
+    """
+    Talk to AWS HealthOmics.
+
+    The connection's ``config_kwargs`` hold beside a ``config``; a loopback or IP endpoint is reached without the host
+    prefixes of HealthOmics (``workflows-`` …); retries are explicit.
+
+    :param aws_conn_id: Airflow connection of type ``aws``; None takes boto3's own credentials.
+    :param region_name: AWS Region; by default the connection's.
+    :param verify: whether to verify TLS certificates, or the path of a CA bundle.
+    :param config: options of ``botocore.config.Config``, which win over the connection's.
+    """
+
+    def __init__(
+        self,
+        aws_conn_id: str | None = AwsBaseHook.default_conn_name,
+        *,
+        region_name: str | None = None,
+        verify: bool | str | None = None,
+        config: Config | dict[str, Any] | None = None,
+    ) -> None:
+        if isinstance(config, dict):
+            config = Config(**_options(config))
+        super().__init__(aws_conn_id, verify=verify, region_name=region_name, client_type="omics", config=config)
+        # When HealthOmics first answered this hook, by its own clock: whole seconds since the epoch.
+        self.first_answer: float | None = None
+
+    @classmethod
+    def from_params(cls, params: HookParams, config: Mapping[str, JsonValue] | None = None) -> OmicsHook:
+        """Return the hook of an operator or a trigger; ``config`` wins over its ``botocore_config``."""
+        return cls(
+            params.aws_conn_id,
+            region_name=params.region_name,
+            verify=params.verify,
+            config={**(params.botocore_config or {}), **(config or {})},
+        )
+
+    @cached_property
+    def conn_config(self) -> AwsConnectionWrapper:
+        """The connection, with the configurations of provider, connection and caller merged in that order."""
+        connection = super().conn_config
+        options = _options(connection.extra_config.get("config_kwargs") or {})
+        config = _DEFAULTS
+        if _has_no_prefixes(connection.get_service_endpoint_url("omics")):
+            config = config.merge(Config(inject_host_prefix=False))
+        connection.botocore_config = config.merge(Config(**options)).merge(self._config or Config())
+        return connection
+
+    @cached_property
+    def conn(self) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+        """The boto3 client, which notes the time of the first answer."""
+        client = super().conn
+        client.meta.events.register("after-call.omics", self._note_date)
+        return client
+
+    def _note_date(self, parsed: dict[str, Any], **_: object) -> None:
+        date = parsed.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+        if self.first_answer is None and date:
+            self.first_answer = parsedate_to_datetime(date).timestamp()
+
+    def start_run(self, request: Mapping[str, JsonValue]) -> Run:
+        """
+        Start a run, or get the one that an earlier call with the same requestId started.
+
+        :param request: the members of StartRun, by the API's names.
+        :raises StartRunRequestError: if this botocore is too old for a member, or HealthOmics refuses the request.
+        :raises StartRunConflictError: if HealthOmics answers 409.
+        """
+        known = self.conn.meta.service_model.operation_model("StartRun").input_shape.members
+        too_new = [name for name in request if name not in known]
+        if too_new:
+            ours = all(name in _MEMBERS for name in too_new)
+            cure = f"install botocore {BOTOCORE_VERSION}" if ours else "check the spelling, install a newer botocore"
+            raise StartRunRequestError(
+                f"the installed botocore {botocore.__version__} does not know {', '.join(too_new)} of StartRun: "
+                f"{cure}, or leave it out"
+            )
+        try:
+            return Run.from_response(self.conn.start_run(**request))
+        except ClientError as error:
+            raise _explained(error, request) from error
+
+    def list_runs(self, name: str, since: float) -> list[dict[str, Any]]:
+        """
+        Return ListRuns' items of a name, the newest first.
+
+        :param name: the runs' exact name.
+        :param since: the earliest creation, in epoch seconds.
+        :raises OmicsError: if the name belongs to so many runs that the look-up would eat the account's quota.
+        """
+        runs: list[dict[str, Any]] = []
+        for number, page in enumerate(self.conn.get_paginator("list_runs").paginate(name=name)):
+            # Whether HealthOmics' filter is exact is not published.
+            named = [item for item in page["items"] if item.get("name") == name]
+            runs += [item for item in named if item["creationTime"].timestamp() >= since]
+            if len(runs) > MAX_CANDIDATES or number >= _MAX_PAGES:
+                raise OmicsError(
+                    f"Too many runs have the name {name!r} for a retry to look for its own among them: "
+                    "leave name out, or give each task a name of its own"
+                )
+        return sorted(runs, key=lambda item: item["creationTime"], reverse=True)
+
+    def active_runs(self, tags: Mapping[str, str]) -> list[Run]:
+        """
+        Return the runs that have not ended and carry these tags: one GetRun for each of the account's active runs.
+
+        :param tags: keys and values that a run must have, beside others.
+        """
+        pages = self.conn.get_paginator("list_runs")
+        found = []
+        for status in ("PENDING", "STARTING", "RUNNING", "STOPPING"):
+            for item in [item for page in pages.paginate(status=status) for item in page["items"]]:
+                try:
+                    answer = self.conn.get_run(id=item["id"])
+                except self.conn.exceptions.ResourceNotFoundException:
+                    continue
+                if tags.items() <= answer.get("tags", {}).items():
+                    found.append(Run.from_response(answer))
+        return list({run.uuid: run for run in found}.values())
+
+    def get_run(self, run: Run) -> Run:
+        """
+        Return a run as it is now; DELETED if the API no longer has it and its manifest does not say how it ended.
+
+        :param run: the run as StartRun or an earlier GetRun answered it; a new one may not be visible yet.
+        """
+        try:
+            now = Run.from_response(self.conn.get_run(id=run.id))
+        except self.conn.exceptions.ResourceNotFoundException:
+            if run.creation_time and time.time() < run.creation_time + VISIBLE_AFTER:
+                return run
+            return self._from_manifest(run) or run.deleted("GetRun does not find it: deleted, or dropped as too old")
+        if run.uuid and now.uuid != run.uuid:
+            return self._from_manifest(run) or run.deleted(f"its id belongs to another run now, uuid {now.uuid}")
+        return now
+
+    def _from_manifest(self, run: Run) -> Run | None:
+        """Return how a run that is gone has ended, as its manifest in CloudWatch Logs says."""
+        logs = self.get_session(region_name=self.region_name).client(
+            "logs",
+            endpoint_url=self.conn_config.get_service_endpoint_url("logs"),
+            config=self.config,
+            verify=self.verify,
+        )
+        stream = f"manifest/run/{run.id}/{run.uuid}"
+        try:
+            answer = logs.get_log_events(logGroupName=_LOG_GROUP, logStreamName=stream, startFromHead=True, limit=1)
+            manifest = json.loads(answer["events"][0]["message"])
+        except (ClientError, LookupError, ValueError) as error:
+            self.log.info("No manifest of run %s in log stream %s: %s", run.id, stream, error)
+            return None
+        if not isinstance(manifest, dict) or manifest.get("uuid") != run.uuid or manifest.get("status") not in ENDED:
+            return None
+        self.log.info("Run %s is gone from the API; its manifest says %s", run.id, manifest["status"])
+        return replace(
+            run,
+            status=str(manifest["status"]),
+            failure_reason=manifest.get("failureReason"),
+            status_message=manifest.get("statusMessage"),
+        )
+
+    def delete_run(self, run: Run) -> None:
+        """
+        Delete the API's record of a run that has ended; its outputs and logs stay. One that is gone is no error.
+
+        :raises OmicsError: if the run has not ended.
+        """
+        try:
+            now = Run.from_response(self.conn.get_run(id=run.id))
+            if run.uuid and now.uuid != run.uuid:
+                self.log.info("Run %s is gone, its id belongs to another run now", run.id)
+                return
+            if not now.ended:
+                raise OmicsError(f"HealthOmics {now}: only a run that has ended can be deleted, cancel it first")
+            self.conn.delete_run(id=run.id)
+        except self.conn.exceptions.ResourceNotFoundException as error:
+            self.log.info("Run %s is gone already: %s", run.id, error)
+
+    def cancel_run(self, run: Run) -> Run:
+        """Cancel a run, and return it as it is then; one that has ended or is gone is left as it is."""
+        now = self.get_run(run)  # Its id may belong to another run meanwhile.
+        if now.ended:
+            return now
+        try:
+            self.conn.cancel_run(id=run.id)
+        except (self.conn.exceptions.ConflictException, self.conn.exceptions.ResourceNotFoundException) as error:
+            self.log.info("Run %s was not cancelled: %s", run.id, error)
+        return self.get_run(now)
+
+
+def _options(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what JSON can say of a Config as botocore wants it."""
+    options = deepcopy(dict(config))  # botocore completes the dicts in it
+    if options.get("signature_version") == "unsigned":
+        options["signature_version"] = UNSIGNED
+    return options
+
+
+def _has_no_prefixes(endpoint_url: str | None) -> bool:
+    """Tell whether an endpoint has one address for all of HealthOmics: `workflows-127.0.0.1` resolves nowhere."""
+    url = endpoint_url or os.environ.get("AWS_ENDPOINT_URL_OMICS") or os.environ.get("AWS_ENDPOINT_URL")
+    host = (urlsplit(url).hostname or "") if url else ""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _explained(error: ClientError, request: Mapping[str, JsonValue]) -> OmicsError | ClientError:
+    """Return the error to raise for a refused StartRun: ours where there is something to add."""
+    code, message = error_code(error), error.response.get("Error", {}).get("Message", "")
+    if code in ("ValidationException", "ResourceNotFoundException"):
+        return StartRunRequestError(f"HealthOmics refused the run ({code}): {message}")
+    if code == "ConflictException":
+        return StartRunConflictError(
+            f"HealthOmics answered 409 to requestId {request.get('requestId')}, not saying which run has it: {message}"
+        )
+    if code == "AccessDeniedException" and "TagResource" in message:
+        return OmicsError(
+            f"{message} Allow omics:TagResource to the caller, or set airflow_tags=False to send no tags."
+        )
+    return error

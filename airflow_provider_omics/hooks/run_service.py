@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one attempt of a task asks of HealthOmics to find or start the run of its intention."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import ClientError
+
+from airflow_provider_omics.core.protocol import Record, Sighting
+from airflow_provider_omics.core.run import ENDED, Run
+from airflow_provider_omics.exceptions import StartRunConflictError
+from airflow_provider_omics.hooks.omics import error_code
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from airflow_provider_omics.compat import StateStore
+    from airflow_provider_omics.core.documents import JsonValue
+    from airflow_provider_omics.core.intention import Intention
+    from airflow_provider_omics.hooks.omics import OmicsHook
+
+log = logging.getLogger(__name__)
+_STORE_KEY: Final = "omics_run"
+# Seconds for which a run that must exist is looked for: as long as a new run may take to be listed.
+LISTING_PATIENCE: Final = 120.0
+LOOK_AGAIN: Final = 5.0
+# Clocks of scheduler and service differ.
+_CLOCK_SKEW: Final = 300.0
+
+
+class RunService:
+    """
+    Implement :class:`airflow_provider_omics.core.attempt.Service` for one attempt.
+
+    :param hook: a hook of this attempt's own, which notes when HealthOmics first answered it.
+    :param request: the StartRun request without its identity.
+    :param intention: whose run it is.
+    :param airflow_tags: whether the run carries the tags that name its intention.
+    :param store: what outlives the attempt, where Airflow has it (3.3 and newer).
+    :param may_start: called before each StartRun; raises when nothing may be started any more.
+    :param started: called with each run that StartRun answers, before anything else is asked.
+    """
+
+    def __init__(
+        self,
+        hook: OmicsHook,
+        request: dict[str, JsonValue],
+        intention: Intention,
+        *,
+        airflow_tags: bool = True,
+        store: StateStore | None = None,
+        may_start: Callable[[], None] = lambda: None,
+        started: Callable[[Run], None] = lambda _run: None,
+    ) -> None:
+        self.hook = hook
+        self.intention = intention
+        self._airflow_tags = airflow_tags
+        self._store = store
+        self._may_start = may_start
+        self._started = started
+        # The submission that StartRun was last asked for.
+        self.starting: int | None = None
+        self._own_request_id = request.get("requestId")
+        # The default name finds an intention's runs, or the one of the caller's requestId, which outlives it.
+        self._name = str(self._own_request_id or intention.run_name)
+        self._request: dict[str, JsonValue] = {"name": self._name, **request}
+
+    def request_id(self, submission: int) -> str:
+        """Return the requestId of a submission."""
+        return str(self._own_request_id or self.intention.request_id(submission))
+
+    def request(self, submission: int) -> dict[str, JsonValue]:
+        """Return the request of a submission; nothing in it may differ between two tries."""
+        request_id = self.request_id(submission)
+        request = {**self._request, "requestId": request_id}
+        if self._airflow_tags:
+            request["tags"] = {**self.intention.tags(request_id), **(request.get("tags") or {})}  # type: ignore[dict-item]
+        return request
+
+    # --- core.attempt.Service ---
+
+    def write(self, record: Record) -> None:
+        """Keep a record in the task's state store; without one nothing is kept."""
+        if self._store is None:
+            return
+        run = asdict(record.run) if record.run else None
+        value = {"intention": self.intention.digest, "submission": record.submission, "run": run}
+        try:
+            self._store.set(_STORE_KEY, value)
+        except Exception as error:  # noqa: BLE001 - the look-up finds what is not written down
+            log.warning("The task state store did not take the record of submission %s: %s", record.submission, error)
+
+    def read(self) -> Record | None:
+        """Return the newest record of this intention; those of others, which a clear leaves, do not count."""
+        if self._store is None:
+            return None
+        try:
+            value = self._store.get(_STORE_KEY)
+            if not isinstance(value, dict) or value.get("intention") != self.intention.digest:
+                return None
+            run = value["run"]
+            return Record(int(value["submission"]), Run(**run) if run else None)
+        except Exception as error:  # noqa: BLE001 - the look-up finds what cannot be read
+            log.warning("The task state store's record cannot be read: %s", error)
+            return None
+
+    def look_up(self, at_least: int | None) -> Sighting | None:
+        """Look for the intention's newest run by its name and, among the runs of that name, by its tag."""
+        patience = time.monotonic() + LISTING_PATIENCE
+        while True:
+            try:
+                found = self._newest(self.hook)
+            except ClientError as error:
+                if error_code(error) != "AccessDeniedException":
+                    raise
+                log.warning("A retry may not look for its run, and relies on the requestId: %s", error)
+                return None
+            if at_least is None or (found is not None and found.submission >= at_least):
+                return found
+            if time.monotonic() >= patience:
+                return None
+            log.info("The run of requestId %s is not listed yet, looking again", self.request_id(at_least))
+            time.sleep(LOOK_AGAIN)
+
+    def start_run(self, submission: int) -> Run | None:
+        """Call StartRun."""
+        self._may_start()
+        self.starting = submission
+        log.info("StartRun with requestId %s", self.request_id(submission))
+        try:
+            run = self.hook.start_run(self.request(submission))
+        except StartRunConflictError as error:
+            log.warning("%s", error)
+            return None
+        self._started(run)
+        return run
+
+    def get_run(self, run: Run) -> Run:
+        """Call GetRun."""
+        return self.hook.get_run(run)
+
+    def created_here(self, run: Run) -> bool:
+        """Compare the run's creation with HealthOmics' first answer to this attempt."""
+        first = self.hook.first_answer
+        return run.creation_time is not None and first is not None and run.creation_time >= first
+
+    def in_flight(self, hook: OmicsHook) -> Run | None:
+        """Return the run of a StartRun whose answer never came, None as long as it is not listed."""
+        found = self._newest(hook)
+        return found.run if found and self.starting is not None and found.submission >= self.starting else None
+
+    # --- the look-up ---
+
+    def _newest(self, hook: OmicsHook) -> Sighting | None:
+        start = None if self._own_request_id else self.intention.dag_run_start
+        items = hook.list_runs(str(self._request["name"]), start.timestamp() - _CLOCK_SKEW if start else 0.0)
+        if not self._airflow_tags:
+            return self._by_name(hook, items)
+        # A run that lives or has succeeded settles the matter: ask about those first.
+        items.sort(key=lambda item: item["status"] in ENDED - {"COMPLETED"})
+        sightings = list(self._tagged(hook, items))
+        for other in sightings[1:]:
+            log.warning("There is another run of this task: %s, submission %s", other.run, other.submission)
+        return sightings[0] if sightings else None
+
+    def _tagged(self, hook: OmicsHook, items: list[dict[str, object]]) -> Iterator[Sighting]:
+        """Yield the intention's runs; only the tag tells whose a run is."""
+        for item in items:
+            run = Run.from_response(item)
+            try:
+                now = hook.get_run(run)
+            except ClientError as error:
+                if error_code(error) != "AccessDeniedException":
+                    raise
+                log.warning("Run %s has this task's name and may not be looked at: %s", run.id, error)
+                continue
+            submission = self._submission(now.request_id)
+            if submission is not None and now.status != "DELETED":
+                yield Sighting(now, submission)
+
+    def _submission(self, request_id: str | None) -> int | None:
+        if self._own_request_id:
+            return 0 if request_id == self._own_request_id else None
+        prefix, _, number = (request_id or "").rpartition("-")
+        return int(number) if prefix == self.intention.request_id(0).rpartition("-")[0] and number.isdigit() else None
+
+    def _by_name(self, hook: OmicsHook, items: list[dict[str, object]]) -> Sighting | None:
+        """Without tags the default name, which only this intention has, tells; its submissions come in order."""
+        if self._request["name"] != self._name or not items:
+            return None
+        run = hook.get_run(replace(Run.from_response(items[0]), uuid=""))
+        if not run.uuid:
+            return None  # Listed, and not visible to GetRun: StartRun's answer says which run it is.
+        return Sighting(run, 0 if self._own_request_id else len(items) - 1)

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One attempt of a task in its worker: find or start the run, wait for it, and settle its fate on the way out."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_omics.compat import KILL_SECONDS, push_link, state_store, task_state
+from airflow_provider_omics.core.attempt import pursue
+from airflow_provider_omics.core.ending import UNKNOWN, worker_cancels
+from airflow_provider_omics.core.intention import Intention
+from airflow_provider_omics.core.protocol import Fail, GiveUp, Known, Succeed, Wait
+from airflow_provider_omics.core.run import Run
+from airflow_provider_omics.exceptions import OmicsError, RunTimeoutError, StartRunConflictError
+
+if TYPE_CHECKING:
+    from airflow_provider_omics.compat import Context
+    from airflow_provider_omics.core.documents import JsonValue
+    from airflow_provider_omics.hooks.omics import OmicsHook
+    from airflow_provider_omics.hooks.run_service import RunService
+    from airflow_provider_omics.operators.run import StartOmicsRunOperator
+
+log = logging.getLogger(__name__)
+# A client that must answer before the process is killed.
+_IN_A_HURRY: dict[str, Any] = {
+    "connect_timeout": 1.5,
+    "read_timeout": 1.5,
+    "retries": {"mode": "standard", "total_max_attempts": 1},
+}
+
+
+class Attempt:
+    """
+    What one process does for one try of a task.
+
+    :param operator: whose try it is.
+    :param context: Airflow's context of the try.
+    :param deadline: until when the try may wait, in epoch seconds.
+    """
+
+    def __init__(self, operator: StartOmicsRunOperator, context: Context, deadline: float | None = None) -> None:
+        self.deadline = deadline
+        self._operator = operator
+        self._context = context
+        self.run: Run | None = None
+        self._service: RunService | None = None
+        self._hurried: OmicsHook | None = None
+        self._killed = False
+
+    def pursue(self, request: dict[str, JsonValue], *, retry: bool) -> Wait | Succeed | Fail:
+        """Find or start the run of this intention; whatever is known of it is shown before anything waits."""
+        from airflow_provider_omics.hooks.run_service import RunService  # noqa: PLC0415 - DAG files need no boto3
+
+        operator, ti = self._operator, self._context["ti"]
+        # Airflow is asked for the connection now: after SIGTERM its answer may come too late.
+        self._hurried = operator.hook(**_IN_A_HURRY)
+        self._hurried.conn_config  # noqa: B018 - a cached property
+        intention = Intention(
+            dag_id=ti.dag_id,
+            run_id=ti.run_id,
+            task_id=ti.task_id,
+            map_index=-1 if ti.map_index is None else ti.map_index,
+            dag_run_start=self._context["dag_run"].start_date,
+            max_tries=ti.max_tries,
+        )
+        self._service = service = RunService(
+            operator.hook(),
+            request,
+            intention,
+            airflow_tags=operator.airflow_tags,
+            store=state_store(self._context),
+            may_start=self._may_start,
+            started=self.show,
+        )
+        known = Known(
+            retry=retry,
+            waits=operator.wait_for_completion,
+            own_request_id="requestId" in request,
+            record=service.read() if retry else None,
+        )
+        verdict = pursue(known, service)
+        if isinstance(verdict, GiveUp):
+            raise StartRunConflictError(
+                f"HealthOmics says that requestId {service.request_id(verdict.submission)} is taken, but lists no run "
+                "of it: a retry looks again, a clear of the task starts anew"
+            )
+        self.show(verdict.run)
+        run, mine = verdict.run, not retry or service.created_here(verdict.run)
+        how = "Started run %s (%s), output %s" if mine else "Reattached to run %s (%s) of an earlier try, output %s"
+        log.info(how, run.id, run.status, run.output_uri)
+        if self._killed:
+            # The kill came while StartRun was under way, and Airflow lets the process go on.
+            self._settle(time.monotonic() + KILL_SECONDS)
+        return verdict
+
+    def show(self, run: Run) -> None:
+        """Push what others need, whatever happens to the task from here on."""
+        known, self.run = self.run, run
+        if known is not None and known.uuid == run.uuid:
+            return
+        for key, value in run.xcom().items():
+            if key != "status":
+                self._context["ti"].xcom_push(key=key, value=value)
+        for link in self._operator.operator_extra_links:
+            push_link(self._context, link, link.url(run.arn, run.output_uri))
+
+    def wait(self, run: Run) -> Run:
+        """Look at the run until it has ended; faults that pass are waited out."""
+        from airflow_provider_omics.hooks.omics import is_expired, is_transient  # noqa: PLC0415 - DAG files need no boto3
+
+        hook = self._operator.hook()
+        while not run.ended:
+            left = self._operator.poll_seconds if self.deadline is None else self.deadline - time.time()
+            if left <= 0:
+                raise self.time_out(run)
+            time.sleep(min(left, self._operator.poll_seconds))
+            try:
+                now = hook.get_run(run)
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                log.warning("GetRun of run %s failed, asking again: %s", run.id, error)
+                if is_expired(error):
+                    hook = self._operator.hook()
+                continue
+            if now.status != run.status:
+                log.info("HealthOmics %s", now)
+            self.run = run = now
+        return run
+
+    # --- ways out ---
+
+    def time_out(self, run: Run) -> RunTimeoutError:
+        """Cancel a run that outlived the deadline, which our own clock decides, and return the error that says so."""
+        message = f"HealthOmics {run}: not ended within execution_timeout {self._operator.execution_timeout}"
+        if not self._operator.cancel_on_kill:
+            return RunTimeoutError(f"{message}; it goes on, as cancel_on_kill=False says")
+        now = self._operator.hook().cancel_run(run)
+        return RunTimeoutError(f"{message}; cancelled, now {now.status}")
+
+    def cancel_pushed(self) -> None:
+        """Cancel the run that this try pushed to XCom before it was deferred."""
+        ti = self._context["ti"]
+        pushed = {
+            key: ti.xcom_pull(task_ids=ti.task_id, key=key, map_indexes=ti.map_index)
+            for key in ("run_id", "uuid", "arn", "run_output_uri")
+        }
+        if pushed["run_id"]:
+            run = Run(pushed["run_id"], pushed["uuid"], pushed["arn"], pushed["run_output_uri"], "RUNNING")
+            log.info("execution_timeout passed: %s", self._operator.hook().cancel_run(run))
+
+    def kill(self) -> None:
+        """Settle the run's fate in the few seconds between SIGTERM and SIGKILL, and start nothing more."""
+        self._killed = True
+        if not self._operator.cancel_on_kill or (self.run is not None and self.run.ended):
+            return
+        # The main thread was stopped anywhere, perhaps in the middle of a call to Airflow: another one has to ask.
+        thread = threading.Thread(target=self._settle, args=(time.monotonic() + KILL_SECONDS,), daemon=True)
+        thread.start()
+        thread.join(KILL_SECONDS)
+
+    def _may_start(self) -> None:
+        if self._killed:
+            raise OmicsError("The task was killed before it could start a run: nothing was started")
+
+    def _settle(self, until: float) -> None:
+        past_deadline = self.deadline is not None and time.time() >= self.deadline
+        state = UNKNOWN if past_deadline else self._state()
+        if not past_deadline and not worker_cancels(state):
+            log.info("The task was killed while its state is %s: the run is left to the next try", state)
+            return
+        if not self._operator.cancel_on_kill:
+            return
+        from airflow_provider_omics.hooks.omics import is_transient  # noqa: PLC0415 - DAG files need no boto3
+
+        hook = self._hurried or self._operator.hook(**_IN_A_HURRY)
+        while time.monotonic() < until:
+            try:
+                run = self.run
+                if run is None:
+                    if self._service is None or self._service.starting is None:
+                        return  # Nothing was asked for yet, and nothing will be.
+                    run = self._service.in_flight(hook)
+                if run is not None:
+                    log.info("The task was killed while its state is %s: %s", state, hook.cancel_run(run))
+                    return
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                log.warning("Not cancelled yet: %s", error)
+            time.sleep(0.3)
+        log.error("The task was killed, and its run could not be cancelled in time: CancelOmicsRunOperator finds it")
+
+    def _state(self) -> str | None:
+        try:
+            return task_state(self._context["ti"])
+        except Exception as error:  # noqa: BLE001 - whatever Airflow says, the run is safer alive
+            log.warning("Airflow does not say in which state the task is: %s", error)
+            return UNKNOWN

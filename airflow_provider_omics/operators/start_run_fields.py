@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The arguments of StartRun as an operator's template fields: how they render, and the request that they make."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_omics.compat import render_text
+from airflow_provider_omics.core import documents
+from airflow_provider_omics.core.members import BY_ARGUMENT, FILE_ARGUMENTS
+from airflow_provider_omics.core.request import OWN_TAGS, UNRENDERED, RequestError, build_request, rendered
+from airflow_provider_omics.exceptions import StartRunRequestError
+from airflow_provider_omics.operators.base import OmicsOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import jinja2
+
+    from airflow_provider_omics.compat import Context
+    from airflow_provider_omics.core.documents import JsonValue
+
+
+class StartRunFields(OmicsOperator):
+    """An operator whose attributes are the arguments of StartRun."""
+
+    template_fields: Sequence[str] = (*BY_ARGUMENT, "start_run_kwargs", *OmicsOperator.template_fields)
+    template_fields_renderers: ClassVar[dict[str, str]] = dict.fromkeys((*FILE_ARGUMENTS, "start_run_kwargs"), "json")
+    # Stays empty: Airflow would open every text that ends so, `s3://bucket/samples.json` inside `parameters` too.
+    template_ext: Sequence[str] = ()
+    airflow_tags: bool
+
+    def prepare_template(self) -> None:
+        """Refuse a file that is not beside the DAG while the DAG is parsed, not when the task runs at night."""
+        for argument in FILE_ARGUMENTS:
+            value = getattr(self, argument)
+            if isinstance(value, str) and rendered(value) and documents.is_file_name(value):
+                self._template_file(argument, value, self.get_template_env())
+
+    def _build_request(self, *, known_only: bool = False) -> dict[str, JsonValue]:
+        """Return the request; with ``known_only``, just check what is visible before rendering."""
+
+        def value(argument: str) -> Any:  # noqa: ANN401 - whatever a template may be
+            raw = getattr(self, argument)
+            known = rendered(raw) and not (isinstance(raw, str) and documents.is_file_name(raw))
+            return raw if known or not known_only else UNRENDERED
+
+        try:
+            request, warnings = build_request(
+                {argument: value(argument) for argument in BY_ARGUMENT},
+                value("start_run_kwargs"),
+                reserved_tags=OWN_TAGS if self.airflow_tags else 0,
+            )
+        except RequestError as error:
+            raise StartRunRequestError(f"{type(self).__name__} {self.task_id}: {error}") from None
+        if not known_only:
+            for warning in warnings:
+                self.log.warning("%s", warning)
+        return request
+
+    def _do_render_template_fields(
+        self,
+        parent: Any,  # noqa: ANN401 - Airflow's signature
+        template_fields: Iterable[str],
+        context: Context,
+        jinja_env: jinja2.Environment,
+        seen_oids: set[int],
+    ) -> None:
+        # The one place that tasks and mapped tasks pass with the field's name, in 2.11 and 3.
+        for field in template_fields:
+            content = getattr(parent, field)
+            if parent is not self or field not in BY_ARGUMENT or not isinstance(content, str):
+                super()._do_render_template_fields(parent, [field], context, jinja_env, seen_oids)
+            elif field in FILE_ARGUMENTS:
+                setattr(self, field, self._render_document(field, content, context, jinja_env))
+            else:
+                setattr(self, field, render_text(jinja_env.from_string(content), context))
+
+    def _render_document(self, field: str, content: str, context: Context, jinja_env: jinja2.Environment) -> Any:  # noqa: ANN401
+        value = self.render_template(content, context, jinja_env)
+        if isinstance(value, str) and documents.is_file_name(value):
+            value = render_text(self._template_file(field, value, jinja_env), context)
+        if isinstance(value, str):
+            try:
+                return documents.parse(value)  # The UI shows what is sent.
+            except ValueError:
+                return value  # Told with every other violation when the task runs.
+        return value
+
+    def _template_file(self, argument: str, name: str, jinja_env: jinja2.Environment) -> jinja2.Template:
+        from jinja2 import TemplateNotFound  # noqa: PLC0415 - DAG files without such a file need no Jinja
+
+        try:
+            return jinja_env.get_template(name)
+        except TemplateNotFound:
+            folders = getattr(jinja_env.loader, "searchpath", [])
+            raise StartRunRequestError(
+                f"{type(self).__name__} {self.task_id}: {argument}: there is no file {name!r} beside the DAG "
+                f"or in template_searchpath ({', '.join(folders)})"
+            ) from None
