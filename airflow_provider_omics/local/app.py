@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The endpoint's one port: HealthOmics, the control API, and every other service by moto, told apart and guarded."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import logging
+import os
+import re
+import tempfile
+import uuid
+from email.utils import format_datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from airflow_provider_omics.local import control
+from airflow_provider_omics.local.engine import OPERATIONS, call, needs_object, not_implemented
+from airflow_provider_omics.local.protocol import ServiceError
+from airflow_provider_omics.local.state import Caller
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+
+    from botocore.model import OperationModel
+
+    from airflow_provider_omics.local.engine import Engine
+
+    Scope = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+    ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+log = logging.getLogger(__name__)
+# A signature version 4 names its Region and service: in the Authorization header, or in a presigned URL's query.
+_CREDENTIAL = re.compile(
+    r"(?:^AWS4-[A-Z0-9-]+ .*|[?&]X-Amz-)Credential=[^,&/%]+(?:/|%2F)\d+(?:/|%2F)([\w-]+)(?:/|%2F)([\w-]+)(?:/|%2F)"
+)
+_NOT_OURS = {
+    "UnknownOperationException": 404,
+    "NotImplementedException": 501,
+    "MissingAuthenticationTokenException": 403,
+}
+
+
+class Answer(NamedTuple):
+    """One HTTP answer."""
+
+    status: int
+    body: bytes
+    error: str = ""
+
+
+class App:
+    """The ASGI application."""
+
+    def __init__(self, engine: Engine, buckets: Callable[[], None] = lambda: None) -> None:
+        self.engine = engine
+        # Makes the buckets that are to be there from the start; called when S3 is first needed.
+        self._buckets = buckets
+        self._aws: ASGI | None = None
+        self._aws_lock = asyncio.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        query = scope["query_string"].decode("latin-1")
+        refusal = _refusal(headers)
+        if refusal:
+            await self._send(send, _error("AccessDeniedException", refusal, 403))
+        elif scope["path"].startswith("/_local/"):
+            await self._send(send, await self._control(scope, headers, query, receive))
+        elif signed := _signed(headers, query):
+            region, service = signed
+            if service == "omics":
+                await self._omics(scope, query, region, receive, send)
+            else:
+                await self._others(service, scope, receive, send)
+        else:
+            message = "The request is not signed; this endpoint answers AWS clients only"
+            await self._send(send, _error("MissingAuthenticationTokenException", message, 403))
+
+    async def _control(self, scope: Scope, headers: dict[str, str], query: str, receive: Receive) -> Answer:
+        if headers.get("x-omics-local") != "1":
+            return _error("AccessDeniedException", "The control API needs the header X-Omics-Local: 1", 403)
+        status, document = control.handle(self.engine, scope["method"], scope["path"], query, await _body(receive))
+        return Answer(status, json.dumps(document, default=str).encode())
+
+    async def _omics(self, scope: Scope, query: str, region: str, receive: Receive, send: Send) -> None:
+        engine, body = self.engine, await _body(receive)
+        try:
+            operation, labels = engine.service.route(scope["method"], scope["raw_path"].decode("latin-1"))
+        except ServiceError as error:
+            await self._send(send, self._error(error))
+            return
+        record = engine.traffic.record(operation.name, engine.state.clock.now(), labels)
+        fault = engine.traffic.fault(operation.name)
+        if fault and fault.kind == "delay":
+            await asyncio.sleep(fault.seconds)
+        if fault and fault.kind == "drop":
+            _abort(send)
+            return
+        try:
+            if fault and fault.kind == "error":
+                raise ServiceError(fault.code, fault.message)  # noqa: TRY301 - an error like the service's own
+            params = self._read(operation, labels, query, body)
+            record.request_id = params.get("requestId")
+            answer = await self._handle(operation, params, region)
+        except ServiceError as error:
+            answer = self._error(error)
+        except Exception as error:
+            log.exception("%s failed", operation.name)
+            answer = self._error(ServiceError("InternalServerException", f"The local endpoint failed: {error!r}"))
+        record.status = answer.status
+        if fault and fault.kind == "lost":
+            _abort(send)
+            return
+        await self._send(send, answer)
+
+    def _read(self, operation: OperationModel, labels: dict[str, str], query: str, body: bytes) -> dict[str, Any]:
+        """Return a call's input, unless it is one too many or of an operation that is not here."""
+        engine, name, state = self.engine, operation.name, self.engine.state
+        if name not in OPERATIONS:
+            raise not_implemented(name)
+        engine.traffic.throttle(name, state.settings.quotas.get(name), state.clock.now())
+        return engine.service.parse(operation, labels, query, body)
+
+    async def _handle(self, operation: OperationModel, params: dict[str, Any], region: str) -> Answer:
+        state = self.engine.state
+        caller = Caller(region, state.settings.account)
+        uri = needs_object(operation.name, params)
+        if uri is not None:
+            caller = caller._replace(fetched=await asyncio.to_thread(self._fetch, uri))
+        output = call(state, operation.name, params, caller)
+        return Answer(*self.engine.service.answer(operation, output))
+
+    def _fetch(self, uri: str) -> bytes:
+        """Return an S3 object that a request names."""
+        traces = self.engine.traces
+        if traces is None:
+            raise ServiceError("ValidationException", f"{uri} cannot be read: this endpoint has no S3")
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory, "object")
+            try:
+                traces.publisher.download(uri, str(path))
+            except (FileNotFoundError, ValueError) as error:
+                raise ServiceError("ValidationException", f"{uri} cannot be read: {error}") from None
+            return path.read_bytes()
+
+    async def _others(self, service: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand a request to moto, which is imported when it is first needed."""
+        if self._aws is None:
+            async with self._aws_lock:
+                if self._aws is None:
+                    self._aws = await asyncio.to_thread(_moto)
+                    await asyncio.to_thread(self._buckets)
+        self.engine.aws_used = True
+        if self._aws is _without_moto:
+            message = f"{service} is not served: install airflow-provider-omics[local], which brings moto"
+            await self._send(send, _error("NotImplementedException", message, 501))
+            return
+        if service == "events" and self.engine.traces:
+            self.engine.traces.listening = True
+        await self._aws(scope, receive, send)
+
+    def _error(self, error: ServiceError) -> Answer:
+        status = self.engine.service.statuses.get(error.code) or _NOT_OURS[error.code]
+        return _error(error.code, error.message, status)
+
+    async def _send(self, send: Send, answer: Answer) -> None:
+        # The Date is the endpoint's own, so that clients can compare it with creationTime under a moved clock, too.
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(answer.body)).encode()),
+            (b"date", format_datetime(self.engine.state.clock.now(), usegmt=True).encode()),
+            (b"x-amzn-requestid", str(uuid.uuid4()).encode()),
+        ]
+        if answer.error:
+            headers.append((b"x-amzn-errortype", answer.error.encode()))
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+
+def _error(code: str, message: str, status: int) -> Answer:
+    return Answer(status, json.dumps({"message": message}).encode(), code)
+
+
+def _signed(headers: dict[str, str], query: str) -> tuple[str, str] | None:
+    """Return the Region and the service that a request is signed for, as a web page cannot; no signature is checked."""
+    scope = _CREDENTIAL.search(headers.get("authorization", "") or f"?{query}")
+    if scope:
+        return scope[1], scope[2]
+    # boto3 still presigns S3's URLs by version 2.
+    return ("us-east-1", "s3") if "AWSAccessKeyId=" in query and "Signature=" in query else None
+
+
+def _refusal(headers: dict[str, str]) -> str | None:
+    """Return why a request cannot come from a program on this machine that means this endpoint, else None."""
+    host = headers.get("host", "")
+    if not _is_loopback(host.rpartition(":")[0] if re.search(r":\d+$", host) else host):
+        return f"The Host {host!r} is not this machine's loopback address"
+    origin = headers.get("origin")
+    if origin is not None and origin != f"http://{host}":
+        return f"The Origin {origin!r} is foreign"
+    return None
+
+
+def _is_loopback(host: str) -> bool:
+    """Tell whether a host name means this machine and no DNS server can say otherwise."""
+    # botocore's host prefix and S3's bucket names come before the endpoint's own name.
+    if host == "localhost" or host.endswith((".localhost", "-localhost")) or re.fullmatch(r"[\w-]+-127\.0\.0\.1", host):
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+async def _body(receive: Receive) -> bytes:
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body"):
+        message = await receive()
+        body += message.get("body", b"")
+    return body
+
+
+def _abort(send: Send) -> None:
+    """Close the connection without an answer: ASGI has no way to, so this takes uvicorn's transport."""
+    send.__self__.transport.abort()  # type: ignore[attr-defined]
+
+
+async def _without_moto(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    """Stand for moto where it is not installed."""
+
+
+def _moto() -> ASGI:
+    # moto would invite every web page to read what it answers.
+    os.environ.setdefault("MOTO_DISABLE_GLOBAL_CORS", "true")
+    try:
+        from a2wsgi import WSGIMiddleware  # noqa: PLC0415 - moto costs a second: only who needs it waits
+        from moto.moto_server.werkzeug_app import (  # noqa: PLC0415 - likewise
+            DomainDispatcherApplication,
+            create_backend_app,
+        )
+    except ImportError:
+        log.warning("moto is not installed: S3, CloudWatch Logs, EventBridge, SQS, IAM and STS answer 501")
+        return _without_moto
+    moto: Any = DomainDispatcherApplication(create_backend_app)
+    app: Any = WSGIMiddleware(moto)
+    return cast("ASGI", app)

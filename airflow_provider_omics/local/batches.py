@@ -1,0 +1,311 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run batches: StartRunBatch, GetBatch, ListBatch, ListRunsInBatch, CancelRunBatch, DeleteRunBatch, DeleteBatch."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections import Counter
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from airflow_provider_omics.local import catalog, life, runs
+from airflow_provider_omics.local.clock import later
+from airflow_provider_omics.local.protocol import ServiceError
+from airflow_provider_omics.local.records import ENDED
+from airflow_provider_omics.local.state import arn, check_tags, found_here, invalid, page
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from airflow_provider_omics.local.state import Answer, Caller, Record, State
+
+    Step = Callable[[State, "Batch", datetime], None]
+
+_MAX_SETTINGS = 100_000
+# Seconds in CREATING, PENDING and SUBMITTING.
+_STEP = 1.0
+_CANCELLABLE = ("PENDING", "SUBMITTING", "INPROGRESS")
+_RUNS_DELETABLE = ("PROCESSED", "CANCELLED")
+_DELETABLE = ("PROCESSED", "FAILED", "CANCELLED", "RUNS_DELETE_FAILED", "RUNS_DELETED")
+_BATCH_ONLY = ("runTags", "outputBucketOwnerId")
+
+
+@dataclass(slots=True)
+class Submission:
+    """One run setting of a batch, and what became of it."""
+
+    setting_id: str
+    setting: Answer
+    status: str | None = None
+    run: Record | None = None
+    failure: ServiceError | None = None
+
+
+@dataclass(slots=True)
+class Batch:
+    """One batch of runs."""
+
+    id: str
+    uuid: str
+    arn: str
+    seq: int
+    caller: Caller
+    request: Answer
+    creation_time: datetime
+    tags: dict[str, str]
+    submissions: list[Submission]
+    status: str = "CREATING"
+    submitted_time: datetime | None = None
+    processed_time: datetime | None = None
+    failed_time: datetime | None = None
+    failure_reason: str | None = None
+
+
+def start_run_batch(state: State, params: Answer, caller: Caller) -> Answer:
+    """Start many runs with one call; they are submitted bit by bit."""
+    return state.once("StartRunBatch", params, caller, partial(_create, state, params, caller))
+
+
+def _create(state: State, params: Answer, caller: Caller) -> Answer:
+    default = params["defaultRunSetting"]
+    if default.get("workflowType") == "READY2RUN":
+        raise invalid("A batch takes no READY2RUN workflow")
+    catalog.usable_workflow(state, default, caller)
+    settings = params["batchRunSettings"].get("inlineSettings")
+    if settings is None:
+        settings = _settings_from(caller.fetched or b"")
+    batch_id, now = state.new_id(state.batches), state.clock.now()
+    batch = Batch(
+        batch_id,
+        str(uuid.uuid4()),
+        arn(caller, f"runBatch/{batch_id}"),
+        state.next_seq(),
+        caller._replace(fetched=None),
+        params,
+        now,
+        check_tags(params.get("tags", {})),
+        [Submission(setting["runSettingId"], setting) for setting in settings],
+    )
+    state.batches[batch_id] = batch
+    _then(state, batch, now, "CREATING", _pending)
+    return {"id": batch_id, "arn": batch.arn, "status": "CREATING", "uuid": batch.uuid, "tags": batch.tags}
+
+
+def _settings_from(content: bytes) -> list[Answer]:
+    """Return the run settings in an S3 object: a JSON array."""
+    try:
+        settings = json.loads(content)
+    except ValueError as error:
+        raise invalid(f"s3UriSettings does not hold JSON: {error}") from None
+    if not isinstance(settings, list) or not 1 <= len(settings) <= _MAX_SETTINGS:
+        raise invalid(f"s3UriSettings does not hold an array of 1 to {_MAX_SETTINGS} run settings")
+    if not all(isinstance(setting, dict) and setting.get("runSettingId") for setting in settings):
+        raise invalid("s3UriSettings holds a run setting without runSettingId")
+    return settings
+
+
+def _then(state: State, batch: Batch, now: datetime, status: str, step: Step) -> None:
+    """Go on with ``step`` if the batch is still in ``status`` then."""
+
+    def action(now: datetime) -> None:
+        if batch.status == status:
+            step(state, batch, now)
+
+    state.at(later(now, _STEP / state.settings.speed), action)
+
+
+def _pending(state: State, batch: Batch, now: datetime) -> None:
+    unique = len({submission.setting_id for submission in batch.submissions})
+    if unique == len(batch.submissions):
+        batch.status = "PENDING"
+        _then(state, batch, now, "PENDING", _submitting)
+        return
+    batch.status, batch.failed_time = "FAILED", now
+    batch.failure_reason = f"Expected {len(batch.submissions)} unique runSettingIds but there were {unique}"
+
+
+def _submitting(state: State, batch: Batch, now: datetime) -> None:
+    batch.status = "SUBMITTING"
+    _then(state, batch, now, "SUBMITTING", _submit)
+
+
+def _submit(state: State, batch: Batch, now: datetime) -> None:
+    for submission in batch.submissions:
+        try:
+            submission.run = runs.create_run(state, _run_params(batch, submission), batch.caller, batch_id=batch.id)
+            submission.status = "SUCCESS"
+        except ServiceError as error:
+            submission.status, submission.failure = "FAILED", error
+    batch.status, batch.submitted_time = "INPROGRESS", now
+    _check_processed(state, batch)
+
+
+def _run_params(batch: Batch, submission: Submission) -> Answer:
+    """Return StartRun's input: the run's own settings win, parameters and tags are merged."""
+    default, own = batch.request["defaultRunSetting"], submission.setting
+    params = {**default, **own}
+    params["parameters"] = {**default.get("parameters", {}), **own.get("parameters", {})}
+    params["tags"] = {**default.get("runTags", {}), **own.get("runTags", {})}
+    if "outputUri" not in params:
+        raise invalid("A run needs an outputUri, of its own or the batch's")
+    return {name: value for name, value in params.items() if name not in (*_BATCH_ONLY, "runSettingId")}
+
+
+def run_ended(state: State, run: Record) -> None:
+    """See whether the batch of a run that has ended is done."""
+    batch = state.batches.get(run.batch_id or "")
+    if batch:
+        _check_processed(state, batch)
+
+
+def _check_processed(state: State, batch: Batch) -> None:
+    following = {"INPROGRESS": "PROCESSED", "STOPPING": "CANCELLED"}
+    started = [submission.run for submission in batch.submissions if submission.run]
+    if batch.status in following and all(run.status in ENDED for run in started):
+        batch.status, batch.processed_time = following[batch.status], state.clock.now()
+
+
+def get_batch(state: State, params: Answer, caller: Caller) -> Answer:
+    """Answer all about a batch."""
+    batch = found_here(state.batches, params["batchId"], "Run batch", caller)
+    submitted = Counter(submission.status or "PENDING" for submission in batch.submissions)
+    started = submitted.total() - submitted["PENDING"] - submitted["FAILED"]
+    statuses = Counter(submission.run.status for submission in batch.submissions if submission.run)
+    return {
+        "id": batch.id,
+        "arn": batch.arn,
+        "uuid": batch.uuid,
+        "name": batch.request.get("batchName"),
+        "status": batch.status,
+        "tags": batch.tags,
+        "totalRuns": len(batch.submissions),
+        "defaultRunSetting": batch.request["defaultRunSetting"],
+        "submissionSummary": {
+            "successfulStartSubmissionCount": started,
+            "failedStartSubmissionCount": submitted["FAILED"],
+            "pendingStartSubmissionCount": submitted["PENDING"],
+            "successfulCancelSubmissionCount": submitted["CANCEL_SUCCESS"],
+            "failedCancelSubmissionCount": submitted["CANCEL_FAILED"],
+            "successfulDeleteSubmissionCount": submitted["DELETE_SUCCESS"],
+            "failedDeleteSubmissionCount": submitted["DELETE_FAILED"],
+        },
+        "runSummary": {
+            f"{status.lower()}RunCount": statuses[status]
+            for status in ("PENDING", "STARTING", "RUNNING", "STOPPING", *ENDED)
+        },
+        "creationTime": batch.creation_time,
+        "submittedTime": batch.submitted_time,
+        "processedTime": batch.processed_time,
+        "failedTime": batch.failed_time,
+        "failureReason": batch.failure_reason,
+    }
+
+
+def list_batch(state: State, params: Answer, caller: Caller) -> Answer:
+    """List the Region's batches, the newest first."""
+    _at_most_one(params, ("status", "name", "runGroupId"))
+    batches = (
+        batch
+        for batch in reversed(state.batches.values())
+        if batch.caller.region == caller.region
+        and params.get("status") in (None, batch.status)
+        and params.get("name") in (None, batch.request.get("batchName"))
+        and params.get("runGroupId") in (None, batch.request["defaultRunSetting"].get("runGroupId"))
+    )
+    taken, token = page(batches, lambda batch: batch.seq, params, size="maxItems")
+    items = [
+        {
+            "id": batch.id,
+            "name": batch.request.get("batchName"),
+            "status": batch.status,
+            "createdAt": batch.creation_time,
+            "totalRuns": len(batch.submissions),
+            "workflowId": batch.request["defaultRunSetting"]["workflowId"],
+        }
+        for batch in taken
+    ]
+    return {"items": items, "nextToken": token}
+
+
+def list_runs_in_batch(state: State, params: Answer, caller: Caller) -> Answer:
+    """List what became of a batch's run settings, those that were submitted."""
+    _at_most_one(params, ("submissionStatus", "runSettingId", "runId"))
+    batch = found_here(state.batches, params["batchId"], "Run batch", caller)
+    submissions = (
+        (len(batch.submissions) - i, submission)
+        for i, submission in enumerate(batch.submissions)
+        if submission.status
+        and params.get("submissionStatus") in (None, submission.status)
+        and params.get("runSettingId") in (None, submission.setting_id)
+        and params.get("runId") in (None, submission.run.id if submission.run else "")
+    )
+    taken, token = page(submissions, lambda place: place[0], params, size="maxItems")
+    return {"runs": [_run_item(submission) for _, submission in taken], "nextToken": token}
+
+
+def _run_item(submission: Submission) -> Answer:
+    run, failure = submission.run, submission.failure
+    return {
+        "runSettingId": submission.setting_id,
+        "submissionStatus": submission.status,
+        "runId": run.id if run else None,
+        "runInternalUuid": run.uuid if run else None,
+        "runArn": run.arn if run else None,
+        "submissionFailureReason": failure.code if failure else None,
+        "submissionFailureMessage": failure.message if failure else None,
+    }
+
+
+def _at_most_one(params: Answer, filters: tuple[str, ...]) -> None:
+    if sum(name in params for name in filters) > 1:
+        raise invalid(f"Only one filter of {', '.join(filters)} may be given")
+
+
+def cancel_run_batch(state: State, params: Answer, caller: Caller) -> Answer:
+    """Cancel a batch's runs."""
+    batch = _batch_in(state, params["batchId"], caller, _CANCELLABLE, "cancelled")
+    batch.status = "STOPPING"
+    for submission in batch.submissions:
+        run = submission.run
+        if run is None:
+            continue
+        submission.status = "CANCEL_FAILED" if run.status in ENDED else "CANCEL_SUCCESS"
+        if run.status not in ENDED:
+            life.cancel(state, run)
+    _check_processed(state, batch)
+    return {}
+
+
+def delete_run_batch(state: State, params: Answer, caller: Caller) -> Answer:
+    """Delete a batch's runs."""
+    batch = _batch_in(state, params["batchId"], caller, _RUNS_DELETABLE, "deleted")
+    batch.status = "RUNS_DELETING"
+    for submission in batch.submissions:
+        run = submission.run
+        if run is None:
+            continue
+        if state.runs.get(run.id) is run:
+            runs.delete_run(state, {"id": run.id}, caller)
+        submission.status = "DELETE_SUCCESS"
+    _then(state, batch, state.clock.now(), "RUNS_DELETING", _runs_deleted)
+    return {}
+
+
+def _runs_deleted(_state: State, batch: Batch, _now: datetime) -> None:
+    batch.status = "RUNS_DELETED"
+
+
+def delete_batch(state: State, params: Answer, caller: Caller) -> Answer:
+    """Delete what is known of a batch; its runs stay."""
+    del state.batches[_batch_in(state, params["batchId"], caller, _DELETABLE, "deleted").id]
+    return {}
+
+
+def _batch_in(state: State, batch_id: str, caller: Caller, statuses: tuple[str, ...], verb: str) -> Batch:
+    batch: Batch = found_here(state.batches, batch_id, "Run batch", caller)
+    if batch.status not in statuses:
+        raise ServiceError("ConflictException", f"Run batch {batch_id} is {batch.status} and cannot be {verb}")
+    return batch

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The control API under ``/_local/``: what tests and demos ask of the endpoint itself, JSON in and out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+from airflow_provider_omics.local import catalog, examples, life
+from airflow_provider_omics.local.checks import check
+from airflow_provider_omics.local.plans import script_from
+from airflow_provider_omics.local.traffic import fault_from
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_omics.local.engine import Engine
+    from airflow_provider_omics.local.state import Record
+
+    Asked = dict[str, Any]
+    Json = Any
+
+
+_LISTS = {"examples": bool, **dict.fromkeys(("workflows", "scripts", "faults"), tuple[dict[str, Any], ...])}
+_TEXTS = ("id", "account", "type", "name", "description", "engine", "main", "status", "statusMessage", "uuid", "digest")
+_WORKFLOW = {**dict.fromkeys(_TEXTS, str), "parameterTemplate": dict[str, Any]}
+
+
+def handle(engine: Engine, method: str, path: str, query: str, body: bytes) -> tuple[int, Json]:
+    """Return the HTTP status and the JSON answer of a control call."""
+    action = _ACTIONS.get((method, path))
+    if action is None:
+        known = ", ".join(f"{method} {path}" for method, path in _ACTIONS)
+        return 404, {"message": f"{method} {path} is no control call; there are {known}"}
+    try:
+        asked = json.loads(body) if body else {name: values[-1] for name, values in parse_qs(query).items()}
+        if not isinstance(asked, dict):
+            return 400, {"message": "The body is not a JSON object"}
+        with engine.lock:
+            engine.state.advance()
+            return 200, action(engine, asked)
+    except ValueError as error:
+        return 400, {"message": str(error)}
+
+
+def configure(engine: Engine, config: dict[str, Any]) -> None:
+    """Apply a configuration: settings, lists of ``workflows``, ``scripts`` and ``faults``, and ``examples``."""
+    config = dict(config)
+    check("setting", config, _LISTS)
+    if config.pop("examples", False):
+        examples.register(engine.state)
+    for name, action in (("workflows", _workflow), ("scripts", _script), ("faults", _fault)):
+        for asked in config.pop(name, ()):
+            action(engine, asked)
+    _change_settings(engine, config)
+
+
+def _settings(engine: Engine, _asked: Asked) -> Json:
+    return engine.state.settings.as_dict()
+
+
+def _change_settings(engine: Engine, asked: Asked) -> Json:
+    engine.state.settings = engine.state.settings.changed(asked)
+    return engine.state.settings.as_dict()
+
+
+def _clock(engine: Engine, asked: Asked) -> Json:
+    check("clock's", asked, {"freeze": bool, "advance": float})
+    clock = engine.state.clock
+    if "freeze" in asked:
+        (clock.freeze if asked["freeze"] else clock.resume)()
+    clock.advance(asked.get("advance", 0))
+    engine.state.advance()
+    return {"now": clock.now().isoformat()}
+
+
+def _reset(engine: Engine, _asked: Asked) -> Json:
+    engine.reset()
+    configure(engine, engine.config)
+    return {"aws": engine.aws_used}
+
+
+def _fault(engine: Engine, asked: Asked) -> Json:
+    engine.traffic.plan(fault_from(asked, engine.service.statuses, engine.service.model.operation_names))
+    return {}
+
+
+def _forgive(engine: Engine, _asked: Asked) -> Json:
+    engine.traffic.forgive()
+    return {}
+
+
+def _script(engine: Engine, asked: Asked) -> Json:
+    engine.state.scripts.append(script_from(asked))
+    return {}
+
+
+def _workflow(engine: Engine, asked: Asked) -> Json:
+    """Register a workflow as it is, for what CreateWorkflow cannot make: READY2RUN, another account's, a given id."""
+    check("workflow's", asked, _WORKFLOW)
+    return {"id": catalog.register(engine.state, asked)}
+
+
+def _runs(engine: Engine, _asked: Asked) -> Json:
+    return [_about(run) for run in (*engine.state.deleted, *engine.state.runs.values())]
+
+
+def _about(run: Record) -> Json:
+    about = asdict(run)
+    for kept in ("caller", "plan", "generation", "cancelling"):
+        del about[kept]
+    return about
+
+
+def _force(engine: Engine, asked: Asked) -> Json:
+    """Put a simulated run into a status at once; DELETED removes it, as HealthOmics does with old runs."""
+    if not {"id", "status"} <= asked.keys():
+        raise ValueError(f"A run to be forced is told by its id and status, not by {', '.join(asked) or 'nothing'}.")
+    check("run's", asked, {"id": str, "status": str, "failureReason": str | None, "statusMessage": str | None})
+    run = engine.state.runs.get(asked["id"])
+    if run is None:
+        raise ValueError(f"There is no run {asked['id']}, or it is deleted.")
+    if run.plan is None:
+        raise ValueError(f"Run {run.id} is executed, not simulated: its status is what its workflow does.")
+    life.force(engine.state, run, asked["status"], asked.get("failureReason"), asked.get("statusMessage"))
+    return _about(run)
+
+
+def _calls(engine: Engine, asked: Asked) -> Json:
+    return [asdict(call) for call in engine.traffic.calls(asked.get("operation"))]
+
+
+def _counts(engine: Engine, _asked: Asked) -> Json:
+    return engine.traffic.counts()
+
+
+_ACTIONS: dict[tuple[str, str], Callable[[Engine, Asked], Json]] = {
+    ("GET", "/_local/settings"): _settings,
+    ("POST", "/_local/settings"): _change_settings,
+    ("POST", "/_local/clock"): _clock,
+    ("POST", "/_local/reset"): _reset,
+    ("POST", "/_local/faults"): _fault,
+    ("DELETE", "/_local/faults"): _forgive,
+    ("POST", "/_local/scripts"): _script,
+    ("POST", "/_local/workflows"): _workflow,
+    ("GET", "/_local/runs"): _runs,
+    ("POST", "/_local/runs"): _force,
+    ("GET", "/_local/calls"): _calls,
+    ("GET", "/_local/counts"): _counts,
+}

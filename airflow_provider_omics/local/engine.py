@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engine: every operation that this endpoint implements, done one at a time."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_omics.local import batches, catalog, runs, tags
+from airflow_provider_omics.local.protocol import Service, ServiceError
+from airflow_provider_omics.local.state import State
+from airflow_provider_omics.local.traffic import Traffic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_omics.local.records import Executor
+    from airflow_provider_omics.local.state import Answer, Caller
+    from airflow_provider_omics.local.traces import Traces
+
+OPERATIONS: dict[str, Callable[[State, Answer, Caller], Answer]] = {
+    "StartRun": runs.start_run,
+    "GetRun": runs.get_run,
+    "ListRuns": runs.list_runs,
+    "CancelRun": runs.cancel_run,
+    "DeleteRun": runs.delete_run,
+    "ListRunTasks": runs.list_run_tasks,
+    "GetRunTask": runs.get_run_task,
+    "CreateWorkflow": catalog.create_workflow,
+    "GetWorkflow": catalog.get_workflow,
+    "ListWorkflows": catalog.list_workflows,
+    "UpdateWorkflow": catalog.update_workflow,
+    "DeleteWorkflow": catalog.delete_workflow,
+    "CreateWorkflowVersion": catalog.create_workflow_version,
+    "GetWorkflowVersion": catalog.get_workflow_version,
+    "ListWorkflowVersions": catalog.list_workflow_versions,
+    "UpdateWorkflowVersion": catalog.update_workflow_version,
+    "DeleteWorkflowVersion": catalog.delete_workflow_version,
+    "CreateRunGroup": catalog.create_run_group,
+    "GetRunGroup": catalog.get_run_group,
+    "ListRunGroups": catalog.list_run_groups,
+    "UpdateRunGroup": catalog.update_run_group,
+    "DeleteRunGroup": catalog.delete_run_group,
+    "CreateRunCache": catalog.create_run_cache,
+    "GetRunCache": catalog.get_run_cache,
+    "ListRunCaches": catalog.list_run_caches,
+    "UpdateRunCache": catalog.update_run_cache,
+    "DeleteRunCache": catalog.delete_run_cache,
+    "TagResource": tags.tag_resource,
+    "UntagResource": tags.untag_resource,
+    "ListTagsForResource": tags.list_tags_for_resource,
+    "StartRunBatch": batches.start_run_batch,
+    "GetBatch": batches.get_batch,
+    "ListBatch": batches.list_batch,
+    "ListRunsInBatch": batches.list_runs_in_batch,
+    "CancelRunBatch": batches.cancel_run_batch,
+    "DeleteRunBatch": batches.delete_run_batch,
+    "DeleteBatch": batches.delete_batch,
+}
+
+
+def call(state: State, operation: str, params: dict[str, Any], caller: Caller) -> Answer:
+    """Do all that is due, then the operation."""
+    with state.lock:
+        state.advance()
+        return OPERATIONS[operation](state, params, caller)
+
+
+def needs_object(operation: str, params: dict[str, Any]) -> str | None:
+    """Return the ``s3://`` URI that the operation has to read before it can be done."""
+    uri: str | None = None
+    if operation in ("CreateWorkflow", "CreateWorkflowVersion"):
+        uri = params.get("definitionUri")
+    elif operation == "StartRunBatch":
+        uri = params["batchRunSettings"].get("s3UriSettings")
+    return uri
+
+
+def not_implemented(operation: str) -> ServiceError:
+    """Return the error of an operation that this endpoint does not have."""
+    return ServiceError("NotImplementedException", f"The local HealthOmics endpoint does not implement {operation}")
+
+
+class Engine:
+    """The endpoint without its socket: the service's model, the state, and what happens to calls."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.config = config
+        self.service = Service("omics")
+        # Whether another service than HealthOmics was ever called.
+        self.aws_used = False
+        self.executor: Executor | None = None
+        self.traces: Traces | None = None
+        self.lock = threading.RLock()
+        self.traffic = Traffic()
+        self.state = State(self.lock)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything: runs, resources, calls, faults, scripts, settings."""
+        with self.lock:
+            if self.executor:
+                for run in self.state.runs.values():
+                    self.executor.cancel(run.id)
+            self.traffic = Traffic()
+            self.state = State(self.lock, executor=self.executor, traces=self.traces)
+            self.state.ended = partial(batches.run_ended, self.state)
+
+    def connect(self, executor: Executor | None, traces: Traces) -> None:
+        """Give it what executes workflows and what publishes, which both need the endpoint's address."""
+        self.executor = self.state.executor = executor
+        self.traces = self.state.traces = traces
+
+    def close(self) -> None:
+        """Kill what is executed, publish what is left."""
+        if self.executor:
+            self.executor.close()
+        if self.traces:
+            self.traces.close()

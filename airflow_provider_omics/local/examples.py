@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the examples in AWS' documents of ``start-run`` name: workflows, a run group, a run cache, a run, buckets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_omics.local import catalog, runs
+from airflow_provider_omics.local.state import Caller, Resource, arn
+
+if TYPE_CHECKING:
+    from airflow_provider_omics.local.state import State
+
+BUCKETS = (
+    "omics-artifacts-01d6xmpl4e72dd32",
+    "omics-output-bucket",
+    "your-bucket",
+    "healthomics-output-bucket-demo",
+)
+_RUN = "3282892"
+_REQUEST = {
+    "workflowId": "7206765",
+    "roleArn": "arn:aws:iam::123456789012:role/HealthOmicsServiceRole",
+    "outputUri": "s3://healthomics-output-bucket-demo/results/",
+    "parameters": {
+        "input": "s3://healthomics-output-bucket-demo/input/samplesheet.csv",
+        "protocol": "10XV3",
+        "ecr_registry": "123456789012.dkr.ecr.us-east-1.amazonaws.com",
+        "gtf": "s3://healthomics-output-bucket-demo/reference/genes.gtf",
+        "aligner": "star",
+        "fasta": "s3://healthomics-output-bucket-demo/reference/genome.fa",
+        "skip_emptydrops": "true",
+    },
+    "cacheId": "1234567",
+    "cacheBehavior": "CACHE_ALWAYS",
+}
+
+
+def register(state: State) -> None:
+    """Register them; a run of 123456789012's workflow 1234567 may name its owner, as for a shared one."""
+    caller = Caller("us-east-1", state.settings.account)
+    catalog.register(state, {"id": "1234567", "name": "cram-to-bam", "account": "123456789012"})
+    catalog.register(state, {"id": "7206765", "name": "scrnaseq", "engine": "NEXTFLOW", "account": "123456789012"})
+    now = state.clock.now()
+    group = {"name": "examples", "creationTime": now}
+    cache = {
+        "name": "examples",
+        "cacheS3Uri": f"s3://{BUCKETS[-1]}/cache/",
+        "cacheBehavior": "CACHE_ON_FAILURE",
+        "status": "ACTIVE",
+        "creationTime": now,
+    }
+    for where, kind, members in ((state.groups, "runGroup", group), (state.caches, "runCache", cache)):
+        path = arn(caller, f"{kind}/1234567")
+        where["1234567"] = Resource("1234567", path, state.next_seq(), state.settings.account, members, {})
+    runs.create_run(state, _REQUEST, caller, run_id=_RUN)

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real runs: WDL definitions executed by miniwdl on this machine, a few at a time."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_provider_omics.local.manifest import manifest_lines
+from airflow_provider_omics.local.staging import RunError, fetch_inputs, unpack, upload, upload_outputs
+from airflow_provider_omics.local.wdl_run import Progress, WdlError, failure_reason, run_wdl
+
+if TYPE_CHECKING:
+    from airflow_provider_omics.local.records import Definition, Journal, Publisher, Run
+
+logger = logging.getLogger(__name__)
+
+LONGEST_MESSAGE = 1024
+
+
+class WdlExecutor:
+    """Executes runs, ``max_parallel_runs`` at once; the others wait in PENDING."""
+
+    def __init__(self, publisher: Publisher, *, max_parallel_runs: int = 2) -> None:
+        self._publisher = publisher
+        self._pool = ThreadPoolExecutor(max_parallel_runs, thread_name_prefix="omics-local-run")
+        self._executions: dict[str, _Execution] = {}
+
+    def submit(self, run: Run, definition: Definition, journal: Journal) -> None:
+        """Take a new run (PENDING) and return at once."""
+        execution = self._executions[run.id] = _Execution(run, definition, journal, self._publisher)
+        execution.future = self._pool.submit(self._work, execution)
+
+    def cancel(self, run_id: str) -> None:
+        """Have the process tree of a run killed, after which its journal says CANCELLED."""
+        execution = self._executions.get(run_id)
+        if execution is None:
+            return
+        execution.stop.set()
+        if execution.future and execution.future.cancel():  # it never began: no thread of the pool will end it
+            threading.Thread(target=self._work, args=(execution,), name=f"omics-local-cancel-{run_id}").start()
+
+    def close(self) -> None:
+        """Kill whatever still runs and wait for it."""
+        for execution in list(self._executions.values()):
+            execution.stop.set()  # those that have not begun end as soon as a thread takes them up
+        self._pool.shutdown(wait=True)
+
+    def _work(self, execution: _Execution) -> None:
+        try:
+            execution.execute()
+        except Exception:
+            logger.exception("Run %s could not be recorded.", execution.run.id)
+        finally:
+            if self._executions.get(execution.run.id) is execution:
+                del self._executions[execution.run.id]
+
+
+class _Execution:
+    """One run from PENDING to its end, in one thread."""
+
+    def __init__(self, run: Run, definition: Definition, journal: Journal, publisher: Publisher) -> None:
+        self.run = run
+        self.stop = threading.Event()
+        self.future: Future[None] | None = None
+        self._definition = definition
+        self._journal = journal
+        self._publisher = publisher
+
+    def execute(self) -> None:
+        """Live the run's whole life; whatever goes wrong becomes its verdict, so that no run hangs."""
+        failure: RunError | None = None
+        try:
+            if not self.stop.is_set():
+                with tempfile.TemporaryDirectory(prefix="omics-run-", ignore_cleanup_errors=True) as directory:
+                    self._run_in(Path(directory).resolve())
+        except RunError as error:
+            failure = error
+        except Exception as error:
+            logger.exception("Run %s failed in the local endpoint itself.", self.run.id)
+            failure = RunError("SERVICE_ERROR", f"The local endpoint failed: {error!r}.")
+        if self.stop.is_set():
+            self._end("CANCELLED", None)
+        else:
+            self._end("FAILED" if failure else "COMPLETED", failure)
+
+    def _run_in(self, directory: Path) -> None:
+        self._status("STARTING")
+        root = directory / "definition"
+        main = unpack(self._definition, root)
+        if self.stop.is_set():
+            return
+        self._status("RUNNING")
+        parameters = self.run.request.get("parameters") or {}
+        inputs = fetch_inputs(parameters, root, main, directory / "inputs", self._publisher)
+        progress = Progress(directory, self._journal, self._log)
+        uri = self.run.run_output_uri.rstrip("/")
+        try:
+            outputs = run_wdl(main, inputs, progress, self.stop)
+        except WdlError as error:
+            with suppress(RunError):  # the workflow's own failure says more than that of its log
+                upload(progress.engine_log, f"{uri}/logs/engine.log", self._publisher)
+            raise self._verdict(error, progress) from error
+        if not self.stop.is_set():
+            upload_outputs(outputs, directory / "run", uri, self._publisher)
+            upload(progress.engine_log, f"{uri}/logs/engine.log", self._publisher)
+
+    def _verdict(self, error: WdlError, progress: Progress) -> RunError:
+        if progress.failed is None:
+            return RunError("WORKFLOW_RUN_FAILED", str(error))
+        name, task_id, message = progress.failed
+        region, account = self.run.arn.split(":")[3:5]
+        group = f"arn:aws:logs:{region}:{account}:log-group:/aws/omics/WorkflowLog"
+        return RunError(
+            failure_reason(message),
+            f"Run failed due to task: {name}, id: {task_id}, failure. Use the GetRunTask API operation for more "
+            f"details, or see the task's log stream: {group}:log-stream:run/{self.run.id}/task/{task_id}",
+        )
+
+    def _end(self, status: str, failure: RunError | None) -> None:
+        if self.run.status not in ("PENDING", "STOPPING"):
+            self._status("STOPPING")
+        reason = failure.failure_reason if failure else None
+        message = failure.status_message[:LONGEST_MESSAGE] if failure else None
+        now = datetime.now(UTC)
+        end = {"status": status, "stopTime": now, "failureReason": reason, "statusMessage": message}
+        workflow = f"{self.run.arn.rpartition('run/')[0]}workflow/{self._definition.workflow_id}"
+        about = {"workflow": workflow, "engine": self._definition.engine, "main": self._definition.main}
+        lines = manifest_lines(self.run, end, about)
+        self._publish(f"manifest/run/{self.run.id}/{self.run.uuid}", [(now, line) for line in lines])
+        self._status(status, failure_reason=reason, status_message=message)
+
+    def _status(self, status: str, *, failure_reason: str | None = None, status_message: str | None = None) -> None:
+        why = f": {failure_reason}: {status_message}" if failure_reason else ""
+        self._log("", [(datetime.now(UTC), f"Run {self.run.id} is {status}{why}")])
+        self._journal.status(status, failure_reason=failure_reason, status_message=status_message)
+
+    def _log(self, suffix: str, lines: list[tuple[datetime, str]]) -> None:
+        if self.run.request.get("logLevel") != "OFF":
+            self._publish(f"run/{self.run.id}{suffix}", lines)
+
+    def _publish(self, stream: str, lines: list[tuple[datetime, str]]) -> None:
+        try:
+            self._publisher.log(stream, lines)
+        except Exception:
+            logger.exception("Log stream %s could not be written; the run goes on.", stream)

@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The life of a run: its statuses, by a simulated plan or by what an executor says, and the traces that they leave."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_omics.local import plans
+from airflow_provider_omics.local.clock import later
+from airflow_provider_omics.local.manifest import manifest_lines
+from airflow_provider_omics.local.records import ACTIVE, ENDED, Definition, Task
+from airflow_provider_omics.local.state import log_stream_arn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from airflow_provider_omics.local.state import Record, Resource, State
+
+    Step = Callable[[State, Record, datetime], None]
+
+_CANCELLED = plans.Plan(status="CANCELLED")
+
+
+def move(state: State, run: Record, status: str, now: datetime, **why: str | None) -> None:
+    """Put a run into a status, with ``failure_reason`` and ``status_message``, and send the event."""
+    run.status = status
+    run.failure_reason = why.get("failure_reason")
+    run.status_message = why.get("status_message")
+    if status == "RUNNING":
+        run.start_time = now
+    if status in ENDED and run.stop_time is None:
+        run.stop_time = now
+    if state.traces:
+        state.traces.run_event(run, state.workflows.get(run.request.get("workflowId", "")))
+    if status in ENDED:
+        state.ended(run)
+
+
+def move_task(task: Task, status: str, now: datetime, **why: str | None) -> None:
+    """Put a task into a status."""
+    task.status = status
+    task.failure_reason = why.get("failure_reason")
+    task.status_message = why.get("status_message")
+    if status == "RUNNING":
+        task.start_time = now
+    if status in ENDED:
+        task.stop_time = now
+
+
+def begin(state: State, run: Record, workflow: Resource | None) -> None:
+    """Let a new run live: by its script, or by the executor, or by the default plan."""
+    now = run.creation_time
+    move(state, run, "PENDING", now)
+    scripted = plans.choose(state.scripts, run.request)
+    if scripted is None and state.executor and workflow and workflow.zip_bytes is not None:
+        members = workflow.members
+        definition = Definition(
+            run.request["workflowId"],
+            members.get("name", ""),
+            members["engine"],
+            workflow.zip_bytes,
+            members.get("main"),
+        )
+        state.executor.submit(run, definition, RunJournal(state, run))
+        return
+    run.plan = scripted or plans.DEFAULT
+    _then(state, run, now, run.plan.pending, _starting)
+
+
+def cancel(state: State, run: Record) -> None:
+    """Stop a run; the status CANCELLED comes when it has stopped."""
+    now = state.clock.now()
+    if run.status != "STOPPING":
+        move(state, run, "STOPPING", now)
+    if run.plan is None and state.executor:
+        state.executor.cancel(run.id)
+    elif run.plan and not run.cancelling:
+        run.generation += 1
+        run.cancelling = True
+        stopping = run.plan.stopping
+        run.plan = replace(_CANCELLED, stopping=stopping)
+        _then(state, run, now, stopping, _end)
+
+
+def force(state: State, run: Record, status: str, failure_reason: str | None, status_message: str | None) -> None:
+    """Put a simulated run into a status at once, whatever its plan; it stays there until it is forced or cancelled."""
+    if status not in (*ACTIVE, *ENDED):
+        raise ValueError(f"A run has no status {status!r}; it has {', '.join((*ACTIVE, *ENDED))}.")
+    run.generation += 1
+    run.cancelling = False
+    if status == "DELETED":
+        state.forget(run)
+    move(state, run, status, state.clock.now(), failure_reason=failure_reason, status_message=status_message)
+
+
+def _then(state: State, run: Record, now: datetime, seconds: float, step: Step) -> None:
+    """Plan a run's next step; a cancelled run's steps are void."""
+    state.at(later(now, seconds / state.settings.speed), partial(_if_current, state, run, run.generation, step))
+
+
+def _if_current(state: State, run: Record, generation: int, step: Step, now: datetime) -> None:
+    if run.generation == generation:
+        step(state, run, now)
+
+
+def _plan(run: Record) -> plans.Plan:
+    return run.plan or plans.DEFAULT
+
+
+def _starting(state: State, run: Record, now: datetime) -> None:
+    move(state, run, "STARTING", now)
+    _then(state, run, now, _plan(run).starting, _running)
+
+
+def _running(state: State, run: Record, now: datetime) -> None:
+    plan = _plan(run)
+    move(state, run, "RUNNING", now)
+    share = plan.running / max(len(plan.tasks), 1)
+    for i, members in enumerate(plan.tasks):
+        task = add_task(state, run, now, members["name"], members)
+        end = {key: members.get(key) for key in ("status", "failureReason", "statusMessage")}
+        _then(state, run, now, i * share, partial(_start_task, task))
+        _then(state, run, now, (i + 1) * share, partial(_end_task, task, end))
+    _then(state, run, now, plan.running, _export)
+
+
+def _start_task(task: Task, _state: State, _run: Record, now: datetime) -> None:
+    move_task(task, "RUNNING", now)
+
+
+def _end_task(task: Task, end: dict[str, Any], _state: State, _run: Record, now: datetime) -> None:
+    why = {"failure_reason": end["failureReason"], "status_message": end["statusMessage"]}
+    move_task(task, end["status"] or "COMPLETED", now, **why)
+
+
+def add_task(state: State, run: Record, now: datetime, name: str, members: Any) -> Task:  # noqa: ANN401 - a mapping
+    """Give a run a new task."""
+    run.tasks = run.tasks or []
+    sizes = {key: members[key] for key in ("cpus", "memory", "gpus") if key in members}
+    task = Task(state.new_id({task.id: task for task in run.tasks}), name, creation_time=now, **sizes)
+    run.tasks.append(task)
+    return task
+
+
+def _export(state: State, run: Record, now: datetime) -> None:
+    """Leave outputs and logs, where traces are wanted, and go on when they are in place, as if it took no time."""
+    if not (state.traces and state.settings.traces):
+        _stopping(state, run, now)
+        return
+
+    generation = run.generation
+
+    def exported(error: Exception | None) -> None:
+        if run.generation != generation:  # cancelled meanwhile
+            return
+        if error:
+            run.plan = replace(_plan(run), status="FAILED", failureReason="EXPORT_FAILED", statusMessage=str(error))
+        _then(state, run, now, 0, _stopping)
+
+    state.traces.export(run, _plan(run), exported)
+
+
+def _stopping(state: State, run: Record, now: datetime) -> None:
+    move(state, run, "STOPPING", now)
+    _then(state, run, now, _plan(run).stopping, _end)
+
+
+def _end(state: State, run: Record, now: datetime) -> None:
+    plan = _plan(run)
+    for task in run.tasks:
+        if task.status not in ENDED:
+            move_task(task, "CANCELLED", now)
+    message = plan.statusMessage
+    failed = next((task for task in run.tasks if task.status == "FAILED"), None)
+    if plan.status == "FAILED" and message is None and failed:
+        message = _task_failure(run, failed)
+    why = {"failure_reason": plan.failureReason, "status_message": message}
+
+    def finish(state: State, run: Record, now: datetime) -> None:
+        move(state, run, plan.status, now, **why)
+
+    generation = run.generation
+
+    def left() -> None:
+        _if_current(state, run, generation, finish, now)
+
+    if state.traces and state.settings.traces:
+        end = {"status": plan.status, "failureReason": plan.failureReason, "statusMessage": message, "stopTime": now}
+        lines = [(now, line) for line in manifest_lines(run, end, _about_workflow(state, run))]
+        state.traces.manifest(run, lines, left)
+    else:
+        finish(state, run, now)
+
+
+def _about_workflow(state: State, run: Record) -> dict[str, Any]:
+    workflow = state.workflows.get(run.request.get("workflowId", ""))
+    if workflow is None:
+        return {}
+    members = ("digest", "engine", "main")
+    return {"workflow": workflow.arn, **{name: workflow.members.get(name) for name in members}}
+
+
+def _task_failure(run: Record, task: Task) -> str:
+    """Say which task failed, in the service's own words."""
+    stream = log_stream_arn(run.caller, f"run/{run.id}/task/{task.id}")
+    return (
+        f"Run failed due to task: {task.name}, id: {task.id}, failure. "
+        f"Use the GetRunTask API operation for more details, or see the task's log stream: {stream}"
+    )
+
+
+class RunJournal:
+    """How an executor tells the engine what happens to its run."""
+
+    def __init__(self, state: State, run: Record) -> None:
+        self._state = state
+        self._run = run
+
+    def status(self, status: str, *, failure_reason: str | None = None, status_message: str | None = None) -> None:
+        """Move the run to ``status``; one that has ended stays as it is, and one that is STOPPING can only end."""
+        with self._state.lock:
+            run, now = self._run, self._state.clock.now()
+            if run.status not in ENDED and (run.status != "STOPPING" or status in ENDED):
+                move(self._state, run, status, now, failure_reason=failure_reason, status_message=status_message)
+
+    def task(self, name: str, *, cpus: int = 1, memory: int = 1, gpus: int = 0) -> str:
+        """Add a task in status PENDING and return its id."""
+        with self._state.lock:
+            sizes = {"cpus": cpus, "memory": memory, "gpus": gpus}
+            return add_task(self._state, self._run, self._state.clock.now(), name, sizes).id
+
+    def task_status(
+        self, task_id: str, status: str, *, failure_reason: str | None = None, status_message: str | None = None
+    ) -> None:
+        """Move a task to ``status``; RUNNING sets its start time, an end its stop time."""
+        with self._state.lock:
+            task = next(task for task in self._run.tasks if task.id == task_id)
+            now = self._state.clock.now()
+            move_task(task, status, now, failure_reason=failure_reason, status_message=status_message)

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the endpoint remembers of a run, and what an executor may say about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+# HealthOmics user guide, "Run lifecycle": a run passes STOPPING on its way to every end that follows RUNNING.
+ACTIVE = ("PENDING", "STARTING", "RUNNING", "STOPPING")
+ENDED = ("COMPLETED", "FAILED", "CANCELLED", "DELETED")
+
+
+@dataclass(slots=True)
+class Task:
+    """One task of a run, as GetRunTask answers it."""
+
+    id: str
+    name: str
+    status: str = "PENDING"
+    cpus: int = 1
+    memory: int = 1
+    gpus: int = 0
+    creation_time: datetime | None = None
+    start_time: datetime | None = None
+    stop_time: datetime | None = None
+    failure_reason: str | None = None
+    status_message: str | None = None
+
+
+@dataclass(slots=True)
+class Run:
+    """One run: the StartRun input it came from, and what has become of it."""
+
+    id: str
+    uuid: str
+    arn: str
+    request: dict[str, Any]
+    run_output_uri: str
+    creation_time: datetime
+    status: str = "PENDING"
+    start_time: datetime | None = None
+    stop_time: datetime | None = None
+    failure_reason: str | None = None
+    status_message: str | None = None
+    batch_id: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+    tasks: list[Task] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A workflow's definition as an executor needs it: the zip of its files and the path of the main one in it."""
+
+    workflow_id: str
+    name: str
+    engine: str
+    zip_bytes: bytes
+    main: str | None = None
+
+
+class Journal(Protocol):
+    """How an executor, from any thread, tells the engine what happens to its run."""
+
+    def status(self, status: str, *, failure_reason: str | None = None, status_message: str | None = None) -> None:
+        """Move the run to ``status``; one that has ended stays as it is, and one that is STOPPING can only end."""
+
+    def task(self, name: str, *, cpus: int = 1, memory: int = 1, gpus: int = 0) -> str:
+        """Add a task in status PENDING and return its id."""
+
+    def task_status(
+        self, task_id: str, status: str, *, failure_reason: str | None = None, status_message: str | None = None
+    ) -> None:
+        """Move a task to ``status``; RUNNING sets its start time, an end its stop time."""
+
+
+class Executor(Protocol):
+    """What really executes runs. Without one the engine simulates them by its clock."""
+
+    def submit(self, run: Run, definition: Definition, journal: Journal) -> None:
+        """Take a new run (PENDING) and return at once; the work goes on in the executor's own threads and processes."""
+
+    def cancel(self, run_id: str) -> None:
+        """Kill the process tree of a run; its journal then says CANCELLED. Unknown or ended runs are ignored."""
+
+    def close(self) -> None:
+        """Kill whatever still runs and wait for it: no child is left behind."""
+
+
+class Publisher(Protocol):
+    """Where runs leave their traces: S3, CloudWatch Logs, EventBridge. Never called on the event loop's thread."""
+
+    def download(self, uri: str, path: str) -> None:
+        """Copy the object ``s3://…`` to a local file; FileNotFoundError names the uri that does not exist."""
+
+    def upload(self, path: str, uri: str) -> None:
+        """Copy a local file to ``s3://…``; a bucket that does not exist is an error, as in AWS."""
+
+    def log(self, stream: str, lines: list[tuple[datetime, str]]) -> None:
+        """Append lines to a stream of ``/aws/omics/WorkflowLog``, made when missing."""
+
+    def event(self, detail_type: str, detail: dict[str, Any], resources: list[str]) -> None:
+        """Put one ``aws.omics`` event on the default EventBridge bus."""

@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: Apache-2.0
+"""StartRun, GetRun, ListRuns, CancelRun, DeleteRun, ListRunTasks and GetRunTask."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_omics.local import catalog, life
+from airflow_provider_omics.local.clock import later
+from airflow_provider_omics.local.protocol import ServiceError
+from airflow_provider_omics.local.records import ENDED
+from airflow_provider_omics.local.state import Record, arn, check_tags, found, found_here, invalid, log_stream_arn, page
+
+if TYPE_CHECKING:
+    from airflow_provider_omics.local.records import Task
+    from airflow_provider_omics.local.state import Answer, Caller, State
+
+_MAX_PARAMETERS = 50_000
+# What a duplicate does not take over from its source: who it is, and where it writes.
+_NOT_COPIED = ("requestId", "runId", "name", "tags", "outputUri", "roleArn")
+_COPIED_TO_ANSWER = (
+    *("cacheId", "cacheBehavior", "workflowId", "workflowType", "runId", "roleArn", "name", "runGroupId", "priority"),
+    *("parameters", "storageCapacity", "outputUri", "workflowOwnerId", "workflowVersionName", "scratchStorageMode"),
+    *("engineSettings", "sessionPolicy", "outputUriPrefixMode"),
+)
+_LISTED = ("workflowId", "name", "priority", "storageCapacity", "workflowVersionName")
+
+
+def start_run(state: State, params: Answer, caller: Caller) -> Answer:
+    """Start a new run, or a duplicate of one."""
+    return state.once("StartRun", params, caller, lambda: start_answer(create_run(state, params, caller)))
+
+
+def start_answer(run: Record) -> Answer:
+    """Return StartRun's answer about a run."""
+    return {
+        "arn": run.arn,
+        "id": run.id,
+        "status": "PENDING",
+        "tags": run.tags,
+        "uuid": run.uuid,
+        "runOutputUri": run.run_output_uri,
+        "configuration": _configuration(run),
+        "networkingMode": run.request.get("networkingMode", "RESTRICTED"),
+    }
+
+
+def create_run(
+    state: State, params: Answer, caller: Caller, *, batch_id: str | None = None, run_id: str | None = None
+) -> Record:
+    """Check a request for a run against all that there is, and let the run begin."""
+    request = _effective_request(state, params, caller)
+    workflow = catalog.usable_workflow(state, request, caller)
+    _check_request(state, request, workflow.members)
+    run_id = run_id or state.new_run_id()
+    base = request["outputUri"]
+    overwrite = request.get("outputUriPrefixMode") == "NONE_WITH_OVERWRITE"
+    run = Record(
+        run_id,
+        str(uuid.uuid4()),
+        arn(caller, f"run/{run_id}"),
+        request,
+        base if overwrite else f"{base.rstrip('/')}/{run_id}",
+        state.clock.now(),
+        batch_id=batch_id,
+        tags=check_tags(params.get("tags", {})),
+        seq=state.next_seq(),
+        caller=caller,
+    )
+    state.runs[run_id] = run
+    life.begin(state, run, workflow)
+    return run
+
+
+def _effective_request(state: State, params: Answer, caller: Caller) -> Answer:
+    """Return what is asked for, with what a duplicate takes over from its source."""
+    given = {name: value for name, value in params.items() if name != "tags"}
+    if "runId" not in given:
+        if "workflowId" not in given:
+            raise invalid("A run needs a workflowId, or the runId of the run to duplicate")
+        return given
+    if "workflowId" in given:
+        raise invalid("A run has a workflowId or the runId of the run to duplicate, not both")
+    source = found_here(state.runs, given["runId"], "Run", caller).request
+    if source.get("workflowOwnerId", caller.account) != caller.account:
+        raise invalid(f"Run {given['runId']} is of a shared workflow and cannot be duplicated")
+    return {**{name: value for name, value in source.items() if name not in _NOT_COPIED}, **given}
+
+
+def _check_request(state: State, request: Answer, workflow: Answer) -> None:
+    """Check what HealthOmics' user guide says of a run's members beyond the model."""
+    if not request["outputUri"].startswith("s3://"):
+        raise invalid(f"outputUri {request['outputUri']} is not an s3:// URI")
+    if "cacheBehavior" in request and "cacheId" not in request:
+        raise invalid("cacheBehavior requires cacheId")
+    if request.get("networkingMode") == "VPC" and "configurationName" not in request:
+        raise invalid("networkingMode VPC requires configurationName")
+    if request.get("workflowType") == "READY2RUN" and "cacheId" in request:
+        raise invalid("A READY2RUN workflow takes no cacheId")
+    if "sessionPolicy" in request:
+        try:
+            json.loads(request["sessionPolicy"])
+        except ValueError as error:
+            raise invalid(f"sessionPolicy is not JSON: {error}") from None
+    if "cacheId" in request:
+        found(state.caches, request["cacheId"], "Run cache")
+    if "runGroupId" in request:
+        found(state.groups, request["runGroupId"], "Run group")
+    _check_parameters(request.get("parameters", {}), workflow.get("parameterTemplate"))
+
+
+def _check_parameters(parameters: Any, template: Answer | None) -> None:  # noqa: ANN401 - a JSON document
+    if not isinstance(parameters, dict):
+        raise invalid("parameters is not a JSON object")
+    size = len(json.dumps(parameters, separators=(",", ":"), ensure_ascii=False).encode())
+    if size > _MAX_PARAMETERS:
+        raise invalid(f"parameters has {size} bytes, more than {_MAX_PARAMETERS}")
+    if template is None:
+        return
+    required = {name for name, about in template.items() if not (about or {}).get("optional")}
+    if missing := sorted(required - parameters.keys()):
+        raise invalid(f"parameters lacks {', '.join(missing)}, which the workflow's parameter template requires")
+    if unknown := sorted(parameters.keys() - template.keys()):
+        raise invalid(f"parameters has {', '.join(unknown)}, which the workflow's parameter template does not")
+
+
+def get_run(state: State, params: Answer, caller: Caller) -> Answer:
+    """Answer all about a run."""
+    run = found_here(state.runs, params["id"], "Run", caller)
+    if state.clock.now() < later(run.creation_time, state.settings.get_delay):
+        raise ServiceError("ResourceNotFoundException", f"Run {run.id} not found")
+    request = run.request
+    workflow = state.workflows.get(request.get("workflowId", ""))
+    stream = f"run/{run.id}"
+    answer = {name: request[name] for name in _COPIED_TO_ANSWER if name in request}
+    answer |= {
+        "arn": run.arn,
+        "id": run.id,
+        "uuid": run.uuid,
+        "status": run.status,
+        "batchId": run.batch_id,
+        "workflowType": request.get("workflowType", "PRIVATE"),
+        "logLevel": request.get("logLevel", "ALL"),
+        "retentionMode": request.get("retentionMode", "RETAIN"),
+        "storageType": request.get("storageType", "STATIC"),
+        "networkingMode": request.get("networkingMode", "RESTRICTED"),
+        "configuration": _configuration(run),
+        "runOutputUri": run.run_output_uri,
+        "startedBy": f"arn:aws:iam::{run.caller.account}:user/local",
+        "creationTime": run.creation_time,
+        "startTime": run.start_time,
+        "stopTime": run.stop_time,
+        "failureReason": run.failure_reason,
+        "statusMessage": run.status_message,
+        "tags": run.tags,
+        "logLocation": {
+            "engineLogStream": log_stream_arn(run.caller, f"{stream}/engine"),
+            "runLogStream": log_stream_arn(run.caller, stream),
+        },
+    }
+    if workflow:
+        answer |= {"workflowUuid": workflow.members["uuid"], "digest": workflow.members.get("digest")}
+        answer["accelerators"] = workflow.members.get("accelerators")
+    return answer
+
+
+def _configuration(run: Record) -> Answer | None:
+    name = run.request.get("configurationName")
+    if name is None:
+        return None
+    where = arn(run.caller, f"configuration/{name}")
+    return {"name": name, "arn": where, "uuid": str(uuid.uuid5(uuid.NAMESPACE_URL, where))}
+
+
+def list_runs(state: State, params: Answer, caller: Caller) -> Answer:
+    """List the Region's runs, the newest first."""
+    newest = later(state.clock.now(), -state.settings.list_delay)
+    wanted = [(name, params[name]) for name in ("name", "runGroupId") if name in params]
+    status, batch_id = params.get("status"), params.get("batchId")
+    runs = (
+        run
+        for run in reversed(state.runs.values())
+        if run.caller.region == caller.region
+        and (status is None or run.status == status)
+        and (batch_id is None or run.batch_id == batch_id)
+        and all(run.request.get(name) == value for name, value in wanted)
+        and run.creation_time <= newest
+    )
+    taken, token = page(runs, lambda run: run.seq, params)
+    return {"items": [_list_item(state, run) for run in taken], "nextToken": token}
+
+
+def _list_item(state: State, run: Record) -> Answer:
+    workflow = state.workflows.get(run.request.get("workflowId", ""))
+    return {
+        **{name: run.request.get(name) for name in _LISTED},
+        "arn": run.arn,
+        "id": run.id,
+        "status": run.status,
+        "batchId": run.batch_id,
+        "creationTime": run.creation_time,
+        "startTime": run.start_time,
+        "stopTime": run.stop_time,
+        "storageType": run.request.get("storageType", "STATIC"),
+        "workflowName": workflow.members.get("name") if workflow else None,
+    }
+
+
+def cancel_run(state: State, params: Answer, caller: Caller) -> Answer:
+    """Cancel a run."""
+    run = found_here(state.runs, params["id"], "Run", caller)
+    if run.status not in ENDED:
+        life.cancel(state, run)
+    elif state.settings.cancel_ended == "conflict":
+        raise ServiceError("ConflictException", f"Run {run.id} is {run.status} and cannot be cancelled")
+    return {}
+
+
+def delete_run(state: State, params: Answer, caller: Caller) -> Answer:
+    """Delete a run that has ended."""
+    run = found_here(state.runs, params["id"], "Run", caller)
+    if run.status not in ENDED:
+        raise ServiceError(
+            "ConflictException", f"Run {run.id} is {run.status}; only a run that has ended can be deleted"
+        )
+    state.forget(run)
+    life.move(state, run, "DELETED", state.clock.now())
+    return {}
+
+
+def list_run_tasks(state: State, params: Answer, caller: Caller) -> Answer:
+    """List a run's tasks in the order of their creation."""
+    run = found_here(state.runs, params["id"], "Run", caller)
+    tasks = [(i, task) for i, task in enumerate(run.tasks) if params.get("status") in (None, task.status)]
+    taken, token = page(tasks, lambda task: len(run.tasks) - task[0], params)
+    return {"items": [_task_item(task) for _, task in taken], "nextToken": token}
+
+
+def get_run_task(state: State, params: Answer, caller: Caller) -> Answer:
+    """Answer all about a task."""
+    run = found_here(state.runs, params["id"], "Run", caller)
+    task = found({task.id: task for task in run.tasks}, params["taskId"], "Task")
+    return {
+        **_task_item(task),
+        "failureReason": task.failure_reason,
+        "statusMessage": task.status_message,
+        "logStream": log_stream_arn(run.caller, f"run/{run.id}/task/{task.id}"),
+    }
+
+
+def _task_item(task: Task) -> Answer:
+    return {
+        "taskId": task.id,
+        "name": task.name,
+        "status": task.status,
+        "cpus": task.cpus,
+        "memory": task.memory,
+        "gpus": task.gpus,
+        "cacheHit": False,
+        "instanceType": "omics.c.large" if not task.gpus else "omics.g4dn.xlarge",
+        "creationTime": task.creation_time,
+        "startTime": task.start_time,
+        "stopTime": task.stop_time,
+        "uuid": str(uuid.uuid5(uuid.NAMESPACE_OID, task.id)),
+    }

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The server: the endpoint on a loopback port, in a thread of its own."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import threading
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
+
+import uvicorn
+
+from airflow_provider_omics.local import examples
+from airflow_provider_omics.local.app import App
+from airflow_provider_omics.local.aws import AwsPublisher
+from airflow_provider_omics.local.control import configure
+from airflow_provider_omics.local.engine import Engine
+from airflow_provider_omics.local.state import NOBODY
+from airflow_provider_omics.local.traces import Traces
+
+if TYPE_CHECKING:
+    from airflow_provider_omics.local.records import Executor, Publisher
+
+_TICK = 0.05
+
+
+class Server:
+    """One endpoint: it answers when entered, and leaves nothing running when left."""
+
+    def __init__(
+        self,
+        config: dict[str, Any] | None = None,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        simulate: bool = True,
+    ) -> None:
+        self.engine = Engine(config or {})
+        configure(self.engine, self.engine.config)
+        self._socket = _listen(host, port)
+        name, number = self._socket.getsockname()[:2]
+        self.url = f"http://[{name}]:{number}" if ":" in name else f"http://{name}:{number}"
+        publisher = AwsPublisher(self.url, self._region_of)
+        executor = None if simulate else _executor(publisher)
+        buckets = partial(publisher.make_buckets, examples.BUCKETS if self.engine.config.get("examples") else ())
+        self.engine.connect(executor, Traces(publisher, self.engine.lock))
+        options: dict[str, Any] = {"lifespan": "off", "ws": "none", "log_config": None, "access_log": False}
+        options |= {"date_header": False, "server_header": False, "timeout_graceful_shutdown": 1}
+        self._uvicorn = uvicorn.Server(uvicorn.Config(App(self.engine, buckets), **options))
+        self._stopping = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._uvicorn.run, args=([self._socket],), name="omics-local", daemon=True),
+            threading.Thread(target=self._tick, name="omics-local-clock", daemon=True),
+        ]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        while not self._uvicorn.started:
+            if not self._threads[0].is_alive():
+                raise RuntimeError(f"The endpoint at {self.url} did not start; its log says why.")
+            time.sleep(0.005)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self.engine.close()
+        self._uvicorn.should_exit = True
+        for thread in self._threads:
+            thread.join()
+        self._socket.close()
+
+    def _tick(self) -> None:
+        """Let runs live on while nobody asks for them."""
+        while not self._stopping.wait(_TICK):
+            with self.engine.lock:
+                self.engine.state.advance()
+
+    def _region_of(self, run_id: str) -> str:
+        run = self.engine.state.runs.get(run_id)
+        return run.caller.region if run else NOBODY.region
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a socket bound to a loopback address, for this endpoint executes what it is given."""
+    address = "127.0.0.1" if host == "localhost" else host
+    try:
+        loopback = ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise ValueError(f"The endpoint binds loopback addresses only, not {host}; use 127.0.0.1.")
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    # asyncio sends small answers at once only where the protocol is named: without it each waits 40 ms.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind((address, port))
+    return listening
+
+
+def _executor(publisher: Publisher) -> Executor:
+    from airflow_provider_omics.local.execute import WdlExecutor  # noqa: PLC0415 - needs miniwdl, simulation does not
+
+    return WdlExecutor(publisher)

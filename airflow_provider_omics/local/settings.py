@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a user may set: how the endpoint behaves where HealthOmics has published nothing, how fast, how strict."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal, get_type_hints
+
+from airflow_provider_omics.local.checks import check
+
+# HealthOmics user guide, service quotas: requests a second of each account and Region.
+PUBLISHED_QUOTAS: dict[str, float] = {
+    "StartRun": 5,
+    "CreateWorkflow": 5,
+    **dict.fromkeys(("TagResource", "UntagResource", "ListTagsForResource"), 5),
+    **dict.fromkeys(("GetRun", "ListRuns", "CancelRun", "DeleteRun", "ListRunTasks", "GetRunTask"), 10),
+    **dict.fromkeys(("GetWorkflow", "ListWorkflows", "UpdateWorkflow", "DeleteWorkflow"), 10),
+    **dict.fromkeys(("CreateRunGroup", "GetRunGroup", "ListRunGroups", "UpdateRunGroup", "DeleteRunGroup"), 10),
+    **dict.fromkeys(("CreateRunCache", "GetRunCache", "ListRunCaches", "UpdateRunCache", "DeleteRunCache"), 10),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The endpoint's switches; the control API, ``--config`` and the fixtures use these names."""
+
+    # A repeated requestId: the first answer again, or ConflictException.
+    request_id_repeat: Literal["replay", "conflict"] = "replay"
+    # A repeated requestId with other input.
+    request_id_other_input: Literal["replay", "conflict"] = "conflict"
+    # Seconds after which a requestId is forgotten; None is never.
+    request_id_lifetime: float | None = None
+    # CancelRun of a run that has ended: ConflictException, or accepted without effect.
+    cancel_ended: Literal["conflict", "accept"] = "conflict"
+    # Whether a new run takes the id of a deleted one.
+    reuse_run_ids: bool = False
+    # Seconds until ListRuns shows a new run.
+    list_delay: float = 0.0
+    # Seconds until GetRun finds a new run.
+    get_delay: float = 0.0
+    # How many times faster than planned simulated runs live.
+    speed: float = 1.0
+    # Whether simulated runs leave logs and outputs in CloudWatch Logs and S3.
+    traces: bool = True
+    # Requests a second by operation; "published" are HealthOmics' defaults, an empty dict throttles nothing.
+    quotas: dict[str, float] = field(default_factory=dict)
+    # The AWS account that everything belongs to.
+    account: str = "123456789012"
+
+    def changed(self, changes: dict[str, Any]) -> Settings:
+        """Return these settings with some changed; ValueError names one that does not exist or does not fit."""
+        if changes.get("quotas") == "published":
+            changes = {**changes, "quotas": PUBLISHED_QUOTAS}
+        hints = get_type_hints(Settings)
+        if unknown := [name for name in changes if name not in hints]:
+            raise ValueError(f"There is no setting {unknown[0]!r}; there are {', '.join(hints)}.")
+        check("setting", changes, hints)
+        if changes.get("speed", 1) <= 0:
+            raise ValueError(f"The setting speed cannot be {changes['speed']!r}; it is more than 0.")
+        if any(rate <= 0 for rate in changes.get("quotas", {}).values()):
+            raise ValueError(f"The setting quotas cannot be {changes['quotas']!r}; each rate is more than 0.")
+        return replace(self, **changes)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return them as JSON."""
+        return asdict(self)

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that the endpoint remembers, and the few things that every operation does with it."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import itertools
+import json
+import secrets
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+
+from airflow_provider_omics.local.clock import Clock, later
+from airflow_provider_omics.local.protocol import ServiceError
+from airflow_provider_omics.local.records import Run
+from airflow_provider_omics.local.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import datetime
+
+    from airflow_provider_omics.local.plans import Plan, Script
+    from airflow_provider_omics.local.records import Executor
+    from airflow_provider_omics.local.traces import Traces
+
+Item = TypeVar("Item")
+Regional = TypeVar("Regional", bound="InRegion")
+Answer = dict[str, Any]
+_MAX_TAGS = 50
+
+
+class Caller(NamedTuple):
+    """Who calls, as the request's credential scope says, and what its S3 object holds if it names one to be read."""
+
+    region: str
+    account: str
+    fetched: bytes | None = None
+
+
+class InRegion(Protocol):
+    """What somebody has made in a Region."""
+
+    caller: Caller
+
+
+NOBODY = Caller("us-east-1", "123456789012")
+
+
+@dataclass(slots=True)
+class Record(Run):
+    """A run as the engine keeps it: with its place in the order of all things, and the plan that it lives by."""
+
+    seq: int = 0
+    caller: Caller = NOBODY
+    plan: Plan | None = None
+    # A step on the agenda counts only while the run is in the generation that it was planned in.
+    generation: int = 0
+    # Whether it is on the way to the end that CancelRun asked for.
+    cancelling: bool = False
+
+
+@dataclass(slots=True)
+class Resource:
+    """A workflow, a version of one, a run group or a run cache: its members as Get answers them."""
+
+    id: str
+    arn: str
+    seq: int
+    account: str
+    members: Answer
+    tags: dict[str, str]
+    zip_bytes: bytes | None = None
+    versions: dict[str, Resource] = field(default_factory=dict)
+
+
+class _Token(NamedTuple):
+    digest: bytes
+    answer: Answer
+    time: datetime
+
+
+@dataclass(slots=True)
+class State:
+    """The runs, workflows, groups, caches and batches, the requestIds, and the agenda of what happens when.
+
+    Runs, batches and requestIds are of their Region alone, as in AWS; workflows, groups and caches are in every one,
+    so that a test or demo that has registered them may be run in any.
+    """
+
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    settings: Settings = field(default_factory=Settings)
+    clock: Clock = field(default_factory=Clock)
+    executor: Executor | None = None
+    traces: Traces | None = None
+    runs: dict[str, Record] = field(default_factory=dict)
+    deleted: list[Record] = field(default_factory=list)
+    workflows: dict[str, Resource] = field(default_factory=dict)
+    groups: dict[str, Resource] = field(default_factory=dict)
+    caches: dict[str, Resource] = field(default_factory=dict)
+    batches: dict[str, Any] = field(default_factory=dict)
+    scripts: list[Script] = field(default_factory=list)
+    ended: Callable[[Record], None] = lambda _run: None
+    _tokens: dict[tuple[str, str, str], _Token] = field(default_factory=dict)
+    _agenda: list[tuple[datetime, int, Callable[[datetime], None]]] = field(default_factory=list)
+    _sequence: itertools.count[int] = field(default_factory=itertools.count)
+    _reusable: list[str] = field(default_factory=list)
+
+    def next_seq(self) -> int:
+        """Return the next place in the order of all things."""
+        return next(self._sequence)
+
+    def new_id(self, taken: dict[str, Any]) -> str:
+        """Return an id of seven digits that is not taken."""
+        while (new := str(secrets.randbelow(9_000_000) + 1_000_000)) in taken:
+            pass
+        return new
+
+    def new_run_id(self) -> str:
+        """Return an id for a run: that of a deleted one if ids are to be reused."""
+        if self.settings.reuse_run_ids and self._reusable:
+            return self._reusable.pop()
+        return self.new_id(self.runs)
+
+    def forget(self, run: Record) -> None:
+        """Move a run to the deleted ones; its id is free."""
+        del self.runs[run.id]
+        self.deleted.append(run)
+        self._reusable.append(run.id)
+
+    def at(self, due: datetime, action: Callable[[datetime], None]) -> None:
+        """Put an action on the agenda; it is called with the time that it was due."""
+        heapq.heappush(self._agenda, (due, self.next_seq(), action))
+
+    def advance(self) -> None:
+        """Do all that is due by now, in order."""
+        now = self.clock.now()
+        while self._agenda and self._agenda[0][0] <= now:
+            due, _, action = heapq.heappop(self._agenda)
+            action(due)
+
+    def once(self, operation: str, params: dict[str, Any], caller: Caller, make: Callable[[], Answer]) -> Answer:
+        """Return ``make()`` the first time a requestId comes in a Region; what a repetition gets is a setting."""
+        key = operation, caller.region, params["requestId"]
+        text = json.dumps({**params, "requestId": None}, sort_keys=True, default=lambda blob: blob.hex())
+        digest = hashlib.sha256(text.encode()).digest()
+        known, now, lifetime = self._tokens.get(key), self.clock.now(), self.settings.request_id_lifetime
+        if known is None or (lifetime is not None and now >= later(known.time, lifetime)):
+            answer = make()
+            self._tokens[key] = _Token(digest, answer, now)
+            return answer
+        same = known.digest == digest
+        if (self.settings.request_id_repeat if same else self.settings.request_id_other_input) == "replay":
+            return known.answer
+        other = "" if same else " with other input"
+        raise ServiceError("ConflictException", f"requestId {params['requestId']} was used before{other}")
+
+
+def arn(caller: Caller, path: str, *, service: str = "omics") -> str:
+    """Return the ARN of a resource in the caller's Region and account."""
+    return f"arn:aws:{service}:{caller.region}:{caller.account}:{path}"
+
+
+def log_stream_arn(caller: Caller, stream: str) -> str:
+    """Return the ARN of one of a run's log streams."""
+    return arn(caller, f"log-group:/aws/omics/WorkflowLog:log-stream:{stream}", service="logs")
+
+
+def found(where: dict[str, Item], key: str, what: str) -> Item:
+    """Return what has this key, or raise ResourceNotFoundException."""
+    try:
+        return where[key]
+    except KeyError:
+        raise ServiceError("ResourceNotFoundException", f"{what} {key} not found") from None
+
+
+def found_here(where: dict[str, Regional], key: str, what: str, caller: Caller) -> Regional:
+    """Return what has this key in the caller's Region, or raise ResourceNotFoundException."""
+    item = found(where, key, what)
+    if item.caller.region != caller.region:
+        raise ServiceError("ResourceNotFoundException", f"{what} {key} not found")
+    return item
+
+
+def invalid(message: str) -> ServiceError:
+    """Return a ValidationException."""
+    return ServiceError("ValidationException", message)
+
+
+def check_tags(tags: dict[str, str]) -> dict[str, str]:
+    """Return a copy of the tags, or raise ValidationException."""
+    if len(tags) > _MAX_TAGS:
+        raise invalid(f"A resource has at most {_MAX_TAGS} tags, not {len(tags)}")
+    if reserved := [key for key in tags if key.lower().startswith("aws:")]:
+        raise invalid(f"Tag keys that start with aws: are reserved: {', '.join(reserved)}")
+    return dict(tags)
+
+
+def page(
+    items: Iterable[Item], place: Callable[[Item], int], params: dict[str, Any], *, size: str = "maxResults"
+) -> tuple[list[Item], str | None]:
+    """Return one page of items that come by falling ``place``, and the token of the next; new items shift no page."""
+    token = params.get("startingToken")
+    if token is not None:
+        if not token.isdecimal():
+            raise invalid(f"startingToken {token} is not one that this service gave")
+        before = int(token)
+        items = (item for item in items if place(item) < before)
+    limit = params.get(size, 100)
+    taken = list(itertools.islice(items, limit + 1))
+    if len(taken) <= limit:
+        return taken, None
+    return taken[:limit], str(place(taken[limit - 1]))

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TagResource, UntagResource and ListTagsForResource, of everything that has an ARN."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_omics.local.protocol import ServiceError
+from airflow_provider_omics.local.state import check_tags
+
+if TYPE_CHECKING:
+    from airflow_provider_omics.local.state import Answer, Caller, State
+
+
+def tag_resource(state: State, params: Answer, caller: Caller) -> Answer:
+    """Add tags to a resource."""
+    tags = _tags(state, params["resourceArn"], caller)
+    tags.update(check_tags({**tags, **params["tags"]}))
+    return {}
+
+
+def untag_resource(state: State, params: Answer, caller: Caller) -> Answer:
+    """Take tags from a resource."""
+    tags = _tags(state, params["resourceArn"], caller)
+    for key in params["tagKeys"]:
+        tags.pop(key, None)
+    return {}
+
+
+def list_tags_for_resource(state: State, params: Answer, caller: Caller) -> Answer:
+    """List a resource's tags."""
+    return {"tags": _tags(state, params["resourceArn"], caller)}
+
+
+def _tags(state: State, resource_arn: str, caller: Caller) -> dict[str, str]:
+    """Return the tags of what has this ARN; of runs and batches, those of the caller's Region."""
+    kind, _, rest = resource_arn.rpartition(":")[2].partition("/")
+    resource_id, _, version = rest.partition("/version/")
+    kinds: dict[str, dict[str, Any]] = {
+        "run": state.runs,
+        "workflow": state.workflows,
+        "runGroup": state.groups,
+        "runCache": state.caches,
+        "runBatch": state.batches,
+    }
+    resource = kinds.get(kind, {}).get(resource_id)
+    if resource is not None and version:
+        resource = resource.versions.get(version) if kind == "workflow" else None
+    elsewhere = kind in ("run", "runBatch") and resource is not None and resource.caller.region != caller.region
+    if resource is None or resource.arn != resource_arn or elsewhere:
+        raise ServiceError("ResourceNotFoundException", f"{resource_arn} not found")
+    tags: dict[str, str] = resource.tags
+    return tags

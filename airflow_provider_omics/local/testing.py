@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures for pytest: ``pytest_plugins = ["airflow_provider_omics.local.testing"]``, then ask for ``omics_local``."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import urllib.request
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import pytest
+
+from airflow_provider_omics.local.environment import REGION, airflow_connection, environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_READY = "omics-local ready "
+# A signature that moto does not check; it lets a request through to moto's own control API.
+_SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=local/20250101/us-east-1/s3/aws4_request"}
+
+
+class LocalClock:
+    """The endpoint's clock, from outside."""
+
+    def __init__(self, control: LocalOmics) -> None:
+        self._control = control
+
+    def freeze(self) -> None:
+        """Stop it."""
+        self._control.call("POST", "clock", {"freeze": True})
+
+    def resume(self) -> None:
+        """Let it run on."""
+        self._control.call("POST", "clock", {"freeze": False})
+
+    def advance(self, seconds: float) -> None:
+        """Move it on."""
+        self._control.call("POST", "clock", {"advance": seconds})
+
+    def now(self) -> datetime:
+        """Return its present."""
+        return datetime.fromisoformat(self._control.call("POST", "clock", {})["now"])
+
+
+class LocalOmics:
+    """A running endpoint, in this process or another: its address, its switches, and what it has seen."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.clock = LocalClock(self)
+
+    def client(self, service: str = "omics", **config: Any) -> Any:  # noqa: ANN401 - boto3's
+        """Return a boto3 client of the endpoint; ``config`` goes to botocore's Config."""
+        import boto3  # type: ignore[import-untyped]  # noqa: PLC0415 - only who asks for a client waits for it
+        from botocore.config import Config  # noqa: PLC0415 - likewise
+
+        options = {"inject_host_prefix": False, "retries": {"total_max_attempts": 1, "mode": "standard"}, **config}
+        session = boto3.Session("local", "local", region_name=REGION)
+        return session.client(service, endpoint_url=self.url, config=Config(**options))
+
+    def env(self) -> dict[str, str]:
+        """Return the environment variables that lead AWS clients and Airflow to the endpoint."""
+        return environment(self.url)
+
+    def airflow_connection(self) -> dict[str, Any]:
+        """Return the Airflow connection of the endpoint."""
+        return airflow_connection(self.url)
+
+    def reset(self) -> None:
+        """Forget everything, in the other services as well."""
+        if self.call("POST", "reset")["aws"]:
+            self._request("POST", "/moto-api/reset", b"", _SIGNED)
+
+    def switch(self, **settings: Any) -> dict[str, Any]:  # noqa: ANN401 - each setting has its type
+        """Change settings (see ``settings.Settings``) and return all of them."""
+        answer: dict[str, Any] = self.call("POST", "settings", settings)
+        return answer
+
+    def fault(self, operation: str, kind: str, **members: Any) -> None:  # noqa: ANN401 - see traffic.Fault
+        """Plan a ``drop``, ``lost``, ``error`` (``code=``) or ``delay`` (``seconds=``); see ``traffic.Fault``."""
+        self.call("POST", "faults", {"operation": operation, "kind": kind, **members})
+
+    def forgive(self) -> None:
+        """Drop all planned faults."""
+        self.call("DELETE", "faults")
+
+    def script(self, **members: Any) -> None:  # noqa: ANN401 - see plans.Plan
+        """Plan how the runs of a ``name``, of a ``workflowId``, or all are to live and end."""
+        self.call("POST", "scripts", members)
+
+    def workflow(self, **members: Any) -> str:  # noqa: ANN401 - GetWorkflow's members
+        """Register a workflow as it is and return its id."""
+        return str(self.call("POST", "workflows", members)["id"])
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Return all runs in the order of their creation, those deleted (status DELETED) first."""
+        answer: list[dict[str, Any]] = self.call("GET", "runs")
+        return answer
+
+    def force(self, run_id: str, status: str, **why: str) -> None:
+        """Put a simulated run into a status at once (``failureReason``, ``statusMessage``); DELETED removes it."""
+        self.call("POST", "runs", {"id": run_id, "status": status, **why})
+
+    def calls(self, operation: str | None = None) -> list[dict[str, Any]]:
+        """Return the calls that arrived, of one operation or all: operation, time, request_id, id, status."""
+        query = {"operation": operation} if operation else {}
+        answer: list[dict[str, Any]] = self.call("GET", f"calls?{urlencode(query)}")
+        return answer
+
+    def counts(self) -> dict[str, int]:
+        """Return how many calls of each operation arrived."""
+        answer: dict[str, int] = self.call("GET", "counts")
+        return answer
+
+    def call(self, method: str, path: str, document: dict[str, Any] | None = None) -> Any:  # noqa: ANN401 - any JSON
+        """Make a call of the control API."""
+        body = None if document is None else json.dumps(document).encode()
+        return json.loads(self._request(method, f"/_local/{path}", body, {"X-Omics-Local": "1"}))
+
+    def _request(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> bytes:
+        request = urllib.request.Request(self.url + path, body, headers, method=method)  # noqa: S310 - http, loopback
+        # A proxy of the environment must not see a loopback address.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request) as answer:
+                return bytes(answer.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                raise ValueError(json.loads(error.read())["message"]) from None
+
+
+@contextmanager
+def start_server(*options: str) -> Iterator[LocalOmics]:
+    """Run ``omics-local serve --port 0`` with more options in a process of its own; its log goes to stderr."""
+    command = [sys.executable, "-m", "airflow_provider_omics.local", "serve", "--port", "0", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own command
+        try:
+            line = process.stdout.readline() if process.stdout else ""
+            if not line.startswith(_READY):
+                raise RuntimeError("omics-local did not start; its log on stderr says why.")
+            yield LocalOmics(line.removeprefix(_READY).strip())
+        finally:
+            process.terminate()
+
+
+@pytest.fixture(scope="session")
+def omics_local_server() -> Iterator[LocalOmics]:
+    """Serve one endpoint for the whole session, in a thread; simulated runs leave no traces unless switched on."""
+    from airflow_provider_omics.local.server import Server  # noqa: PLC0415 - needs the extra, the handle does not
+
+    with Server({"traces": False}) as server:
+        yield LocalOmics(server.url)
+
+
+@pytest.fixture
+def omics_local(omics_local_server: LocalOmics) -> LocalOmics:
+    """Give a test the endpoint as if it had just started."""
+    omics_local_server.reset()
+    return omics_local_server

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What runs leave outside the engine: events, and of simulated runs logs, outputs and the manifest."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+import queue
+import tempfile
+import threading
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from airflow_provider_omics.local.plans import Plan
+    from airflow_provider_omics.local.records import Publisher
+    from airflow_provider_omics.local.state import Record, Resource
+
+log = logging.getLogger(__name__)
+_FIRST, _LATER = 0, 1
+
+
+class Traces:
+    """One thread that publishes, so that no call and no event loop ever waits for S3 or EventBridge.
+
+    Events and manifests go in order, before outputs and logs: of many runs that end at once, one after the other ends.
+    """
+
+    def __init__(self, publisher: Publisher, lock: threading.RLock) -> None:
+        self.publisher = publisher
+        # Events go nowhere before a rule can exist: the app sets this at the first call of EventBridge.
+        self.listening = False
+        self._lock = lock
+        self._jobs: queue.PriorityQueue[tuple[int, int, Callable[[], None]]] = queue.PriorityQueue()
+        self._order = itertools.count()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    def close(self) -> None:
+        """End the thread; what it has not yet published is dropped."""
+        self._closed = True
+        if self._thread:
+            self._submit(_FIRST, lambda: None)
+            self._thread.join()
+
+    def run_event(self, run: Record, workflow: Resource | None) -> None:
+        """Send a run's present status as an event."""
+        if self.listening:
+            detail = run_detail(run, workflow)
+            self._submit(_FIRST, partial(self.publisher.event, "Run Status Change", detail, [run.arn]))
+
+    def export(self, run: Record, plan: Plan, done: Callable[[Exception | None], None]) -> None:
+        """Leave a run's logs and outputs, then call ``done``, holding the lock, with None or what went wrong."""
+
+        def job() -> None:
+            error = None
+            try:
+                self._export(run, plan)
+            except Exception as caught:  # noqa: BLE001 - whatever it is, it ends the run and not the thread
+                error = caught
+            with self._lock:
+                done(error)
+
+        self._submit(_LATER, job)
+
+    def manifest(self, run: Record, lines: list[tuple[datetime, str]], done: Callable[[], None]) -> None:
+        """Leave a run's manifest, then call ``done``, holding the lock."""
+
+        def job() -> None:
+            try:
+                self.publisher.log(f"manifest/run/{run.id}/{run.uuid}", lines)
+            finally:
+                with self._lock:
+                    done()
+
+        self._submit(_FIRST, job)
+
+    def _export(self, run: Record, plan: Plan) -> None:
+        if run.request.get("logLevel") != "OFF" and run.start_time:
+            stream = f"run/{run.id}"
+            self.publisher.log(stream, [(run.start_time, f"Run {run.id} is running")])
+            if plan.log:
+                self.publisher.log(f"{stream}/engine", [(run.start_time, line) for line in plan.log])
+            for task, members in zip(run.tasks, plan.tasks, strict=True):
+                if members.get("log"):
+                    moment = task.start_time or run.start_time
+                    self.publisher.log(f"{stream}/task/{task.id}", [(moment, line) for line in members["log"]])
+        if plan.outputs is not None:
+            base = run.run_output_uri.rstrip("/")
+            self._put(f"{base}/logs/engine.log", "".join(f"{line}\n" for line in plan.log))
+            outputs = {name: self._output(base, name, value) for name, value in plan.outputs.items()}
+            self._put(f"{base}/logs/outputs.json", json.dumps(outputs, indent=2))
+
+    def _output(self, base: str, name: str, value: Any) -> Any:  # noqa: ANN401 - an output is any JSON
+        if not (isinstance(value, dict) and set(value) == {"file", "text"}):
+            return value
+        uri = f"{base}/out/{name.rpartition('.')[2]}/{value['file']}"
+        self._put(uri, value["text"])
+        return uri
+
+    def _put(self, uri: str, text: str) -> None:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            self.publisher.upload(str(Path(file.name)), uri)
+
+    def _submit(self, priority: int, job: Callable[[], None]) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="omics-local-traces", daemon=True)
+            self._thread.start()
+        self._jobs.put((priority, next(self._order), job))
+
+    def _work(self) -> None:
+        while True:
+            _, _, job = self._jobs.get()
+            if self._closed:
+                return
+            try:
+                job()
+            except Exception:
+                log.exception("A trace could not be left")
+
+
+def run_detail(run: Record, workflow: Resource | None) -> dict[str, Any]:
+    """Return the detail of a "Run Status Change" event, as HealthOmics sends it."""
+    request = run.request
+    detail = {
+        "omicsVersion": "1.0.0",
+        "arn": run.arn,
+        "runId": run.id,
+        "status": run.status,
+        "uuid": run.uuid,
+        "runOutputUri": run.run_output_uri,
+        "failureReason": run.failure_reason,
+        "statusMessage": run.status_message,
+        "runName": request.get("name"),
+        "workflowId": request.get("workflowId"),
+    }
+    if request.get("cacheId"):
+        detail["runCache"] = f"{run.arn.rpartition(':')[0]}:runCache/{request['cacheId']}"
+        detail["runCacheBehavior"] = request.get("cacheBehavior", "CACHE_ON_FAILURE")
+    if workflow:
+        detail |= {"workflowName": workflow.members.get("name"), "workflowUuid": workflow.members["uuid"]}
+    return {name: value for name, value in detail.items() if value is not None}

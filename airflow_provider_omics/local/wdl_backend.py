@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Backends for miniwdl that need no containers: a task runs on the host, with the tools on PATH.
+
+miniwdl finds them by entry point and imports this module in its own process. ``runtime.docker`` is ignored.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from WDL._util import StructuredLogMessage, parse_byte_size
+from WDL.runtime.backend.cli_subprocess import SubprocessBase
+
+from airflow_provider_omics.local.isolation import BWRAP
+
+if TYPE_CHECKING:
+    import logging
+    from contextlib import ExitStack
+
+# Job control gives the task a process group, which dies with this shell however the task ends.
+OWN_GROUP = 'set -m; cd "$0"; "$@" & trap "kill -KILL -- -$!" EXIT; trap "exit 143" TERM INT HUP; wait $!'
+
+
+class _WithoutContainer(SubprocessBase):
+    """What both backends share: paths are the host's own, inputs are links in the task's working directory."""
+
+    @classmethod
+    def global_init(cls, cfg: Any, logger: logging.Logger) -> None:  # noqa: ANN401  miniwdl's own type is Any
+        """Count CPUs and memory now: miniwdl lets two task threads do it at once, which resets its scheduler."""
+        cls.detect_resource_limits(cfg, logger)
+
+    def __init__(self, cfg: Any, run_id: str, host_dir: str) -> None:  # noqa: ANN401  miniwdl's own type is Any
+        super().__init__(cfg, run_id, host_dir)
+        self.container_dir = self.host_dir
+
+    # miniwdl numbers these paths by attempt and mounts them under one name; without mounts the one name must do.
+    def host_work_dir(self) -> str:
+        """Give every attempt the same working directory."""
+        return os.path.join(self.host_dir, "work")  # noqa: PTH118  miniwdl's paths are strings
+
+    def host_stdout_txt(self) -> str:
+        """Give every attempt the same standard output."""
+        return os.path.join(self.host_dir, "stdout.txt")  # noqa: PTH118  miniwdl's paths are strings
+
+    def host_stderr_txt(self) -> str:
+        """Give every attempt the same standard error."""
+        return os.path.join(self.host_dir, "stderr.txt")  # noqa: PTH118  miniwdl's paths are strings
+
+    def reset(self, logger: logging.Logger) -> None:
+        """Set a failed attempt aside before the next one, and tell where its output is now."""
+        for path in (self.host_work_dir(), self.host_stdout_txt(), self.host_stderr_txt()):
+            Path(path).rename(f"{path}.{self.try_counter}")
+        aside = {name: f"{self.host_dir}/{name}.txt.{self.try_counter}" for name in ("stdout", "stderr")}
+        self._tell(logger, "task repeated", **aside)
+        super().reset(logger)
+
+    def process_runtime(self, logger: logging.Logger, runtime_eval: dict[str, Any]) -> None:
+        """Tell what the task asks for, before miniwdl lowers it to what this host has."""
+        super().process_runtime(logger, runtime_eval)
+        asked = {key: value.value for key, value in runtime_eval.items()}
+        gpu = asked.get("acceleratorCount", 1) if asked.get("gpu") or "acceleratorCount" in asked else 0
+        memory = parse_byte_size(str(asked.get("memory", "1 GiB")))
+        self._tell(
+            logger, "task queued", cpus=math.ceil(float(asked.get("cpu", 1))), memory_bytes=memory, gpus=int(gpu)
+        )
+
+    def _pull(self, logger: logging.Logger, cleanup: ExitStack) -> str:  # noqa: ARG002  miniwdl's signature
+        return ""  # no image to pull
+
+    def _run_invocation(self, logger: logging.Logger, cleanup: ExitStack, image: str) -> list[str]:  # noqa: ARG002  miniwdl's signature
+        for source, link in self.input_path_map.items():
+            path = Path(link)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.symlink_to(source.rstrip("/"))
+        # A signal that our ancestors block is blocked in the task as well, and then nothing but SIGKILL ends it.
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        self._tell(logger, "task running", stdout=self.host_stdout_txt(), stderr=self.host_stderr_txt())
+        return ["env", f"HOME={self.host_work_dir()}", *self._isolation()]
+
+    def _isolation(self) -> list[str]:
+        raise NotImplementedError
+
+    @staticmethod
+    def _tell(logger: logging.Logger, message: str, **facts: object) -> None:
+        logger.log(25, StructuredLogMessage(message, **facts))  # 25 is miniwdl's NOTICE
+
+
+class SandboxContainer(_WithoutContainer):
+    """Tasks under bubblewrap: a /tmp and processes of their own, the host read-only, no network."""
+
+    cli_name = "bwrap"
+
+    def _isolation(self) -> list[str]:
+        tools = {str(Path(entry).parent) for entry in os.environ["PATH"].split(os.pathsep)}
+        inputs = [source.rstrip("/") for source in self.input_path_map]
+        invocation = [*BWRAP]
+        for path in map(Path, (*sorted({sys.prefix, sys.base_prefix, *tools}), *inputs)):
+            if path.is_relative_to("/tmp"):  # noqa: S108  the private /tmp hides what this host keeps under its own
+                invocation += ["--ro-bind", str(path), str(path)]
+        return [*invocation, "--bind", self.host_dir, self.host_dir, "--chdir", self.host_work_dir()]
+
+
+class HostContainer(_WithoutContainer):
+    """Tasks as plain processes, each in a process group that ends with it."""
+
+    cli_name = "host"
+
+    def _isolation(self) -> list[str]:
+        return ["/bin/bash", "-c", OWN_GROUP, self.host_work_dir()]

@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One miniwdl process: started apart from everything else, followed line by line, and never outlived by a child."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_omics.local.isolation import backend, namespaces
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+
+    from airflow_provider_omics.local.records import Journal
+
+    Log = Callable[[str, list[tuple[datetime, str]]], None]
+
+logger = logging.getLogger(__name__)
+
+TICK = 0.05
+# The root holds all that may be an input: nothing else of the host is one.
+# Hard links make the outputs' tree one of plain files, without the loops that links in a task's directory may make.
+CONFIG = """
+[scheduler]
+container_backend = {backend}
+[file_io]
+root = {directory}
+output_hardlinks = true
+"""
+MARKER = "OMICS_LOCAL_RUN"
+# What a program needs to start, and nothing that may be a secret; the HOME is miniwdl's alone, a task has its own.
+KEPT_ENVIRONMENT = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TZ")
+GIB = 1024**3
+
+
+class WdlError(Exception):
+    """miniwdl could not run the workflow to its end, and why."""
+
+
+@dataclass
+class _Tail:
+    """A growing file, read by whole lines."""
+
+    path: Path
+    offset: int = 0
+
+    def lines(self, *, end: bool = False) -> list[str]:
+        """Return the lines since the last call, at the end also an unfinished one."""
+        with suppress(FileNotFoundError), self.path.open("rb") as file:
+            file.seek(self.offset)
+            new = file.read()
+            new = new if end else new[: new.rfind(b"\n") + 1]
+            self.offset += len(new)
+            return new.decode(errors="replace").splitlines()
+        return []
+
+
+@dataclass
+class _Call:
+    """A call of a task; a retried one is several tasks, one after the other."""
+
+    name: str
+    resources: dict[str, int] = field(default_factory=dict)
+    task_id: str | None = None
+    output: list[_Tail] = field(default_factory=list)
+    error: Path | None = None
+
+
+class Progress:
+    """What miniwdl's growing log says: the run's tasks, their real times, their output."""
+
+    def __init__(self, directory: Path, journal: Journal, log: Log) -> None:
+        self.directory = directory
+        self.engine_log = directory / "engine.log"
+        self.engine_log.touch()
+        self.plain: list[str] = []  # what miniwdl says before its log begins: errors in the definition
+        self.failed: tuple[str, str, str] | None = None  # name, id and error of the first task that failed for good
+        self._engine = _Tail(directory / "miniwdl.jsonl")
+        self._calls: dict[str, _Call] = {}
+        self._journal = journal
+        self._log = log
+
+    def follow(self, *, end: bool = False) -> None:
+        """Pass on what is new; at the end, close whatever is still open."""
+        entries = [_parse(line) for line in self._engine.lines(end=end)]
+        if entries:
+            lines = [(when, _render(entry)) for when, entry in entries]
+            with self.engine_log.open("a") as file:
+                file.writelines(f"{when:%Y-%m-%dT%H:%M:%S.%fZ} {line}\n" for when, line in lines)
+            self._log("/engine", lines)
+        for _, entry in entries:
+            self._understand(entry)
+        for call in self._calls.values():
+            self._pass_on(call)
+            if call.error and (end or call.error.exists()):
+                self._fail(call, _error(call.error))
+            elif end:
+                self._end(call, "CANCELLED")
+
+    def _understand(self, entry: dict[str, Any]) -> None:
+        source, message = str(entry.get("source")), str(entry["message"])
+        if not source:
+            self.plain.append(message)
+        if message == "task setup":
+            self._calls[source] = _Call(str(entry["name"]))
+        call = self._calls.get(source)
+        if call is None:
+            return
+        if message == "task queued":
+            memory = math.ceil(entry["memory_bytes"] / GIB)
+            call.resources = {"cpus": entry["cpus"], "memory": memory, "gpus": entry["gpus"]}
+            self._begin(call)
+        elif message == "task running":
+            call.output = [_Tail(Path(entry[name])) for name in ("stdout", "stderr")]
+            self._journal.task_status(self._begin(call), "RUNNING")
+        elif message == "done":
+            self._begin(call)
+            self._end(call, "COMPLETED")
+        elif message == "task repeated":
+            call.output = [_Tail(Path(entry[tail.path.stem]), tail.offset) for tail in call.output]
+            self._end(call, "FAILED", "The task failed and is repeated, as its maxRetries allows.")
+        elif entry.get("error") == "Terminated":
+            self._end(call, "CANCELLED")
+        elif {"error", "dir"} <= entry.keys():
+            call.error = Path(entry["dir"]) / "error.json"  # written a moment later, and says more
+
+    def _begin(self, call: _Call) -> str:
+        if call.task_id is None:
+            call.task_id = self._journal.task(call.name, **call.resources)
+        return call.task_id
+
+    def _pass_on(self, call: _Call, *, end: bool = False) -> None:
+        now = datetime.now(UTC)
+        lines = [(now, line) for tail in call.output for line in tail.lines(end=end)]
+        if lines:
+            self._log(f"/task/{call.task_id}", lines)
+
+    def _fail(self, call: _Call, message: str) -> None:
+        task_id = self._begin(call)
+        self.failed = self.failed or (call.name, task_id, message)
+        self._end(call, "FAILED", message)
+        call.error = None
+
+    def _end(self, call: _Call, status: str, message: str | None = None) -> None:
+        if call.task_id is None:
+            return
+        self._pass_on(call, end=True)
+        reason = failure_reason(message) if message else None
+        self._journal.task_status(call.task_id, status, failure_reason=reason, status_message=message)
+        call.task_id, call.output = None, []
+
+
+def run_wdl(main: str, inputs: dict[str, Any], progress: Progress, stop: threading.Event) -> dict[str, Any]:
+    """Run ``definition/<main>`` in the progress' directory and return its outputs; a stopped run has none."""
+    directory = progress.directory
+    root = directory / "definition"
+    (directory / "inputs.json").write_text(json.dumps(inputs))
+    (directory / "miniwdl.cfg").write_text(CONFIG.format(backend=backend(), directory=directory))
+    (directory / "run").mkdir()
+    command = [*namespaces(), sys.executable, "-P", "-m", "WDL", "run", main, "--path", str(root)]
+    command += ["--input", f"{directory}/inputs.json", "--cfg", f"{directory}/miniwdl.cfg"]
+    command += ["--dir", f"{directory}/run/.", "--log-json", "--error-json", "--no-color", "--no-outside-imports"]
+    marker = uuid.uuid4().hex
+    answer = directory / "answer.json"
+    with answer.open("wb") as stdout, (directory / "miniwdl.jsonl").open("wb") as stderr:
+        process = subprocess.Popen(  # noqa: S603  no shell; running what we are given is the purpose
+            command,
+            cwd=root,
+            env=_environment() | {MARKER: marker},
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+        )
+    try:
+        while process.poll() is None and not stop.wait(TICK):
+            progress.follow()
+    finally:
+        _kill(process, marker)
+        progress.follow(end=True)
+    if stop.is_set():
+        return {}
+    said: dict[str, Any] = json.loads(answer.read_text() or "{}")
+    if process.returncode == 0:
+        return dict(said["outputs"])
+    raise WdlError(_explain(said) or "\n".join(progress.plain) or f"The engine ended with status {process.returncode}.")
+
+
+def failure_reason(task_error: str) -> str:
+    """Give the HealthOmics reason for a task's error."""
+    return "INVALID_TASK_RESOURCE_VALUE" if "invalid setting of runtime." in task_error else "RUN_TASK_FAILED"
+
+
+def _environment() -> dict[str, str]:
+    kept = {key: os.environ[key] for key in KEPT_ENVIRONMENT if key in os.environ}
+    return kept | {"PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))}
+
+
+def _kill(process: subprocess.Popen[bytes], marker: str) -> None:
+    """Kill miniwdl's process group, then whatever has left the group: it still carries the marker."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    deadline = time.monotonic() + 10
+    while left := _carriers(marker):
+        if time.monotonic() > deadline:
+            logger.error("Processes %s survive SIGKILL; look for a hung device or file system.", left)
+            return
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
+
+
+def _carriers(marker: str) -> list[int]:
+    found = []
+    for environ in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):  # gone meanwhile, or somebody else's
+            if f"{MARKER}={marker}".encode() in environ.read_bytes():
+                found.append(int(environ.parent.name))
+    return found
+
+
+def _parse(line: str) -> tuple[datetime, dict[str, Any]]:
+    """Read one line of miniwdl's log; what is no JSON is Python's or the parser's own words."""
+    with suppress(ValueError, TypeError, KeyError):
+        entry = json.loads(line)
+        return datetime.fromtimestamp(entry["timestamp"], UTC), entry
+    return datetime.now(UTC), {"source": "", "message": line}
+
+
+def _render(entry: dict[str, Any]) -> str:
+    head = ("level", "source", "message")
+    facts = {key: value for key, value in entry.items() if key not in (*head, "timestamp", "levelno", "thread")}
+    words = [str(entry[key]) for key in head if entry.get(key)]
+    return " ".join(words + [f"{key}={json.dumps(value)}" for key, value in facts.items()])
+
+
+def _error(file: Path) -> str:
+    with suppress(OSError, ValueError):
+        return _explain(json.loads(file.read_text()))
+    return "The task failed."
+
+
+def _explain(error: dict[str, Any]) -> str:
+    """Say in one sentence what miniwdl's error JSON says; an empty one where it has no message."""
+    error = error.get("cause", error)
+    if "exit_status" in error:
+        return f"The task's command failed with exit status {error['exit_status']}."
+    at = error.get("pos")
+    place = f"{Path(at['source']).name} line {at['line']} column {at['column']}: " if at else ""
+    return place + error["message"].strip() if error.get("message") else ""

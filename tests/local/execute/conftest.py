@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An executor at work: only S3, CloudWatch and the engine are stood in for, by a directory and two lists."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import threading
+import time
+import uuid
+import zipfile
+from collections import defaultdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_omics.local import wdl_run
+from airflow_provider_omics.local.execute import WdlExecutor
+from airflow_provider_omics.local.isolation import namespaces
+from airflow_provider_omics.local.records import ENDED, Definition, Run, Task
+
+
+class Shelf:
+    """A directory as S3, a list as each log stream."""
+
+    def __init__(self, root):
+        self.root = root
+        self.streams = defaultdict(list)
+
+    def _path(self, uri):
+        return self.root / uri.removeprefix("s3://")
+
+    def put(self, uri, text):
+        self._path(uri).parent.mkdir(parents=True, exist_ok=True)
+        self._path(uri).write_text(text)
+
+    def get(self, uri):
+        return self._path(uri).read_text()
+
+    def keys(self, uri):
+        return sorted(str(p.relative_to(self._path(uri))) for p in self._path(uri).rglob("*") if p.is_file())
+
+    def download(self, uri, path):
+        if not self._path(uri).is_file():
+            raise FileNotFoundError(uri)
+        shutil.copy(self._path(uri), path)
+
+    def upload(self, path, uri):
+        bucket = self.root / uri.removeprefix("s3://").split("/")[0]
+        if not bucket.is_dir():
+            raise OSError(f"NoSuchBucket {bucket.name}")
+        self._path(uri).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, self._path(uri))
+
+    def log(self, stream, lines):
+        self.streams[stream] += lines
+
+    def text(self, stream):
+        return "\n".join(line for _, line in self.streams[stream])
+
+
+class Diary:
+    """A run's journal that remembers every status."""
+
+    def __init__(self, run):
+        self.run = run
+        self.statuses = ["PENDING"]
+        self.ended = threading.Event()
+
+    def status(self, status, *, failure_reason=None, status_message=None):
+        assert self.run.status not in ENDED
+        self.run.failure_reason, self.run.status_message = failure_reason, status_message
+        self.run.status = status
+        self.statuses.append(status)
+        if status in ENDED:
+            self.ended.set()
+
+    def task(self, name, *, cpus=1, memory=1, gpus=0):
+        task = Task(str(len(self.run.tasks) + 1), name, "PENDING", cpus, memory, gpus, datetime.now(UTC))
+        self.run.tasks.append(task)
+        return task.id
+
+    def task_status(self, task_id, status, *, failure_reason=None, status_message=None):
+        task = self.run.tasks[int(task_id) - 1]
+        task.status, task.failure_reason, task.status_message = status, failure_reason, status_message
+        if status == "RUNNING":
+            task.start_time = datetime.now(UTC)
+        elif status in ENDED:
+            task.stop_time = datetime.now(UTC)
+
+
+class Lab:
+    """An executor and what it needs."""
+
+    def __init__(self, shelf, executor):
+        self.shelf = shelf
+        self.executor = executor
+        self.runs = 0
+
+    def start(self, wdl, parameters, *, engine="WDL", main=None, output="s3://lab/results", **request):
+        self.runs += 1
+        zipped = wdl if isinstance(wdl, bytes) else _zip(wdl if isinstance(wdl, dict) else {"main.wdl": wdl})
+        run_id = str(self.runs)
+        run = Run(
+            id=run_id,
+            uuid=str(uuid.uuid4()),
+            arn=f"arn:aws:omics:us-east-1:123456789012:run/{run_id}",
+            request={"parameters": parameters, "outputUri": output, **request},
+            run_output_uri=f"{output}/{run_id}",
+            creation_time=datetime.now(UTC),
+        )
+        diary = Diary(run)
+        self.executor.submit(run, Definition("7", "wf", engine, zipped, main), diary)
+        return run, diary
+
+    def finish(self, wdl, parameters, **how):
+        run, diary = self.start(wdl, parameters, **how)
+        assert diary.ended.wait(60)
+        return run, diary
+
+
+def _zip(files):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def shelf(tmp_path):
+    shelf = Shelf(tmp_path / "s3")
+    shelf.put("s3://lab/in/greeting.txt", "Hello")
+    return shelf
+
+
+@pytest.fixture
+def lab(request, shelf):
+    executor = WdlExecutor(shelf, max_parallel_runs=getattr(request, "param", 2))
+    yield Lab(shelf, executor)
+    executor.close()
+
+
+@pytest.fixture(params=["namespaces", "plain"])
+def isolated(request, monkeypatch):
+    if request.param == "plain":
+        monkeypatch.setattr(wdl_run, "namespaces", tuple)
+        monkeypatch.setattr(wdl_run, "backend", lambda: "omics_host")
+    elif not namespaces():
+        pytest.skip("this kernel gives no namespaces")
+    return request.param
+
+
+@pytest.fixture
+def wait_for():
+    def wait(condition, seconds=30):
+        deadline = time.monotonic() + seconds
+        while not (value := condition()):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        return value
+
+    return wait
+
+
+@pytest.fixture
+def alive():
+    def carrying(marker):
+        lines = (path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists())
+        return [line for line in lines if marker.encode() in line]
+
+    return carrying

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a run's processes may do, and that none of them outlives it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import uuid
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_omics.local.isolation import backend, namespaces
+
+LONG = """
+version 1.1
+workflow Long { input { String marker  String clean = "" } call Sleep { input: marker, clean } }
+task Sleep {
+    input { String marker  String clean }
+    command <<<
+        echo started
+        python -c 'import time; time.sleep(300)' ~{marker} &
+        setsid ~{clean} bash -c 'sleep 300; : ~{marker}' &
+        setsid bash -c '(sleep 300; : ~{marker}) & sleep 300; : ~{marker}' &
+        wait
+    >>>
+}
+"""
+
+
+def test_cancel_kills_every_process_and_exports_nothing(lab, isolated, wait_for, alive):
+    marker = f"{isolated}-{uuid.uuid4().hex}"
+    # Only namespaces hold a process that leaves its session and forgets its environment.
+    clean = "env --ignore-environment PATH=/bin" if isolated == "namespaces" else ""
+    run, diary = lab.start(LONG, {"marker": marker, "clean": clean})
+    # Progress is there to see while the run works.
+    wait_for(
+        lambda: any("started" in lab.shelf.text(stream) for stream in list(lab.shelf.streams) if "/task/" in stream)
+    )
+    assert run.tasks[0].status == "RUNNING"
+    wait_for(lambda: len(alive(marker)) >= 4)
+
+    lab.executor.cancel(run.id)
+
+    assert diary.ended.wait(5)
+    assert diary.statuses == ["PENDING", "STARTING", "RUNNING", "STOPPING", "CANCELLED"]
+    assert run.tasks[0].status == "CANCELLED"
+    assert lab.shelf.keys(run.run_output_uri) == []
+    assert '"status": "CANCELLED"' in lab.shelf.text(f"manifest/run/{run.id}/{run.uuid}")
+    wait_for(lambda: not alive(marker), seconds=1)
+
+
+def test_a_failed_task_ends_those_beside_it(lab, isolated, wait_for, alive):
+    wdl = """
+version 1.1
+workflow Both { call Wait  call Fail }
+task Wait { command <<< bash -c 'sleep 300; : PAIR' >>> runtime { cpu: 1 } }
+task Fail { command <<< sleep 1; exit 1 >>> runtime { cpu: 1 } }
+"""
+    marker = f"{isolated}-{uuid.uuid4().hex}"
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # as a server does that waits for its signals
+    try:
+        run, diary = lab.start(wdl.replace("PAIR", marker), {})
+        assert diary.ended.wait(20)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+    assert run.failure_reason == "RUN_TASK_FAILED", run.status_message
+    assert {task.name: task.status for task in run.tasks} == {"Wait": "CANCELLED", "Fail": "FAILED"}
+    assert "task: Fail" in run.status_message
+    wait_for(lambda: not alive(marker), seconds=1)
+
+
+def test_close_leaves_no_process_and_no_run_without_an_end(lab, wait_for, alive):
+    marker = uuid.uuid4().hex
+    started = [lab.start(LONG, {"marker": marker}) for _ in range(4)]
+    wait_for(lambda: alive(marker))
+
+    lab.executor.close()
+
+    assert [run.status for run, _ in started] == ["CANCELLED"] * 4
+    wait_for(lambda: not alive(marker), seconds=1)
+
+
+@pytest.mark.parametrize("lab", [1], indirect=True)
+def test_runs_beyond_the_limit_wait_in_pending(lab, wait_for):
+    first, _ = lab.start(LONG, {"marker": "first"})
+    second, second_diary = lab.start(LONG, {"marker": "second"})
+    third, third_diary = lab.start("version 1.1\nworkflow Empty {}", {})
+    wait_for(lambda: first.tasks)
+    assert (second.status, third.status) == ("PENDING", "PENDING")
+
+    lab.executor.cancel(second.id)
+    assert second_diary.ended.wait(5)  # at once, although no place is free
+    assert second_diary.statuses == ["PENDING", "CANCELLED"]
+    assert first.status == "RUNNING"
+
+    lab.executor.cancel(first.id)
+    assert third_diary.ended.wait(30)
+    lab.executor.cancel(third.id)  # it has ended: ignored
+    lab.executor.cancel("no such run")
+    assert third.status == "COMPLETED"
+
+
+def test_a_task_has_no_network_and_no_credentials(lab, monkeypatch):
+    if not namespaces():
+        pytest.skip("this kernel gives no namespaces")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-for-tasks")
+    wdl = """
+version 1.1
+task Peek {
+    input { Int port }
+    command <<<
+        (exec 3<>/dev/tcp/127.0.0.1/~{port}) 2>/dev/null && echo connected || echo cut off
+        env | grep -c AWS_ || true
+    >>>
+    output { Array[String] seen = read_lines(stdout()) }
+}
+"""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        run, _ = lab.finish(wdl, {"port": server.getsockname()[1]})
+
+    seen = json.loads(lab.shelf.get(f"{run.run_output_uri}/logs/outputs.json"))
+    assert seen == {"Peek.seen": ["cut off", "0"]}
+
+
+def test_a_sandboxed_task_has_its_own_tmp_and_cannot_write_elsewhere(lab):
+    if backend() != "omics_sandbox":
+        pytest.skip("bubblewrap does not work here")
+    wdl = """
+version 1.1
+task Look {
+    input { String elsewhere }
+    command <<<
+        touch ~{elsewhere}/written 2>/dev/null && echo written || echo refused
+        ls /tmp | grep -v omics-run | grep -c pytest || true
+    >>>
+    output { Array[String] seen = read_lines(stdout()) }
+}
+"""
+    run, _ = lab.finish(wdl, {"elsewhere": str(Path.cwd())})
+
+    seen = json.loads(lab.shelf.get(f"{run.run_output_uri}/logs/outputs.json"))
+    assert seen == {"Look.seen": ["refused", "0"]}
+
+
+@pytest.mark.parametrize(("default", "parameters"), [("/etc/hostname", {}), ("", {"file": "/etc/hostname"})])
+def test_a_file_of_the_host_is_no_input_of_a_run(lab, default, parameters):
+    wdl = f"""
+version 1.1
+workflow Given {{
+    input {{ File file = "{default}" }}
+    call Read {{ input: file }}
+}}
+task Read {{ input {{ File file }} command <<< cat ~{{file}} >>> }}
+"""
+    run, _ = lab.finish(wdl, parameters)
+
+    assert run.status == "FAILED"
+    assert "/etc/hostname" in run.status_message
+
+
+def test_a_task_has_a_home_of_its_own(lab, isolated, monkeypatch, tmp_path):
+    del isolated
+    monkeypatch.setenv("HOME", str(tmp_path))
+    wdl = """
+version 1.1
+task Home {
+    command <<< touch ~/mark; echo "$HOME" >>>
+    output { String home = read_string(stdout())  File mark = "mark" }
+}
+"""
+    run, _ = lab.finish(wdl, {})
+
+    assert run.status == "COMPLETED", run.status_message
+    assert list(tmp_path.glob("mark")) == []
+    assert "/omics-run-" in json.loads(lab.shelf.get(f"{run.run_output_uri}/logs/outputs.json"))["Home.home"]

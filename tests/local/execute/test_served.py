@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The same through ``omics-local serve``: boto3 on one side, processes on the other."""
+
+from __future__ import annotations
+
+import io
+import signal
+import subprocess
+import uuid
+import zipfile
+
+import pytest
+
+from airflow_provider_omics.local.testing import start_server
+
+LONG = """
+version 1.1
+task Long { input { String marker } command <<< echo started; bash -c 'sleep 300; : ~{marker}' >>> }
+"""
+QUICK = """
+version 1.1
+task Quick { input { File? file } command <<< echo done > done.txt >>> output { File done = "done.txt" } }
+"""
+ENDED = ("COMPLETED", "FAILED", "CANCELLED")
+
+
+def start(endpoint, wdl, parameters, **members):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("main.wdl", wdl)
+    omics = endpoint.client()
+    workflow = omics.create_workflow(
+        name="w", engine="WDL", definitionZip=buffer.getvalue(), requestId=uuid.uuid4().hex
+    )
+    request = {
+        "workflowId": workflow["id"],
+        "roleArn": "arn:aws:iam::123456789012:role/omics",
+        "parameters": parameters,
+    }
+    request |= {"outputUri": "s3://lab/results", "requestId": uuid.uuid4().hex} | members
+    return omics.start_run(**request)["id"]
+
+
+@pytest.fixture
+def finish(endpoint, wait_for):
+    omics = endpoint.client()
+    return lambda run_id: wait_for(lambda: (run := omics.get_run(id=run_id))["status"] in ENDED and run)
+
+
+@pytest.fixture(scope="module")
+def endpoint():
+    with start_server() as endpoint:
+        endpoint.client("s3").create_bucket(Bucket="lab")
+        yield endpoint
+
+
+def test_cancel_run_kills_the_task(endpoint, finish, wait_for, alive):
+    omics, marker = endpoint.client(), uuid.uuid4().hex
+    run_id = start(endpoint, LONG, {"marker": marker})
+    wait_for(lambda: alive(marker))
+
+    omics.cancel_run(id=run_id)
+    assert omics.get_run(id=run_id)["status"] in ("STOPPING", "CANCELLED")
+    run = finish(run_id)
+
+    assert run["status"] == "CANCELLED"
+    assert alive(marker) == []
+    [task] = omics.list_run_tasks(id=run_id)["items"]
+    assert task["status"] == "CANCELLED"
+    assert "Contents" not in endpoint.client("s3").list_objects_v2(Bucket="lab", Prefix=f"results/{run_id}/")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "output", "reason"),
+    [
+        ({"file": "s3://lab/nothing"}, "s3://lab/results", "INPUT_URI_NOT_FOUND"),
+        ({"file": "s3://nowhere/nothing"}, "s3://lab/results", "INPUT_URI_NOT_FOUND"),
+        ({}, "s3://nowhere/results", "EXPORT_FAILED"),
+    ],
+)
+def test_what_s3_does_not_have_fails_the_run(endpoint, finish, parameters, output, reason):
+    run = finish(start(endpoint, QUICK, parameters, outputUri=output))
+
+    assert (run["status"], run["failureReason"]) == ("FAILED", reason)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGHUP])
+def test_a_stopped_server_leaves_no_process(stop, wait_for, alive, monkeypatch):
+    monkeypatch.setattr(subprocess.Popen, "terminate", lambda process: process.send_signal(stop))
+    marker = uuid.uuid4().hex
+    with start_server() as endpoint:
+        start(endpoint, LONG, {"marker": marker})
+        wait_for(lambda: alive(marker))
+
+    assert alive(marker) == []

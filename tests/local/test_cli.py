@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command ``omics-local``, and AWS' documented commands against it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_omics.local.testing import LocalOmics, start_server
+
+OMICS_LOCAL = [sys.executable, "-m", "airflow_provider_omics.local"]
+DOCUMENTED = Path(__file__).parent / "documented"
+
+
+def clean_env(**more):
+    return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | more
+
+
+@pytest.fixture(scope="module")
+def examples():
+    with start_server("--simulate", "--examples", "--speed", "50") as server:
+        yield server
+
+
+def run_documented(name, server, folder):
+    """Run a documented command as it is, and return what it prints."""
+    command = (DOCUMENTED / f"{name}.sh").read_text(encoding="utf-8")
+    bin_folder = str(Path(sys.executable).parent)
+    env = clean_env(**server.env(), PATH=f"{bin_folder}:{os.environ['PATH']}", HOME=str(folder))
+    done = subprocess.run(  # noqa: S603 - our own command
+        ["/bin/sh", "-c", command], cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs"),
+    [
+        ("run", "workflow-inputs.json"),
+        ("run", "workflow-inputs-omics.json"),
+        ("shared", "workflow-inputs.json"),
+        ("cached", "workflow-inputs.json"),
+        ("duplicate", "workflow-inputs.json"),
+        ("reference", "workflow-inputs.json"),
+    ],
+)
+def test_a_documented_command_runs_unchanged(name, inputs, examples, tmp_path):
+    document = (DOCUMENTED / inputs).read_text(encoding="utf-8")
+    (tmp_path / "workflow-inputs.json").write_text(document, encoding="utf-8")
+    answer = run_documented(name, examples, tmp_path)
+    assert answer["status"] == "PENDING"
+    run = examples.client("omics").get_run(id=answer["id"])
+    assert (run["uuid"], run["arn"], run["runOutputUri"]) == (answer["uuid"], answer["arn"], answer["runOutputUri"])
+    if name in ("run", "reference"):
+        assert run["parameters"] == json.loads(document)
+        asked = ("name", "runGroupId", "priority", "storageCapacity", "logLevel")
+        assert [run[member] for member in asked] == ["cram-to-bam", "1234567", 1, 10, "ALL"]
+    if name == "shared":
+        assert (run["workflowOwnerId"], run["parameters"]) == ("123456789012", {"param1": "value1", "param2": "value2"})
+    if name == "cached":
+        assert (run["cacheId"], run["cacheBehavior"]) == ("1234567", "CACHE_ALWAYS")
+    if name == "duplicate":
+        assert (run["runId"], run["workflowId"], run["parameters"]["protocol"]) == ("3282892", "7206765", "10XV3")
+
+
+def test_the_documents_buckets_are_there(examples):
+    buckets = {bucket["Name"] for bucket in examples.client("s3").list_buckets()["Buckets"]}
+    assert {"omics-artifacts-01d6xmpl4e72dd32", "your-bucket", "healthomics-output-bucket-demo"} <= buckets
+
+
+def serve(*options, under=()):
+    command = [*under, *OMICS_LOCAL, "serve", "--port", "0", *options]
+    return subprocess.Popen(  # noqa: S603 - our own command
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, env=clean_env()
+    )
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("options", [["--simulate"], []])
+def test_a_signal_ends_it_well_and_leaves_nothing(options, stop):
+    with serve(*options) as process:
+        line = process.stdout.readline()
+        assert line.startswith("omics-local ready http://127.0.0.1:")
+        LocalOmics(line.split()[-1]).client("omics").list_runs()
+        process.send_signal(stop)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (0, "")
+    assert "Traceback" not in err
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+
+
+def test_it_outlives_its_terminal_under_nohup():
+    with serve("--simulate", under=["nohup"]) as process:
+        server = LocalOmics(process.stdout.readline().split()[-1])
+        process.send_signal(signal.SIGHUP)
+        time.sleep(1)
+        assert server.counts() == {}
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+def test_it_stops_with_traces_under_way():
+    with serve("--simulate", "--speed", "1000") as process:
+        server = LocalOmics(process.stdout.readline().split()[-1])
+        server.workflow(id="1")
+        client = server.client("omics")
+        for _ in range(50):
+            client.start_run(workflowId="1", roleArn="arn:x", outputUri="s3://b")
+        time.sleep(0.3)
+        began = time.monotonic()
+        process.terminate()
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 0, err
+    assert time.monotonic() - began < 5
+
+
+def test_a_configuration_file(tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        "request_id_repeat: conflict\nspeed: 2\nquotas: published\n"
+        "workflows: [{id: '7654321', name: w}]\nscripts: [{name: bad, status: FAILED}]\n"
+        "faults: [{operation: ListRuns, kind: error}]\n",
+        encoding="utf-8",
+    )
+    with start_server("--simulate", "--config", str(config), "--speed", "3") as server:
+        for _ in range(2):
+            settings = server.switch()
+            assert (settings["request_id_repeat"], settings["speed"]) == ("conflict", 3)
+            assert settings["quotas"]["StartRun"] == 5
+            assert server.client("omics").get_workflow(id="7654321")["name"] == "w"
+            with pytest.raises(Exception, match="InternalServerException"):
+                server.client("omics").list_runs()
+            server.reset()
+
+
+def run(*arguments, **options):
+    return subprocess.run(  # noqa: S603 - our own command
+        [*OMICS_LOCAL, *arguments], capture_output=True, text=True, check=False, timeout=60, env=clean_env(), **options
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--host", "0.0.0.0"], "loopback addresses only"),  # noqa: S104 - it is refused
+        (["--config", "missing.yaml"], "missing.yaml"),
+        (["--speed", "0"], "speed"),
+        (["--speed", "nan"], "speed"),
+        (["--speed", "inf"], "speed"),
+        (["--config", "broken"], "broken is neither JSON nor YAML: while parsing"),
+        (["--config", "numbers"], "workflows cannot be [3]"),
+        (["--config", "object"], "scripts cannot be {'name': 'x'}"),
+        (["--config", "keys"], "has no 1, a;"),
+    ],
+)
+def test_what_cannot_be_served_is_one_sentence(options, says, tmp_path):
+    configs = {
+        "broken": "a: [1\nb: }",
+        "numbers": "workflows: [3]",
+        "object": "scripts: {name: x}",
+        "keys": "scripts: [{1: 2, a: 3}]",
+    }
+    for name, text in configs.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    done = run("serve", "--port", "0", *options, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert says in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("port", ["99999", "-1", "x"])
+def test_what_is_no_port_is_said_so(port):
+    done = run("serve", "--port", port)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].endswith(f"{port} is no port; it is 0 to 65535")
+
+
+def test_a_taken_port_is_one_sentence(omics_local):
+    done = run("serve", "--simulate", "--port", omics_local.url.rpartition(":")[2])
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert "in use" in done.stderr
+
+
+def test_env_can_be_pasted_into_a_shell():
+    done = run("env", "--url", "http://127.0.0.1:1234")
+    assert done.returncode == 0
+    script = done.stdout + f"\n{shlex.quote(sys.executable)} -c 'import json, os; print(json.dumps(dict(os.environ)))'"
+    shell = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True)  # noqa: S603 - ours
+    env = json.loads(shell.stdout)
+    assert env["AWS_ENDPOINT_URL"] == "http://127.0.0.1:1234"
+    assert env["AWS_ACCESS_KEY_ID"] == env["AWS_SECRET_ACCESS_KEY"] == "local"
+    assert env["AWS_REGION"] == env["AWS_DEFAULT_REGION"] == "us-east-1"
+    assert env["AWS_DISABLE_HOST_PREFIX_INJECTION"] == "true"
+    connection = json.loads(env["AIRFLOW_CONN_AWS_DEFAULT"])
+    assert connection["conn_type"] == "aws"
+    assert connection["extra"]["endpoint_url"] == "http://127.0.0.1:1234"
+    assert connection["extra"]["config_kwargs"] == {"inject_host_prefix": False}
+    assert connection["extra"]["service_config"] == {"sts": {"endpoint_url": "http://127.0.0.1:1234"}}
