@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``make demo``: reads arrive, a real Airflow sees them, and a genomics workflow calls their variants."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_omics.local.environment import environment
+from demo.airflow_home import BUILD
+from demo.airflow_processes import ENDED, airflow_processes
+from demo.endpoint import BUCKET, client, omics_local, prepare
+from demo.reads import make_data
+
+if TYPE_CHECKING:
+    from demo.airflow_home import Run
+    from demo.airflow_processes import AirflowProcesses
+    from demo.reads import Data
+
+DAG_FOLDER = Path(__file__).resolve().parent.parent / "example_dags"
+DAG_ID = "omics_germline_after_arrival"
+STARTED = time.monotonic()
+
+
+def main() -> int:
+    """Run the demo; with ``--ui`` leave everything up until Ctrl-C."""
+    parser = argparse.ArgumentParser("python -m demo", description=__doc__)
+    parser.add_argument("--ui", action="store_true", help="leave Airflow and the endpoint up until Ctrl-C")
+    options = parser.parse_args()
+    # Like Ctrl-C: unwind, and so end all that was started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    BUILD.mkdir(exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix="demo-", dir=BUILD) as scratch:
+            return 0 if play(Path(scratch), stay=options.ui) else 1
+    except KeyboardInterrupt:
+        say("Stopped.")
+        return 130
+    except (RuntimeError, TimeoutError, OSError) as error:
+        print(f"\nThe demo failed: {error}", file=sys.stderr)
+        return 1
+
+
+def play(scratch: Path, *, stay: bool) -> bool:
+    """Set the stage, show a Dag run from the arrival of its data to its report, and clear the stage."""
+    with omics_local(scratch / "omics-local.log") as url:
+        say(f"HealthOmics answers on {url}")
+        data = make_data(scratch / "data")
+        workflow_id = prepare(url, data)
+        say(f"Workflow {workflow_id} is registered, its reference is in s3://{BUCKET}; now Airflow starts …")
+        settings = {
+            "AIRFLOW_CONN_AWS_DEFAULT": environment(url)["AIRFLOW_CONN_AWS_DEFAULT"],
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
+            "AIRFLOW__OMICS__POLL_INTERVAL": "1",
+        }
+        with airflow_processes(DAG_FOLDER, settings) as airflow:
+            say(f"Airflow answers on {airflow.url} ({', '.join(airflow.components)})")
+            succeeded = show(airflow, url, data, workflow_id)
+            if stay:
+                conf = json.dumps({"workflow_id": workflow_id, "bucket": BUCKET})
+                say(f"Look around: {airflow.url}/dags/{DAG_ID} (no password). Ctrl-C ends everything.")
+                say(f"To run the DAG again, trigger it with the conf {conf}; its links lead to the real AWS console.")
+                while True:
+                    time.sleep(0.5)
+        return succeeded
+
+
+def show(airflow: AirflowProcesses, url: str, data: Data, workflow_id: str) -> bool:
+    """Trigger the Dag, let the reads arrive while it waits, follow it to its end and sum up."""
+    omics, s3 = client(url, "omics"), client(url, "s3")
+    run = airflow.trigger(DAG_ID, {"workflow_id": workflow_id, "bucket": BUCKET})
+    airflow.rest("PATCH", f"/dags/{DAG_ID}", {"is_paused": False})
+    say(f"Dag run {run.run_id} is triggered")
+    airflow.wait_for(run, "up_for_reschedule", task_id="wait_for_reads")
+    say("wait_for_reads has looked, and waits. Now the reads arrive:")
+    for reads in (data.reads_1, data.reads_2):
+        s3.upload_file(str(reads), BUCKET, f"arrivals/{reads.name}")
+        say(f"    s3://{BUCKET}/arrivals/{reads.name}, {reads.stat().st_size:,} bytes")
+    arrived = time.monotonic()
+    follow(airflow, omics, run)
+    found, expected = airflow.database.xcom(run, "report"), f"{len(data.planted)} of {len(data.planted)}"
+    if found != expected:
+        say(f"The report should say {expected} variants, but says {found}.\n{airflow.report(run)}")
+        return False
+    done = omics.get_run(id=airflow.database.xcom(run, "call_variants", "run_id"))
+    tasks = omics.list_run_tasks(id=done["id"])["items"]
+    outputs = json.load(s3.get_object(Bucket=BUCKET, Key=f"results/{done['id']}/logs/outputs.json")["Body"])
+    print(f"\nHealthOmics run {done['id']}, uuid {done['uuid']}: {found} planted variants found\n\nOutputs")
+    for name, value in outputs.items():
+        print(f"  {name:24} {value}")
+    print("\nTime taken")
+    for name, part in [("HealthOmics run", done), *((f"  {task['name']}", task) for task in tasks)]:
+        print(f"  {name:24} {(part['stopTime'] - part['startTime']).total_seconds():5.1f} s")
+    print(f"  {'from arrival to report':24} {time.monotonic() - arrived:5.1f} s")
+    print(f"  {'all':24} {time.monotonic() - STARTED:5.1f} s")
+    return True
+
+
+def follow(airflow: AirflowProcesses, omics: Any, run: Run) -> None:  # noqa: ANN401 - a boto3 client
+    """Say what changes, in Airflow and in HealthOmics, until the Dag run has ended."""
+    told: dict[str, str] = {}
+
+    def ended() -> bool:
+        over = airflow.database.run_state(run) in ENDED
+        now = {task.task_id: task.state for task in airflow.database.tasks(run) if task.state}
+        if run_id := airflow.database.xcom(run, "call_variants", "run_id"):
+            now[f"    HealthOmics run {run_id}"] = omics.get_run(id=run_id)["status"]
+            now |= {f"        {task['name']}": task["status"] for task in omics.list_run_tasks(id=run_id)["items"]}
+        for what, state in now.items():
+            if told.get(what) != state:
+                say(f"{what}: {state}")
+        told.update(now)
+        return over
+
+    airflow.until(ended, "the Dag run to end", run=run, timeout=300)
+
+
+def say(text: str) -> None:
+    """Print a line of progress."""
+    print(f"{time.monotonic() - STARTED:6.1f} s  {text}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every example DAG runs as it is, in Airflow, against the local endpoint."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_omics.local.server import Server
+from airflow_provider_omics.local.testing import LocalOmics
+
+FOLDER = Path(__file__).parents[1] / "example_dags"
+# The demo's needs real reads and a real workflow: tests/demo runs it.
+FILES = sorted(path.name for path in FOLDER.glob("*.py") if path.name != "germline_after_arrival.py")
+
+CRAM_TO_BAM = {
+    "workflowId": "1234567",
+    "roleArn": "arn:aws:iam::123456789012:role/omics-service-role-serviceRole-W8O1XMPL7QZ",
+    "outputUri": "s3://omics-artifacts-01d6xmpl4e72dd32/workflow-output/",
+}
+SERVICE_ROLE = "arn:aws:iam::123456789012:role/HealthOmicsServiceRole"
+# What each documented `aws omics start-run` sends, beside requestId and tags.
+DOCUMENTED = {
+    "run_workflow.py": {
+        **CRAM_TO_BAM,
+        "name": "cram-to-bam",
+        "runGroupId": "1234567",
+        "priority": 1,
+        "storageCapacity": 10,
+        "logLevel": "ALL",
+        "parameters": json.loads((FOLDER / "workflow-inputs.json").read_text()),
+    },
+    "omics_storage_uris.py": {
+        **CRAM_TO_BAM,
+        "name": "cram-to-bam-from-storage",
+        "storageType": "DYNAMIC",
+        "parameters": json.loads((FOLDER / "omics-uri-inputs.json").read_text()),
+    },
+    "shared_workflow.py": {
+        "workflowId": "1234567",
+        "workflowOwnerId": "123456789012",
+        "roleArn": SERVICE_ROLE,
+        "outputUri": "s3://your-bucket/results/",
+        "parameters": {"param1": "value1", "param2": "value2"},
+    },
+    "call_caching.py": {
+        "workflowId": "7206765",
+        "roleArn": SERVICE_ROLE,
+        "outputUri": "s3://healthomics-output-bucket-demo/results/",
+        "cacheId": "1234567",
+        "cacheBehavior": "CACHE_ALWAYS",
+    },
+    "duplicate_run.py": {
+        "runId": "3282892",
+        "roleArn": "arn:aws:iam::713632817814:role/HealthOmicsServiceRole",
+        "outputUri": "s3://healthomics-output-bucket-demo/results/",
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def examples():
+    """Serve what the documents name; simulated runs take a second."""
+    with Server({"examples": True, "traces": False, "speed": 45}) as server:
+        yield LocalOmics(server.url)
+
+
+@pytest.fixture
+def example_runs(examples, monkeypatch):
+    """Return what has been started since the endpoint held only the documents' run."""
+    examples.reset()
+    monkeypatch.setenv("AIRFLOW__OMICS__POLL_INTERVAL", "1")
+    for name, value in examples.env().items():
+        monkeypatch.setenv(name, value)
+    return lambda: [run for run in examples.runs() if run["id"] != "3282892"]
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_it_runs(file, run_dag, example_runs):
+    done = run_dag(FOLDER / file)
+    assert "success" in done.state.lower()
+    runs = example_runs()
+    assert len(runs) == (3 if file == "cohort.py" else 1)
+    assert {run["status"] for run in runs} == {"COMPLETED"}
+    if file in DOCUMENTED:
+        assert runs[0]["request"].items() >= DOCUMENTED[file].items()
+
+
+def test_every_documented_start_run_is_an_example():
+    assert set(DOCUMENTED) < set(FILES)
+
+
+def test_the_cohort_hands_on_every_output(run_dag, example_runs):
+    done = run_dag(FOLDER / "cohort.py")
+    assert sorted(done.xcom("report")) == sorted(run["run_output_uri"] for run in example_runs())
+    mapped = {done.xcom("cram_to_bam", "run_id", index) for index in range(3)}
+    assert mapped == {run["id"] for run in example_runs()}
