@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One real Airflow and one endpoint for all tests here; each test finds the endpoint as new and no Dag run going."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from airflow_provider_omics.local.records import ACTIVE
+from airflow_provider_omics.local.server import Server
+from airflow_provider_omics.local.testing import LocalOmics
+from demo.airflow_home import AIRFLOW_3, Run
+from demo.airflow_processes import AirflowProcesses, airflow_processes
+from tests.airflow.processes import MODES
+
+# Airflow's own patience, of minutes, would be most of the tests' time.
+IMPATIENT = {
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "12",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "3",
+    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
+}
+IMPATIENT_2 = {
+    "AIRFLOW__SCHEDULER__SCHEDULER_ZOMBIE_TASK_THRESHOLD": "12",
+    "AIRFLOW__SCHEDULER__ZOMBIE_DETECTION_INTERVAL": "3",
+    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
+}
+# The Dag files stay as they are, and parsing them again would take the processors from the tests.
+ONCE = {
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
+    "AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "600",
+}
+
+
+@dataclass(frozen=True)
+class Omics:
+    """The endpoint's own record of what Airflow did to it."""
+
+    endpoint: LocalOmics
+    airflow: AirflowProcesses
+
+    def begin(self, dag_id: str) -> tuple[Run, str]:
+        """Return a Dag run whose task waits for its HealthOmics run, and that run's id."""
+        run = self.airflow.trigger(dag_id)
+        run_id = self.run()
+        self.waits(run)
+        self.asked("GetRun", run_id)
+        return run, run_id
+
+    def waits(self, run: Run, map_index: int = -1) -> None:
+        """Wait until a task waits; Airflow itself fails one whose deferral is over before its scheduler noticed it."""
+        state = MODES[run.dag_id.partition("_")[0]]
+        self.airflow.wait_for(run, state, task_id="run", map_index=map_index)
+        if state == "deferred":
+            self.airflow.until(lambda: self.airflow.noticed(run, "run", map_index), "the scheduler to notice", run=run)
+
+    def run(self, number: int = 1) -> str:
+        """Wait until the endpoint has so many runs, and return the id of that one."""
+        runs = self.airflow.until(lambda: self.endpoint.runs()[number - 1 :], f"run number {number} at the endpoint")
+        return runs[0]["id"]
+
+    def runs(self, number: int) -> list[str]:
+        """Wait until the endpoint has so many runs, and return the ids of all."""
+        self.run(number)
+        return [run["id"] for run in self.endpoint.runs()]
+
+    def asked(self, operation: str, run_id: str | None = None, times: int = 1) -> None:
+        """Wait until an operation has been called so many times."""
+
+        def calls():
+            found = [call for call in self.endpoint.calls(operation) if run_id in (None, call["id"])]
+            return len(found) >= times
+
+        self.airflow.until(calls, f"{operation} of run {run_id}")
+
+    def status(self, run_id: str) -> str:
+        return next(run["status"] for run in self.endpoint.runs() if run["id"] == run_id)
+
+    def dies(self, run_id: str) -> None:
+        """Wait until a run is cancelled, not longer than half a minute."""
+        dying = ("STOPPING", "CANCELLED")
+        self.airflow.until(lambda: self.status(run_id) in dying, f"run {run_id} to be cancelled", timeout=30)
+
+    @property
+    def cancelled(self) -> set[str]:
+        """The runs for which CancelRun was called."""
+        return {call["id"] for call in self.endpoint.calls("CancelRun")}
+
+    def tag(self, run_id: str, name: str) -> str:
+        return next(run["tags"][name] for run in self.endpoint.runs() if run["id"] == run_id)
+
+    def succeed(self, run: Run, run_id: str, map_index: int = -1) -> None:
+        """Let a run be COMPLETED, and see its task succeed with all that it promises."""
+        airflow = self.airflow
+        self.waits(run, map_index)
+        self.endpoint.force(run_id, "COMPLETED")
+        airflow.wait_for(run, "success", task_id="run", map_index=map_index)
+        told = airflow.database.xcom(run, "run", map_index=map_index)
+        [seen] = [it for it in self.endpoint.runs() if it["id"] == run_id]
+        assert told == {
+            "run_id": run_id,
+            "uuid": seen["uuid"],
+            "arn": seen["arn"],
+            "run_output_uri": seen["run_output_uri"],
+            "status": "COMPLETED",
+        }
+        pushed = {key: airflow.database.xcom(run, "run", key, map_index) for key in told if key != "status"}
+        assert pushed == {key: told[key] for key in pushed}
+        if AIRFLOW_3:
+            path = f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/run/links?map_index={map_index}"
+            links = airflow.rest("GET", path)["extra_links"]
+            assert len(links) == 3
+            assert run_id in links["HealthOmics run"]
+
+
+@pytest.fixture(scope="session")
+def server():
+    with Server({"traces": False}) as server:
+        yield LocalOmics(server.url)
+
+
+@pytest.fixture(scope="session")
+def airflow(server):
+    env = server.env() | ONCE | (IMPATIENT if AIRFLOW_3 else IMPATIENT_2)
+    with airflow_processes(Path(__file__).parent / "dags", env) as running:
+        yield running
+    assert processes_of(running.home) == []
+    assert not running.home.exists()
+
+
+@pytest.fixture
+def omics(server, airflow):
+    """Serve runs that are RUNNING until the test ends them; afterwards, wait until no Dag run goes on."""
+    server.reset()
+    server.workflow(id="1234567", name="germline")
+    server.script(pending=0, starting=0, running=3600, stopping=1)
+    yield Omics(server, airflow)
+    server.forgive()
+    deadline = time.monotonic() + 90
+    while airflow.database.query("SELECT 1 FROM dag_run WHERE state IN ('queued', 'running')"):
+        for run in server.runs():
+            if run["status"] in ACTIVE:
+                server.force(run["id"], "CANCELLED")
+        assert time.monotonic() < deadline, "a Dag run goes on after the test"
+        time.sleep(0.5)
+
+
+def processes_of(home):
+    environments = [(it, it.info["environ"] or {}) for it in psutil.process_iter(["environ"])]
+    return [it for it, environment in environments if environment.get("AIRFLOW_HOME") == str(home)]

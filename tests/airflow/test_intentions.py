@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What asks for a new run, what is given another try, and what may take no longer."""
+
+import pytest
+
+from demo.airflow_home import AIRFLOW_3, Run
+from tests.airflow.processes import MODES, clear
+
+pytestmark = [pytest.mark.airflow, pytest.mark.slow]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_failed_run_is_followed_by_the_next_submission(airflow, omics, mode):
+    run, first = omics.begin(mode)
+    omics.endpoint.force(first, "FAILED", failureReason="RUN_TASK_FAILED", statusMessage="Out of luck")
+    second = omics.run(2)
+    omics.succeed(run, second)
+    ids = [omics.tag(run_id, "airflow:request_id") for run_id in (first, second)]
+    assert [it[-2:] for it in ids] == ["-0", "-1"]
+    assert ids[0][:-2] == ids[1][:-2]
+    assert "RUN_TASK_FAILED: Out of luck" in airflow.log(run, "run")
+    assert len(omics.endpoint.runs()) == 2
+    assert omics.cancelled == set()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_clearing_a_success_starts_another_run(airflow, omics, mode):
+    run, first = omics.begin(mode)
+    omics.succeed(run, first)
+    airflow.wait_for(run, "success")
+    clear(airflow, run, "run")
+    second = omics.run(2)
+    omics.succeed(run, second)
+    assert omics.tag(second, "airflow:request_id")[-2:] == "-0"
+    assert omics.tag(second, "airflow:request_id") != omics.tag(first, "airflow:request_id")
+    assert len(omics.endpoint.runs()) == 2
+
+
+def test_clearing_a_failure_starts_another_run(airflow, omics):
+    run, first = omics.begin("deferred")
+    # Somebody cancelled it at HealthOmics: no retry follows.
+    omics.endpoint.force(first, "CANCELLED")
+    airflow.wait_for(run, "failed")
+    clear(airflow, run, "run")
+    second = omics.run(2)
+    omics.succeed(run, second)
+    assert len(omics.endpoint.runs()) == 2
+
+
+@pytest.mark.skipif(not AIRFLOW_3, reason="2.11 keeps its REST API in the web server, which is not run here")
+def test_a_dag_run_created_again_starts_another_run(airflow, omics):
+    run, first = omics.begin("deferred")
+    omics.succeed(run, first)
+    airflow.wait_for(run, "success")
+    airflow.rest("DELETE", f"/dags/{run.dag_id}/dagRuns/{run.run_id}")
+    again = airflow.trigger("deferred", run_id=run.run_id)
+    second = omics.run(2)
+    omics.succeed(again, second)
+    assert len(omics.endpoint.runs()) == 2
+
+
+@pytest.mark.skipif(not AIRFLOW_3, reason="2.11 backfills in a command's own process")
+def test_a_backfill_that_reprocesses_starts_another_run(airflow, omics):
+    def backfill(behavior):
+        dates = {"from_date": "2026-01-01T00:00:00Z", "to_date": "2026-01-01T00:00:00Z"}
+        airflow.rest("POST", "/backfills", {"dag_id": "deferred_backfilled", "reprocess_behavior": behavior, **dates})
+
+    backfill("none")
+    first = omics.run()
+    run = Run("deferred_backfilled", omics.tag(first, "airflow:run_id"))
+    omics.waits(run)
+    # Somebody cancelled it at HealthOmics: no retry follows.
+    omics.endpoint.force(first, "CANCELLED")
+    airflow.wait_for(run, "failed")
+    over = "SELECT 1 FROM backfill WHERE completed_at IS NOT NULL"
+    airflow.until(lambda: airflow.database.query(over), "the backfill to be over")
+    backfill("failed")
+    second = omics.run(2)
+    omics.succeed(run, second)
+    assert len(omics.endpoint.runs()) == 2
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_execution_timeout_cancels_the_run(airflow, omics, mode):
+    run, run_id = omics.begin(f"{mode}_limited")
+    omics.dies(run_id)
+    airflow.wait_for(run, "failed")
+    assert omics.cancelled == {run_id}
+    assert f"run {run_id} RUNNING: not ended within execution_timeout 0:00:20" in airflow.log(run, "run")

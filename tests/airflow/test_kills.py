@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Something dies and nobody meant it: the task goes on with the same run, and nothing is cancelled."""
+
+import signal
+
+import pytest
+
+from demo.airflow_home import AIRFLOW_3
+from tests.airflow.processes import MODES, UNTRIED
+
+pytestmark = pytest.mark.airflow
+# What is killed: the task's process as by the kernel for want of memory, or the machine under it.
+VICTIMS = [pytest.param(False, id="task", marks=UNTRIED), pytest.param(True, id="machine", marks=pytest.mark.slow)]
+
+
+def reattached(airflow, omics, run, run_id):
+    """See the second try go on with the first one's run to its end."""
+    airflow.until(lambda: f"Reattached to run {run_id}" in airflow.log(run, "run"), "try 2 to reattach", run=run)
+    omics.succeed(run, run_id)
+    airflow.wait_for(run, "success")
+    assert airflow.database.task(run, "run").try_number == 2
+    assert [it["id"] for it in omics.endpoint.runs()] == [run_id]
+    assert omics.cancelled == set()
+
+
+@pytest.mark.parametrize("supervisor", VICTIMS)
+def test_killed_while_polling(airflow, omics, supervisor):
+    run, run_id = omics.begin("sync")
+    airflow.kill_task(run, "run", supervisor=supervisor)
+    reattached(airflow, omics, run, run_id)
+    assert omics.endpoint.counts()["StartRun"] == 1
+
+
+@pytest.mark.parametrize("mode", [pytest.param("sync", marks=pytest.mark.slow), "deferred"])
+@pytest.mark.parametrize("supervisor", VICTIMS)
+def test_killed_when_the_answer_of_startrun_was_lost(airflow, omics, mode, supervisor):
+    omics.endpoint.fault("StartRun", "lost", times=None)
+    run = airflow.trigger(mode)
+    run_id = omics.run()
+    airflow.kill_task(run, "run", supervisor=supervisor)
+    omics.endpoint.forgive()
+    reattached(airflow, omics, run, run_id)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("supervisor", VICTIMS)
+def test_killed_while_startrun_is_under_way(airflow, omics, supervisor):
+    """HealthOmics handles the dead worker's request at leisure: the next try may come before it, or after."""
+    omics.endpoint.fault("StartRun", "delay", seconds=12)
+    run = airflow.trigger("sync")
+    omics.asked("StartRun")
+    airflow.kill_task(run, "run", supervisor=supervisor)
+    run_id = omics.run()
+    airflow.until(lambda: airflow.database.xcom(run, "run", "run_id") == run_id, "try 2 to know its run", run=run)
+    airflow.until(lambda: all(call["status"] for call in omics.endpoint.calls("StartRun")), "all StartRuns' answers")
+    omics.succeed(run, run_id)
+    assert airflow.database.task(run, "run").try_number == 2
+    assert len({call["request_id"] for call in omics.endpoint.calls("StartRun")}) == 1
+    assert len(omics.endpoint.runs()) == 1
+    assert omics.cancelled == set()
+
+
+@pytest.mark.slow
+def test_evicted(airflow, omics):
+    """A machine that is taken away says SIGTERM, and some seconds later it is gone."""
+    run, run_id = omics.begin("sync")
+    airflow.kill_task(run, "run", supervisor=AIRFLOW_3, signum=signal.SIGTERM)
+    left = "the run is left to the next try"
+    airflow.until(lambda: left in airflow.log(run, "run"), "the task to leave its run alone", run=run)
+    if AIRFLOW_3:
+        airflow.kill_task(run, "run")
+    reattached(airflow, omics, run, run_id)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+def test_the_triggerer_ends(airflow, omics, signum):
+    run, run_id = omics.begin("deferred")
+    airflow.kill("triggerer", signum)
+    airflow.start("triggerer")
+    polls = len(omics.endpoint.calls("GetRun"))
+    omics.asked("GetRun", run_id, polls + 1)
+    omics.succeed(run, run_id)
+    assert airflow.database.task(run, "run").try_number == 1
+    assert len(omics.endpoint.runs()) == 1
+    assert omics.cancelled == set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", MODES)
+def test_a_run_that_may_not_be_looked_at_is_left_alone(airflow, omics, mode):
+    run, run_id = omics.begin(mode)
+    omics.endpoint.fault("GetRun", "error", code="AccessDeniedException")
+    reattached(airflow, omics, run, run_id)
+
+
+@pytest.mark.slow
+def test_a_triggerer_that_was_asleep_lost_its_task_to_another(airflow, omics):
+    run, run_id = omics.begin("deferred")
+    first = airflow.database.triggerer_of(run, "run")
+    airflow.send("triggerer", signal.SIGSTOP)
+    airflow.start("triggerer-2")
+    try:
+        taken = "the second triggerer to take the task over"
+        airflow.until(lambda: airflow.database.triggerer_of(run, "run") not in (first, None), taken, run=run)
+        airflow.send("triggerer", signal.SIGCONT)
+        goes_on = f"run {run_id} goes on"
+        airflow.until(lambda: goes_on in airflow.log(run, "run"), "the first triggerer to notice", run=run)
+        omics.succeed(run, run_id)
+        assert omics.cancelled == set()
+        assert len(omics.endpoint.runs()) == 1
+    finally:
+        airflow.send("triggerer", signal.SIGCONT)
+        airflow.kill("triggerer-2")

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hook's client: what the connection says, what the caller says, what the provider says."""
+
+import json
+
+import pytest
+from botocore import UNSIGNED
+from botocore.exceptions import EndpointConnectionError, SSLError
+
+from airflow_provider_omics.core.hook_params import HookParams
+from airflow_provider_omics.core.run import Run
+from airflow_provider_omics.hooks.omics import OmicsHook, is_transient
+
+LOCAL = "http://127.0.0.1:9911"
+
+
+@pytest.fixture
+def connect(monkeypatch):
+    """Return a hook on a connection with these extras."""
+
+    def hook(config=None, **extra):
+        connection = {"conn_type": "aws", "login": "local", "password": "local"}
+        connection["extra"] = {"region_name": "eu-west-1", **extra}
+        monkeypatch.setenv("AIRFLOW_CONN_AWS_TEST", json.dumps(connection))
+        return OmicsHook("aws_test", config=config)
+
+    return hook
+
+
+def test_retries_are_explicit(connect):
+    retries = connect().conn.meta.config.retries
+    assert (retries["mode"], retries["total_max_attempts"]) == ("adaptive", 10)
+
+
+def test_the_connections_config_survives_the_callers(connect):
+    config = connect(
+        {"connect_timeout": 3, "max_pool_connections": 7},
+        config_kwargs={"read_timeout": 5, "connect_timeout": 9, "retries": {"mode": "standard"}},
+    ).conn.meta.config
+    assert (config.read_timeout, config.connect_timeout, config.max_pool_connections) == (5, 3, 7)
+    assert config.retries["mode"] == "standard"
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"endpoint_url": LOCAL},
+        {"endpoint_url": "http://localhost:9911"},
+        {"endpoint_url": "http://omics.localhost:9911"},
+        {"endpoint_url": "http://[::1]:9911"},
+        {"service_config": {"omics": {"endpoint_url": LOCAL}}},
+        {"endpoint_url": LOCAL, "config_kwargs": {"read_timeout": 5}},
+    ],
+)
+@pytest.mark.parametrize("config", [None, {"read_timeout": 7}])
+def test_an_address_needs_no_setting_for_host_prefixes(connect, extra, config):
+    assert connect(config, **extra).conn.meta.config.inject_host_prefix is False
+
+
+def test_an_endpoint_from_the_environment_needs_no_setting_either(connect, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", LOCAL)
+    assert connect().conn.meta.config.inject_host_prefix is False
+
+
+def test_a_named_endpoint_keeps_its_prefixes(connect):
+    assert connect().conn.meta.config.inject_host_prefix is True
+    assert connect(endpoint_url="https://omics.example.org").conn.meta.config.inject_host_prefix is True
+
+
+def test_the_user_has_the_last_word_on_prefixes(connect):
+    hook = connect(endpoint_url=LOCAL, config_kwargs={"inject_host_prefix": True})
+    assert hook.conn.meta.config.inject_host_prefix is True
+
+
+def test_every_connection_argument_arrives(connect):
+    connect(endpoint_url=LOCAL)
+    params = HookParams("aws_test", "ap-southeast-1", verify=False, botocore_config={"read_timeout": 5})
+    hook = OmicsHook.from_params(HookParams(**json.loads(json.dumps(params.serialize()))))
+    assert hook.conn.meta.region_name == "ap-southeast-1"
+    assert hook.conn.meta.config.read_timeout == 5
+    assert hook.verify is False
+
+
+def test_without_a_connection_boto3_finds_its_own_credentials(monkeypatch):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    assert OmicsHook(None).conn.meta.region_name == "eu-central-1"
+
+
+def test_a_role_is_assumed_with_the_merged_config(connect):
+    hook = connect(endpoint_url=LOCAL, role_arn="arn:aws:iam::123456789012:role/x")
+    assert hook.conn_config.role_arn == "arn:aws:iam::123456789012:role/x"
+    assert hook.config.retries["total_max_attempts"] == 10
+
+
+def test_signing_can_be_switched_off_by_both(connect):
+    for config, extra in (({"signature_version": "unsigned"}, {}), (None, {"signature_version": "unsigned"})):
+        assert connect(config, config_kwargs=extra).conn.meta.config.signature_version is UNSIGNED
+
+
+def test_a_network_that_is_away_is_waited_for(connect):
+    hook = connect({"retries": {"total_max_attempts": 1}}, endpoint_url="http://127.0.0.1:9")
+    with pytest.raises(EndpointConnectionError) as refused:
+        hook.get_run(Run("1", "u", "", "", "PENDING"))
+    assert is_transient(refused.value)
+    assert not is_transient(SSLError(endpoint_url="x", error="certificate verify failed"))

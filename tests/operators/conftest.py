@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A task instance without an Airflow: what an operator asks of its context."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from airflow_provider_omics.hooks import run_service
+from airflow_provider_omics.operators.run import StartOmicsRunOperator
+
+ROLE = "arn:aws:iam::123456789012:role/omics"
+
+
+@dataclass
+class TaskInstance:
+    dag_id: str = "cohort"
+    run_id: str = "manual__2026-01-01"
+    task_id: str = "run"
+    map_index: int = -1
+    try_number: int = 1
+    max_tries: int = 2
+    xcom: dict = field(default_factory=dict)
+
+    def xcom_push(self, key, value):
+        self.xcom[key] = value
+
+
+@pytest.fixture
+def ti():
+    return TaskInstance()
+
+
+@pytest.fixture
+def context(ti):
+    return {"ti": ti, "dag_run": SimpleNamespace(start_date=datetime(2026, 1, 1, tzinfo=UTC))}
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    """Look for a run that is not listed for half a second, not for two minutes."""
+    monkeypatch.setattr(run_service, "LISTING_PATIENCE", 0.5)
+    monkeypatch.setattr(run_service, "LOOK_AGAIN", 0.05)
+
+
+@pytest.fixture
+def start_run(omics_local, monkeypatch):
+    """Return an operator of a workflow whose runs take a tenth of a second."""
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(omics_local.airflow_connection()))
+    omics_local.workflow(id="1234567", name="cram-to-bam")
+    omics_local.switch(speed=500)
+
+    def operator(**arguments):
+        given = {"workflow_id": "1234567", "role_arn": ROLE, "output_uri": "s3://bucket/runs/", "poll_interval": 0.05}
+        return StartOmicsRunOperator(task_id="run", **{**given, **arguments})
+
+    return operator

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+# ruff: noqa: E501 - a row of the table is a line
+"""
+Each rule of the protocol, broken in turn: a named test has to notice.
+
+``python -m tests.protocol.mutations`` tries them all, or those whose names contain one of the arguments; each is made
+in a copy of the project, in which its test runs.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = "airflow_provider_omics"
+_ONE_TEST_FAILED = 1
+_SECONDS = 300
+
+MACHINE = "tests/protocol/test_machine.py::test_a_few_hundred_schedules"
+SCENARIOS = "tests/protocol/test_scenarios.py"
+STEPS, CARRIED = "tests/core/test_protocol.py", "tests/core/test_attempt.py"
+DECISIONS, TRIGGERS = "tests/core/test_ending.py", "tests/triggers/test_on_kill.py"
+OPERATOR = "tests/operators/test_run.py::"
+PROTOCOL, ATTEMPT, INTENTION = "core/protocol.py", "core/attempt.py", "core/intention.py"
+ENDING, SERVICE, HOOK, TASK = "core/ending.py", "hooks/run_service.py", "hooks/omics.py", "operators/attempt.py"
+TRIGGER = "triggers/run.py"
+
+
+class Mutation(NamedTuple):
+    """A rule, how it is broken, and the test that must fail then."""
+
+    rule: str
+    file: str
+    old: str
+    new: str
+    test: str = MACHINE
+
+
+MUTATIONS = (
+    # --- the intention ---
+    Mutation("the try number is no part", TASK, "max_tries=ti.max_tries", "max_tries=ti.max_tries + ti.try_number"),
+    Mutation("max_tries is a part", INTENTION, "start, self.max_tries]", "start]"),
+    Mutation("the Dag run's start is a part", INTENTION, "start, self.max", "self.max", "tests/core/test_intention.py"),
+    Mutation("the map index is a part", INTENTION, "self.map_index, start", "start", "tests/core/test_intention.py"),
+    Mutation("a caller's requestId is sent verbatim", SERVICE, "self._own_request_id or self.intention", "self.intention"),
+    # --- looking ---
+    Mutation("a retry looks before it asks", PROTOCOL, "    if not known.looked_up:\n        return LookUp()\n    return S", "    return S", STEPS),
+    Mutation("the tag tells whose a run is", SERVICE, "if submission is not None and", "submission = submission or 0\n            if"),
+    Mutation("names are compared exactly", HOOK, 'item.get("name") == name', 'str(item.get("name"))[:6] == name[:6]'),
+    Mutation("a name of one's own tells nothing without tags", SERVICE, 'if self._request["name"] != self._name or not', "if not"),
+    Mutation("a run without a uuid is not adopted", SERVICE, "if not run.uuid:", "if False:", SCENARIOS),
+    Mutation("a caller's requestId is looked for by every try", ATTEMPT, "if known.own_request_id:", "if False:", CARRIED),
+    Mutation("a look-up that is denied is no failure", SERVICE, '                if error_code(error) != "AccessDeniedException":\n                    raise\n                log.warning("A retry', '                raise\n                log.warning("A retry', OPERATOR + "test_a_look_up_that_is_denied_relies_on_the_request_id"),
+    # --- judging ---
+    Mutation("a bad end of before is followed by the next run", PROTOCOL, "if seen.here or known.own_request_id:", "if True:"),
+    Mutation("a FAILED run is no success", PROTOCOL, "if run.succeeded or not", "if run.ended or not"),
+    Mutation("COMPLETED is a success", PROTOCOL, "if run.succeeded or not", "if not"),
+    Mutation("without waiting any run will do", PROTOCOL, "if run.succeeded or not known.waits:", "if run.succeeded:"),
+    Mutation("a run that lives is waited for", PROTOCOL, "if not run.ended:", 'if run.status == "RUNNING":'),
+    Mutation("STOPPING is not ended", "core/run.py", '"CANCELLED", "DELETED"}', '"CANCELLED", "DELETED", "STOPPING"}'),
+    Mutation("a dying run's end is not the try's", PROTOCOL, 'judge=run.status == "STOPPING" and not seen.here', "judge=False"),
+    Mutation("the end of its own run ends the try", PROTOCOL, "if seen.here or known", "if known"),
+    Mutation("a run of before is not its own", SERVICE, "and run.creation_time >= first", ""),
+    Mutation("a caller's requestId has one run", PROTOCOL, "if seen.here or known.own_request_id:", "if seen.here:", STEPS),
+    Mutation("the submission rises over an ended run", PROTOCOL, "known.seen.submission + 1", "known.seen.submission", STEPS),
+    # --- the state store ---
+    Mutation("a record of another intention counts for nothing", SERVICE, 'or value.get("intention") != self.intention.digest', ""),
+    Mutation("a record is believed when GetRun says so", PROTOCOL, "return LookAt(known.record.run, known.record.submission)", "return Wait(known.record.run)"),
+    Mutation("a recorded run that ended is no reason not to look", PROTOCOL, "    if not known.looked_up:\n        return LookUp()  #", "    if False:\n        return LookUp()  #", STEPS),
+    Mutation("a record of a submission under way counts", PROTOCOL, "begun = known.record.submission if known.record else 0", "begun = 0", STEPS),
+    Mutation("a store that takes nothing fails no task", SERVICE, "        except Exception as error:  # noqa: BLE001 - the look-up finds what is not", "        except KeyError as error:  # the look-up finds what is not"),
+    Mutation("a store that gives nothing fails no task", SERVICE, "        except Exception as error:  # noqa: BLE001 - the look-up finds what cannot", "        except KeyError as error:  # the look-up finds what cannot"),
+    # --- 409 ---
+    Mutation("409 is no failure", SERVICE, 'log.warning("%s", error)\n            return None', "raise", OPERATOR + "test_a_409_is_answered_by_a_look_up"),
+    Mutation("409 is answered by looking for as long as a run may take to be listed", SERVICE, "if time.monotonic() >= patience:", "if True:"),
+    Mutation("after 409 an older run is not the answer", SERVICE, "found.submission >= at_least", "True"),
+    Mutation("409 and nothing found starts nothing else", PROTOCOL, "return GiveUp(known.conflict) if", "return Start(known.conflict + 1) if", STEPS),
+    # --- gone ---
+    Mutation("a reused id is another run", HOOK, "if run.uuid and now.uuid != run.uuid:\n            return self._from", "if False:\n            return self._from"),
+    Mutation("a 404 at once means not yet visible", HOOK, "VISIBLE_AFTER: Final = 15 * 60", "VISIBLE_AFTER: Final = 0"),
+    Mutation("a 404 later means gone", HOOK, "if run.creation_time and time.time() < run.creation_time + VISIBLE_AFTER:", "if run.creation_time:", OPERATOR + "test_a_run_that_is_deleted_while_waited_for"),
+    Mutation("a manifest tells how a run ended that is gone", HOOK, 'return self._from_manifest(run) or run.deleted(f"its', 'return run.deleted(f"its', SCENARIOS),
+    # --- cancelling ---
+    Mutation("the task's state decides whether to cancel", TASK, "not worker_cancels(state)", "False", OPERATOR + "test_a_machine_that_goes_away_does_not"),
+    Mutation("a deferred task's trigger only moves", ENDING, "return not mine", "return True", DECISIONS),
+    Mutation("a trigger asks before it cancels", TRIGGER, "if not trigger_cancels(state, mine=mine):", "if False:", TRIGGERS),
+    Mutation("a trigger's clean-up cancels nothing", TRIGGER, "            raise\n        except Exception as error:  # noqa: BLE001 - whatever it is, the operator", "            OmicsHook.from_params(self._params).cancel_run(run)\n            raise\n        except Exception as error:  # noqa: BLE001 - whatever it is, the operator", TRIGGERS),
+    Mutation("a person's clear of a deferred task cancels its run", ENDING, "return not mine", "return False", TRIGGERS),
+    Mutation("an unknown state cancels nothing", ENDING, '"up_for_reschedule", UNKNOWN}', '"up_for_reschedule"}', DECISIONS),
+    Mutation("cancel_on_kill=False leaves the run alone", TRIGGER, "if not self.cancel_on_kill:", "if False:", TRIGGERS),
+    Mutation("nothing starts after a kill", TASK, "        if self._killed:\n            raise", "        if False:\n            raise", OPERATOR + "test_nothing_starts_after_a_kill"),
+    Mutation("a StartRun under way is looked up", TASK, "run = self._service.in_flight(hook)", "run = None", OPERATOR + "test_a_start_that_never_answers_is_looked_up"),
+    Mutation("CancelRun asks first whose the id is", HOOK, "now = self.get_run(run)  #", "now = run  #", OPERATOR + "test_a_kill_of_an_ended_run_is_no_error"),
+)  # fmt: skip
+
+
+def survives(mutation: Mutation) -> str | None:
+    """Return why a mutation does not count as noticed, None if its test fails as it must."""
+    with tempfile.TemporaryDirectory() as directory:
+        for name in (PACKAGE, "tests", "demo"):
+            shutil.copytree(ROOT / name, Path(directory, name), ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "pyproject.toml", directory)
+        file = Path(directory, PACKAGE, mutation.file)
+        text = file.read_text()
+        if text.count(mutation.old) != 1:
+            return f"{mutation.file} has {mutation.old!r} {text.count(mutation.old)} times, not once"
+        file.write_text(text.replace(mutation.old, mutation.new))
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-x",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "--tb=line",
+            "--timeout=150",
+            mutation.test,
+        ]
+        environment = {**os.environ, "PYTHONPATH": directory, "OMICS_SHRINK": "no"}
+        try:
+            done = subprocess.run(  # noqa: S603 - the command is our own
+                command, cwd=directory, env=environment, capture_output=True, text=True, timeout=_SECONDS, check=False
+            )
+        except subprocess.TimeoutExpired:
+            return f"{mutation.test} does not end"
+        if done.returncode != _ONE_TEST_FAILED:
+            return f"{mutation.test} ends with {done.returncode}: {done.stdout[-300:]}"
+    return None
+
+
+def main(names: list[str]) -> int:
+    """Try the mutations and say what became of each."""
+    unnoticed = 0
+    for mutation in MUTATIONS:
+        if names and not any(name in mutation.rule for name in names):
+            continue
+        why = survives(mutation)
+        unnoticed += why is not None
+        print(f"{'noticed' if why is None else 'SURVIVES'}  {mutation.rule}" + (f": {why}" if why else ""), flush=True)  # noqa: T201 - it speaks to who started it
+    return min(unnoticed, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

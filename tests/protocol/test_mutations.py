@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+"""No rule of the protocol can be broken unnoticed."""
+
+import pytest
+
+from airflow_provider_omics.compat import AIRFLOW_2
+from tests.protocol.mutations import MUTATIONS, survives
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+@pytest.mark.skipif(AIRFLOW_2, reason="once is enough: the rules are the same on both Airflow lines")
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.rule)
+def test_a_broken_rule_is_noticed(mutation):
+    assert survives(mutation) is None

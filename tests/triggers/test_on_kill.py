@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A trigger that is cancelled, by whatever: only a person's wish reaches the run."""
+
+import asyncio
+import json
+
+import pytest
+
+from airflow_provider_omics.core.hook_params import HookParams
+from airflow_provider_omics.core.run import Run
+from airflow_provider_omics.triggers import run as module
+from airflow_provider_omics.triggers.run import OmicsRunTrigger
+
+
+@pytest.fixture
+def cancelled(omics_local, monkeypatch):
+    """Return a function that cancels the trigger of a new run and returns the run's status and the calls there were."""
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(omics_local.airflow_connection()))
+    monkeypatch.setattr(module, "_SETTLE_SECONDS", 1.0)
+    omics_local.workflow(id="1234567", name="cram-to-bam")
+    omics_local.clock.freeze()
+
+    def cancel(state, *, mine=True, kill=True, **arguments):
+        monkeypatch.setattr(module, "task_state", lambda _ti: state)
+        monkeypatch.setattr(module, "waits_for", lambda _ti, _uuid: mine)
+        started = omics_local.client("omics").start_run(
+            workflowId="1234567", roleArn="arn:aws:iam::123456789012:role/x", outputUri="s3://bucket/runs"
+        )
+        trigger = OmicsRunTrigger.of(Run.from_response(started), HookParams(), 60, **arguments)
+        trigger.task_instance = None
+
+        async def go():
+            waiting = asyncio.create_task(anext(trigger.run()))
+            await asyncio.sleep(0.5)
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            # What Airflow 3.3 calls; older ones cancel the coroutine and no more.
+            if kill and module._HAS_ON_KILL:
+                await trigger.on_kill()
+
+        asyncio.run(go())
+        [run] = omics_local.runs()
+        return run["status"], omics_local.counts().get("CancelRun", 0)
+
+    return cancel
+
+
+@pytest.mark.parametrize("state", ["failed", "success", "skipped", "removed", None, "scheduled", "running"])
+def test_a_person_or_a_time_out_cancels_the_run(state, cancelled):
+    assert cancelled(state) == ("STOPPING", 1)
+
+
+def test_a_clear_cancels_the_run_although_the_task_is_deferred_again(cancelled):
+    assert cancelled("deferred", mine=False) == ("STOPPING", 1)
+
+
+@pytest.mark.parametrize("state", ["deferred", "up_for_retry", "up_for_reschedule", "unknown"])
+def test_a_triggerer_that_goes_away_leaves_the_run_alone(state, cancelled):
+    assert cancelled(state) == ("PENDING", 0)
+
+
+@pytest.mark.skipif(not module._HAS_ON_KILL, reason="before Airflow 3.3 the clean-up is all that is called")
+def test_clean_up_alone_cancels_nothing(cancelled):
+    assert cancelled("failed", kill=False) == ("PENDING", 0)
+
+
+def test_a_person_may_leave_the_run_alone(cancelled):
+    assert cancelled("failed", cancel_on_kill=False) == ("PENDING", 0)
