@@ -76,12 +76,12 @@ def task_state(ti: TaskInstance) -> str | None:
     return state and str(state)
 
 
-def waits_for(ti: TaskInstance, uuid: str) -> bool:
-    """Tell whether a deferred task instance still waits for a run, and not, after a clear, for a newer one."""
+def waits_for(ti: TaskInstance, key: str, value: str) -> bool:
+    """Tell whether a deferred task instance still waits for what an XCom of it names, and not, after a clear, anew."""
     if AIRFLOW_2:
         return _row_of(ti)[1] == ti.try_number
-    key = {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id, "map_index": ti.map_index}
-    return bool(XCom.get_one(key="uuid", **key) == uuid)
+    of_task = {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id, "map_index": ti.map_index}
+    return bool(XCom.get_one(key=key, **of_task) == value)
 
 
 def _row_of(ti: TaskInstance) -> tuple[str | None, int]:

@@ -5,6 +5,7 @@ Everything the provider raises::
     OmicsError                          (AirflowException)
     ├── OmicsRequestError               an argument breaks a rule; no retry helps
     │   └── StartRunRequestError        the arguments of StartRun do, all violations in one text
+    ├── StartRunRefusedError            StartRun is throttled or the account full, for longer than the task may wait
     ├── StartRunConflictError           HealthOmics says that the requestId is taken and does not say by which run
     ├── RunEndedError                   the run is over, without its outputs
     │   ├── RunFailedError              FAILED
@@ -37,6 +38,27 @@ class OmicsRequestError(OmicsError, AirflowFailException):
 
 class StartRunRequestError(OmicsRequestError):
     """The StartRun request breaks rules of HealthOmics, which the text tells all at once."""
+
+
+class StartRunRefusedError(OmicsError):
+    """
+    HealthOmics does not start runs for now.
+
+    :param why: what StartRun answered.
+    :param refusals: how often it did, in a row.
+    :param full: whether a quota of the account is used up, other than that of calls a second.
+    """
+
+    def __init__(self, why: str, refusals: int = 0, *, full: bool = False) -> None:
+        self.why = why
+        self.refusals = refusals
+        self.full = full
+        advice = (
+            "delete runs that have ended, start them with retention_mode=REMOVE, or ask for a higher quota"
+            if full
+            else "start fewer at a time (a pool with include_deferred), or ask for a higher quota of StartRun"
+        )
+        super().__init__(f"No run was started: {why}: {advice}")
 
 
 class StartRunConflictError(OmicsError):

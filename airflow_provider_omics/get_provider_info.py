@@ -26,7 +26,7 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "operators": [_modules("airflow_provider_omics.operators.run", "airflow_provider_omics.operators.cancel")],
         "hooks": [_modules("airflow_provider_omics.hooks.omics")],
-        "triggers": [_modules("airflow_provider_omics.triggers.run")],
+        "triggers": [_modules("airflow_provider_omics.triggers.run", "airflow_provider_omics.triggers.turn")],
         "extra-links": [
             "airflow_provider_omics.links.run.OmicsRunLink",
             "airflow_provider_omics.links.run.OmicsRunLogLink",
@@ -37,11 +37,25 @@ def get_provider_info() -> dict[str, Any]:
                 "description": "Defaults of the AWS HealthOmics operators.",
                 "options": {
                     "poll_interval": {
-                        "description": "Seconds between two looks at a run that a task waits for.",
+                        "description": (
+                            "Seconds between two looks at a young run that a task waits for; "
+                            "they stretch with its age, up to five minutes."
+                        ),
                         "version_added": "0.1.0",
-                        "type": "integer",
+                        "type": "float",
                         "example": None,
                         "default": "30",
+                    },
+                    "calls_per_second": {
+                        "description": (
+                            "API calls a second that a triggerer process makes at most for all waiting tasks together; "
+                            "HealthOmics allows 10 of each operation to an account and Region, so divide by the number "
+                            "of triggerers."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "float",
+                        "example": None,
+                        "default": "8",
                     },
                 },
             },

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a trigger says to its operator: one typed, versioned, JSON-sized event."""
+"""What a trigger says to its operator: one typed, versioned, JSON-sized event of each kind."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
+from airflow_provider_omics.core.pacing import Turn
 from airflow_provider_omics.core.run import Run
 
 if TYPE_CHECKING:
@@ -44,3 +45,22 @@ class RunEvent:
         error = event.get("error")
         run = Run(**event["run"])  # type: ignore[arg-type]  # checked above
         return cls(run, bool(event.get("timed_out")), str(error) if error else None)
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEvent:
+    """That the task may call StartRun now; without a turn, that its time to start a run is up."""
+
+    turn: Turn | None
+
+    def serialize(self) -> dict[str, object]:
+        """Return the event as JSON types."""
+        return {"version": VERSION, "turn": asdict(self.turn) if self.turn else None}
+
+    @classmethod
+    def deserialize(cls, event: Mapping[str, object] | None) -> TurnEvent:
+        """Read an event; ValueError if it is none of ours."""
+        if not event or event.get("version") != VERSION or "turn" not in event:
+            raise ValueError(f"the trigger sent an event of another release: {event!r:.200}")
+        turn = event["turn"]
+        return cls(Turn(**turn) if isinstance(turn, dict) else None)

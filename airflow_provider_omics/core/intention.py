@@ -6,12 +6,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
-from datetime import UTC
-from typing import TYPE_CHECKING, Final
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Mapping
+
+    from airflow_provider_omics.core.documents import JsonValue
 
 REQUEST_ID_TAG: Final = "airflow:request_id"
 _MAX_NAME: Final = 127  # the API allows 128, the console 127
@@ -40,6 +42,16 @@ class Intention:
         start = self.dag_run_start.astimezone(UTC).isoformat(timespec="microseconds") if self.dag_run_start else None
         key = [self.dag_id, self.run_id, self.task_id, self.map_index, start, self.max_tries]
         return _digest(json.dumps(key), 40)
+
+    def serialize(self) -> dict[str, JsonValue]:
+        """Return the intention as JSON types."""
+        return {**asdict(self), "dag_run_start": self.dag_run_start.isoformat() if self.dag_run_start else None}
+
+    @classmethod
+    def deserialize(cls, members: Mapping[str, Any]) -> Intention:
+        """Read an intention."""
+        start = members["dag_run_start"]
+        return cls(**{**members, "dag_run_start": datetime.fromisoformat(start) if start else None})
 
     def request_id(self, submission: int = 0) -> str:
         """Return the requestId of a submission, which rises only over runs found already ended without success."""

@@ -37,14 +37,8 @@ if TYPE_CHECKING:
 _DEFAULTS: Final = Config(retries={"mode": "adaptive", "total_max_attempts": 10})
 
 _EXPIRED: Final = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
-_TRANSIENT_CODES: Final = _EXPIRED | frozenset(
-    {
-        "InternalServerException",
-        "RequestTimeoutException",
-        "ThrottlingException",
-        "TooManyRequestsException",
-    }
-)
+_THROTTLED: Final = frozenset({"ThrottlingException", "TooManyRequestsException"})
+_TRANSIENT_CODES: Final = _EXPIRED | _THROTTLED | {"InternalServerException", "RequestTimeoutException"}
 _SERVER_FAULT: Final = 500
 _MEMBERS: Final = frozenset(member.name for member in MEMBERS)
 _LOG_GROUP: Final = "/aws/omics/WorkflowLog"
@@ -66,6 +60,16 @@ def is_transient(error: BaseException) -> bool:
 def is_expired(error: BaseException) -> bool:
     """Tell whether a new client, with new credentials, may do what this one can no longer do."""
     return isinstance(error, ClientError) and error_code(error) in _EXPIRED
+
+
+def is_throttled(error: BaseException) -> bool:
+    """Tell whether HealthOmics was called too often."""
+    return isinstance(error, ClientError) and error_code(error) in _THROTTLED
+
+
+def is_full(error: BaseException) -> bool:
+    """Tell whether the account has as much as its quota allows, so that only time, or the user, helps."""
+    return isinstance(error, ClientError) and error_code(error) == "ServiceQuotaExceededException"
 
 
 def error_code(error: ClientError) -> str:
@@ -174,6 +178,17 @@ class OmicsHook(AwsBaseHook):
                     "leave name out, or give each task a name of its own"
                 )
         return sorted(runs, key=lambda item: item["creationTime"], reverse=True)
+
+    def list_page(self, status: str, token: str | None) -> tuple[list[dict[str, Any]], str | None]:
+        """
+        Return one page of up to 100 of ListRuns' items, and the token of the next page.
+
+        :param status: which runs, of the caller's and of all others in the account.
+        :param token: the token of the page, None for the first one.
+        """
+        more = {"startingToken": token} if token else {}
+        page = self.conn.list_runs(status=status, maxResults=100, **more)
+        return page["items"], page.get("nextToken")
 
     def active_runs(self, tags: Mapping[str, str]) -> list[Run]:
         """

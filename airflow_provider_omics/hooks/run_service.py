@@ -14,6 +14,7 @@ from airflow_provider_omics.core.protocol import Record, Sighting
 from airflow_provider_omics.core.run import ENDED, Run
 from airflow_provider_omics.exceptions import StartRunConflictError
 from airflow_provider_omics.hooks.omics import error_code
+from airflow_provider_omics.hooks.patience import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,6 +38,9 @@ class RunService:
     Implement :class:`airflow_provider_omics.core.attempt.Service` for one attempt.
 
     :param hook: a hook of this attempt's own, which notes when HealthOmics first answered it.
+    :param starter: another one, for StartRun alone, which repeats nothing; by default ``hook``.
+    :param patience: how often and how long StartRun is asked.
+    :param began: when HealthOmics first answered this attempt, if that was before this process, in epoch seconds.
     :param request: the StartRun request without its identity.
     :param intention: whose run it is.
     :param airflow_tags: whether the run carries the tags that name its intention.
@@ -51,6 +55,9 @@ class RunService:
         request: dict[str, JsonValue],
         intention: Intention,
         *,
+        starter: OmicsHook | None = None,
+        patience: Patience | None = None,
+        began: float | None = None,
         airflow_tags: bool = True,
         store: StateStore | None = None,
         may_start: Callable[[], None] = lambda: None,
@@ -58,6 +65,9 @@ class RunService:
     ) -> None:
         self.hook = hook
         self.intention = intention
+        self.starter = starter or hook
+        self._patience = patience or Patience()
+        self._began = began
         self._airflow_tags = airflow_tags
         self._store = store
         self._may_start = may_start
@@ -127,17 +137,24 @@ class RunService:
             time.sleep(LOOK_AGAIN)
 
     def start_run(self, submission: int) -> Run | None:
-        """Call StartRun."""
-        self._may_start()
-        self.starting = submission
+        """Call StartRun, again and again as far as there is patience: HealthOmics knows the requestId."""
         log.info("StartRun with requestId %s", self.request_id(submission))
-        try:
-            run = self.hook.start_run(self.request(submission))
-        except StartRunConflictError as error:
-            log.warning("%s", error)
-            return None
-        self._started(run)
-        return run
+        while True:
+            self._may_start()
+            self._patience.check()
+            self.starting = submission
+            try:
+                run = self.starter.start_run(self.request(submission))
+            except StartRunConflictError as error:
+                log.warning("%s", error)
+                return None
+            except Exception as error:  # noqa: BLE001 - what is not a matter of patience is raised again
+                pause = self._patience.pause(error)
+                log.info("StartRun is asked again in %.1f s: %s", pause, error)
+                time.sleep(pause)
+            else:
+                self._started(run)
+                return run
 
     def get_run(self, run: Run) -> Run:
         """Call GetRun."""
@@ -145,8 +162,14 @@ class RunService:
 
     def created_here(self, run: Run) -> bool:
         """Compare the run's creation with HealthOmics' first answer to this attempt."""
-        first = self.hook.first_answer
+        first = self.first_answer
         return run.creation_time is not None and first is not None and run.creation_time >= first
+
+    @property
+    def first_answer(self) -> float | None:
+        """When HealthOmics first answered this attempt, by its own clock, in epoch seconds."""
+        answers = (self._began, self.hook.first_answer, self.starter.first_answer)
+        return min((answer for answer in answers if answer is not None), default=None)
 
     def in_flight(self, hook: OmicsHook) -> Run | None:
         """Return the run of a StartRun whose answer never came, None as long as it is not listed."""

@@ -8,10 +8,11 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omics.compat import KILL_SECONDS, push_link, state_store, task_state
+from airflow_provider_omics.compat import KILL_SECONDS, conf, push_link, state_store, task_state
 from airflow_provider_omics.core.attempt import pursue
 from airflow_provider_omics.core.ending import UNKNOWN, worker_cancels
 from airflow_provider_omics.core.intention import Intention
+from airflow_provider_omics.core.pacing import back_off, interval, jittered
 from airflow_provider_omics.core.protocol import Fail, GiveUp, Known, Succeed, Wait
 from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.exceptions import OmicsError, RunTimeoutError, StartRunConflictError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from airflow_provider_omics.compat import Context
     from airflow_provider_omics.core.documents import JsonValue
     from airflow_provider_omics.hooks.omics import OmicsHook
+    from airflow_provider_omics.hooks.patience import Patience
     from airflow_provider_omics.hooks.run_service import RunService
     from airflow_provider_omics.operators.run import StartOmicsRunOperator
 
@@ -46,30 +48,39 @@ class Attempt:
         self._operator = operator
         self._context = context
         self.run: Run | None = None
-        self._service: RunService | None = None
+        self.service: RunService | None = None
         self._hurried: OmicsHook | None = None
         self._killed = False
 
-    def pursue(self, request: dict[str, JsonValue], *, retry: bool) -> Wait | Succeed | Fail:
-        """Find or start the run of this intention; whatever is known of it is shown before anything waits."""
+    def pursue(
+        self,
+        request: dict[str, JsonValue],
+        *,
+        retry: bool,
+        patience: Patience,
+        began: float | None = None,
+    ) -> Wait | Succeed | Fail:
+        """
+        Find or start the run of this intention; whatever is known of it is shown before anything waits.
+
+        :param request: the StartRun request without its identity.
+        :param retry: whether an earlier attempt, or an earlier part of this one, may have started a run.
+        :param patience: how often and how long StartRun is asked.
+        :param began: when HealthOmics first answered this attempt, if that was in an earlier process of it.
+        """
         from airflow_provider_omics.hooks.run_service import RunService  # noqa: PLC0415 - DAG files need no boto3
 
-        operator, ti = self._operator, self._context["ti"]
+        operator = self._operator
         # Airflow is asked for the connection now: after SIGTERM its answer may come too late.
         self._hurried = operator.hook(**_IN_A_HURRY)
         self._hurried.conn_config  # noqa: B018 - a cached property
-        intention = Intention(
-            dag_id=ti.dag_id,
-            run_id=ti.run_id,
-            task_id=ti.task_id,
-            map_index=-1 if ti.map_index is None else ti.map_index,
-            dag_run_start=self._context["dag_run"].start_date,
-            max_tries=ti.max_tries,
-        )
-        self._service = service = RunService(
+        self.service = service = RunService(
             operator.hook(),
             request,
-            intention,
+            self.intention,
+            starter=operator.hook(retries={"mode": "standard", "total_max_attempts": 1}),
+            patience=patience,
+            began=began,
             airflow_tags=operator.airflow_tags,
             store=state_store(self._context),
             may_start=self._may_start,
@@ -96,6 +107,29 @@ class Attempt:
             self._settle(time.monotonic() + KILL_SECONDS)
         return verdict
 
+    @property
+    def intention(self) -> Intention:
+        """Whose run it is."""
+        ti = self._context["ti"]
+        return Intention(
+            dag_id=ti.dag_id,
+            run_id=ti.run_id,
+            task_id=ti.task_id,
+            map_index=-1 if ti.map_index is None else ti.map_index,
+            dag_run_start=self._context["dag_run"].start_date,
+            max_tries=ti.max_tries,
+        )
+
+    @property
+    def began(self) -> float | None:
+        """When HealthOmics first answered this attempt, by its own clock, in epoch seconds."""
+        return self.service.first_answer if self.service else None
+
+    @property
+    def region(self) -> str | None:
+        """The Region in which the run is to be started."""
+        return str(self.service.starter.conn.meta.region_name) if self.service else None
+
     def show(self, run: Run) -> None:
         """Push what others need, whatever happens to the task from here on."""
         known, self.run = self.run, run
@@ -111,21 +145,26 @@ class Attempt:
         """Look at the run until it has ended; faults that pass are waited out."""
         from airflow_provider_omics.hooks.omics import is_expired, is_transient  # noqa: PLC0415 - DAG files need no boto3
 
-        hook = self._operator.hook()
+        hook, faults = self._operator.hook(), 0
+        shortest = conf.getfloat("omics", "poll_interval", fallback=30.0)
         while not run.ended:
-            left = self._operator.poll_seconds if self.deadline is None else self.deadline - time.time()
+            pause = interval(time.time() - (run.creation_time or 0.0), self._operator.poll_interval, shortest)
+            pause = min(pause, back_off(faults)) if faults else jittered(pause)
+            left = pause if self.deadline is None else self.deadline - time.time()
             if left <= 0:
                 raise self.time_out(run)
-            time.sleep(min(left, self._operator.poll_seconds))
+            time.sleep(min(left, pause))
             try:
                 now = hook.get_run(run)
             except Exception as error:
                 if not is_transient(error):
                     raise
+                faults += 1
                 log.warning("GetRun of run %s failed, asking again: %s", run.id, error)
                 if is_expired(error):
                     hook = self._operator.hook()
                 continue
+            faults = 0
             if now.status != run.status:
                 log.info("HealthOmics %s", now)
             self.run = run = now
@@ -181,9 +220,9 @@ class Attempt:
             try:
                 run = self.run
                 if run is None:
-                    if self._service is None or self._service.starting is None:
+                    if self.service is None or self.service.starting is None:
                         return  # Nothing was asked for yet, and nothing will be.
-                    run = self._service.in_flight(hook)
+                    run = self.service.in_flight(hook)
                 if run is not None:
                     log.info("The task was killed while its state is %s: %s", state, hook.cancel_run(run))
                     return

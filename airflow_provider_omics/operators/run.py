@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_omics.compat import conf, is_deferral_timeout
 from airflow_provider_omics.exceptions import (
@@ -15,6 +16,7 @@ from airflow_provider_omics.exceptions import (
     RunDeletedError,
     RunFailedError,
     RunWaitError,
+    StartRunRefusedError,
 )
 from airflow_provider_omics.links.run import OmicsRunLink, OmicsRunLogLink, OmicsRunOutputLink
 from airflow_provider_omics.operators.start_run_fields import StartRunFields
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_omics.compat import Context
     from airflow_provider_omics.core.documents import JsonValue
+    from airflow_provider_omics.core.pacing import Report, Turn
     from airflow_provider_omics.core.run import Run
     from airflow_provider_omics.links.run import RunLink
     from airflow_provider_omics.operators.attempt import Attempt
@@ -77,13 +80,17 @@ class StartOmicsRunOperator(StartRunFields):
     :param wait_for_completion: whether to wait for the run's end; if not, the task succeeds when the run has started.
     :param deferrable: whether to wait in the triggerer, which frees the worker slot; by default
         ``[operators] default_deferrable``.
-    :param poll_interval: seconds between two looks at the run; by default ``[omics] poll_interval``.
+    :param poll_interval: seconds between two looks at the run; by default ``[omics] poll_interval``, which stretches
+        with the run's age, up to five minutes.
+    :param submit_timeout: for how long to wait while HealthOmics refuses StartRun as too frequent or the account as
+        full; meanwhile the task is deferred if it is deferrable. No try is lost by it.
     :param cancel_on_kill: whether the run is cancelled when somebody ends the task or its time is up.
     :param aws_conn_id: Airflow connection of type ``aws``; None takes boto3's own credentials (templated).
     :param region_name: AWS Region; by default the connection's (templated).
     :param verify: whether to verify TLS certificates, or the path of a CA bundle.
     :param botocore_config: options of ``botocore.config.Config``; they win over the connection's ``config_kwargs``.
     :raises StartRunRequestError: if the request breaks a rule; no retry follows.
+    :raises StartRunRefusedError: if HealthOmics refuses StartRun for longer than ``submit_timeout``.
     :raises RunFailedError: if the run ends FAILED.
     :raises RunCancelledError: if the run ends CANCELLED; no retry follows.
     :raises RunDeletedError: if the run is deleted; no retry follows.
@@ -124,6 +131,7 @@ class StartOmicsRunOperator(StartRunFields):
         wait_for_completion: bool = True,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         poll_interval: float | None = None,
+        submit_timeout: timedelta = timedelta(hours=24),
         cancel_on_kill: bool = True,
         aws_conn_id: str | None = "aws_default",
         region_name: str | None = None,
@@ -168,6 +176,7 @@ class StartOmicsRunOperator(StartRunFields):
         self.wait_for_completion = wait_for_completion
         self.deferrable = deferrable
         self.poll_interval = poll_interval
+        self.submit_timeout = submit_timeout
         self.cancel_on_kill = cancel_on_kill
         self.attempt: Attempt | None = None
         self._build_request(known_only=True)
@@ -216,6 +225,50 @@ class StartOmicsRunOperator(StartRunFields):
             raise attempt.time_out(told.run)
         return self._conclude(context, told.run, judge=judge)
 
+    def execute_turn(
+        self,
+        context: Context,
+        event: dict[str, object] | None = None,
+        *,
+        try_number: int | None = None,
+        request: dict[str, JsonValue] | None = None,
+        began: float | None = None,
+        deadline: float | None = None,
+        until: float | None = None,
+        why: str = "",
+    ) -> dict[str, str]:
+        """
+        Call StartRun again when the trigger has said that it is this task's turn.
+
+        :param event: what the trigger said.
+        :param try_number: the try that deferred; an event of another one is not believed.
+        :param request: the request as it was first rendered.
+        :param began: when HealthOmics first answered this try, in epoch seconds.
+        :param deadline: until when the try may wait, in epoch seconds.
+        :param until: until when it may wait for its run to be started, in epoch seconds.
+        :param why: what StartRun answered before.
+        """
+        from airflow_provider_omics.core.event import TurnEvent  # noqa: PLC0415 - a DAG file does not pay for it
+
+        try:
+            turn = TurnEvent.deserialize(event).turn
+        except ValueError as error:
+            self.log.warning("Looking for the run anew: %s", error)
+            return self._pursue(context, retry=True)
+        if try_number is not None and try_number != context["ti"].try_number:
+            self.log.info("The turn is that of try %s: looking for the run anew", try_number)
+            return self._pursue(context, retry=True)
+        return self._pursue(
+            context,
+            retry=True,
+            turn=turn,
+            given_up=None if turn else why,
+            request=request,
+            began=began,
+            deadline=deadline,
+            until=until,
+        )
+
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:  # noqa: ANN401
         """Let Airflow's own time-out of a deferral, too, cancel the run; any other failure of the trigger leaves it."""
         if is_deferral_timeout(next_method, next_kwargs) and self.cancel_on_kill:
@@ -233,11 +286,36 @@ class StartOmicsRunOperator(StartRunFields):
         self.attempt = Attempt(self, context, deadline)
         return self.attempt
 
-    def _pursue(self, context: Context, *, retry: bool) -> dict[str, str]:
+    def _pursue(
+        self,
+        context: Context,
+        *,
+        retry: bool,
+        turn: Turn | None = None,
+        given_up: str | None = None,
+        request: dict[str, JsonValue] | None = None,
+        began: float | None = None,
+        deadline: float | None = None,
+        until: float | None = None,
+    ) -> dict[str, str]:
+        from airflow_provider_omics.core.pacing import Report  # noqa: PLC0415 - a DAG file does not pay for it
         from airflow_provider_omics.core.protocol import Wait  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.hooks.patience import Patience  # noqa: PLC0415 - DAG files need no boto3
 
-        attempt = self._begin(context, self._deadline())
-        verdict = attempt.pursue(self._build_request(), retry=retry)
+        attempt = self._begin(context, deadline or self._deadline())
+        if until is None:
+            until = time.time() + self.submit_timeout.total_seconds()
+            until = min(until, attempt.deadline) if attempt.deadline else until
+        request = self._build_request() if request is None else request
+        elsewhere = self.deferrable and given_up is None
+        patience = Patience(None if elsewhere else until, turn, given_up)
+        try:
+            verdict = attempt.pursue(request, retry=retry, patience=patience, began=began)
+        except StartRunRefusedError as refused:
+            if not elsewhere:
+                raise
+            report = Report(turn.key if turn else "", refused.refusals, answered=False, full=refused.full)
+            self._defer_for_turn(context, attempt, request, until, report=report, why=refused.why)
         if not isinstance(verdict, Wait):
             return self._finish(verdict.run)
         if self.deferrable:
@@ -248,9 +326,10 @@ class StartOmicsRunOperator(StartRunFields):
                     verdict.run,
                     # The triggerer's environment may name another Region than the worker's.
                     replace(self.hook_params, region_name=self.region_name or verdict.run.region),
-                    self.poll_seconds,
+                    self.poll_interval,
                     deadline=attempt.deadline,
                     cancel_on_kill=self.cancel_on_kill,
+                    report=patience.report(),
                 ),
                 method_name="execute_complete",
                 kwargs={
@@ -260,6 +339,42 @@ class StartOmicsRunOperator(StartRunFields):
                 },
             )
         return self._conclude(context, attempt.wait(verdict.run), judge=verdict.judge)
+
+    def _defer_for_turn(
+        self,
+        context: Context,
+        attempt: Attempt,
+        request: dict[str, JsonValue],
+        until: float,
+        *,
+        report: Report,
+        why: str,
+    ) -> NoReturn:
+        from airflow_provider_omics.triggers.turn import OmicsTurnTrigger, waiting_for_turn  # noqa: PLC0415 - likewise
+
+        key, value = waiting_for_turn(attempt.intention)
+        context["ti"].xcom_push(key=key, value=value)
+        self.log.info("Waiting for a turn to call StartRun, without a worker: %s", why)
+        self.defer(
+            trigger=OmicsTurnTrigger.of(
+                attempt.intention,
+                {name: request[name] for name in ("name", "requestId") if name in request},
+                replace(self.hook_params, region_name=self.region_name or attempt.region),
+                until=until,
+                airflow_tags=self.airflow_tags,
+                cancel_on_kill=self.cancel_on_kill,
+                report=report,
+            ),
+            method_name="execute_turn",
+            kwargs={
+                "try_number": context["ti"].try_number,
+                "request": request,
+                "began": attempt.began,
+                "deadline": attempt.deadline,
+                "until": until,
+                "why": why,
+            },
+        )
 
     def _conclude(self, context: Context, run: Run, *, judge: bool) -> dict[str, str]:
         if judge and not run.succeeded:
@@ -281,8 +396,3 @@ class StartOmicsRunOperator(StartRunFields):
             return None
         seconds = self.execution_timeout.total_seconds()
         return time.time() + seconds - min(10.0, seconds / 10)
-
-    @property
-    def poll_seconds(self) -> float:
-        """Seconds between two looks at the run."""
-        return self.poll_interval or conf.getfloat("omics", "poll_interval", fallback=30.0)

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from airflow_provider_omics.hooks import run_service
+from airflow_provider_omics.hooks import patience, run_service
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
 
 ROLE = "arn:aws:iam::123456789012:role/omics"
@@ -45,6 +45,13 @@ def impatient(monkeypatch):
     """Look for a run that is not listed for half a second, not for two minutes."""
     monkeypatch.setattr(run_service, "LISTING_PATIENCE", 0.5)
     monkeypatch.setattr(run_service, "LOOK_AGAIN", 0.05)
+    monkeypatch.setattr(patience, "back_off", lambda _faults: 0.02)
+
+
+@pytest.fixture
+def no_patience(monkeypatch):
+    """Let the first fault of StartRun be the last."""
+    monkeypatch.setattr(patience, "_MAX_FAULTS", 0)
 
 
 @pytest.fixture

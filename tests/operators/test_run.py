@@ -639,9 +639,9 @@ def test_a_start_that_answers_after_the_kill_is_settled_too(state, start_run, co
     assert omics_local.runs()[0]["status"] == "STOPPING"
 
 
-@pytest.mark.usefixtures("frozen")
+@pytest.mark.usefixtures("frozen", "no_patience")
 def test_a_start_that_never_answers_is_looked_up(state, start_run, context, omics_local):
-    operator = start_run(deferrable=True, botocore_config={"retries": {"total_max_attempts": 1}})
+    operator = start_run(deferrable=True)
     state("failed")
     omics_local.fault("StartRun", "lost", times=1)
     with pytest.raises(Exception, match="Connection"):

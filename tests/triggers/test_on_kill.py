@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_omics.core.hook_params import HookParams
 from airflow_provider_omics.core.run import Run
-from airflow_provider_omics.triggers import run as module
+from airflow_provider_omics.triggers import guarded as module
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
 
 
@@ -22,7 +22,7 @@ def cancelled(omics_local, monkeypatch):
 
     def cancel(state, *, mine=True, kill=True, **arguments):
         monkeypatch.setattr(module, "task_state", lambda _ti: state)
-        monkeypatch.setattr(module, "waits_for", lambda _ti, _uuid: mine)
+        monkeypatch.setattr(module, "waits_for", lambda _ti, _key, _value: mine)
         started = omics_local.client("omics").start_run(
             workflowId="1234567", roleArn="arn:aws:iam::123456789012:role/x", outputUri="s3://bucket/runs"
         )

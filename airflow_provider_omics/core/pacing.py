@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How often to call HealthOmics: pure numbers, to which the time is given, in seconds of whatever clock."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Final
+
+# The longest pause between two looks at an old run.
+MAX_INTERVAL: Final = 300.0
+# A run is looked at about this many times over its life, after its youth.
+_LOOKS: Final = 60
+_FIRST_LOOK: Final = 5.0
+_MAX_BACK_OFF: Final = 60.0
+# For how long a task asks in its turn before it waits for another one.
+TURN_SECONDS: Final = 20.0
+
+
+def interval(age: float, poll_interval: float | None, shortest: float) -> float:
+    """
+    Return the seconds between two looks at a run.
+
+    :param age: since when the run is, in seconds.
+    :param poll_interval: what the caller asked for, which then holds at every age.
+    :param shortest: the pause for a young run; it stretches with the run's age, up to five minutes.
+    """
+    if poll_interval is not None:
+        return poll_interval
+    return min(max(shortest, age / _LOOKS), max(shortest, MAX_INTERVAL))
+
+
+def jittered(seconds: float) -> float:
+    """Return a little less, so that those who began together do not go on together, and nobody looks late."""
+    return seconds * random.uniform(0.9, 1.0)  # noqa: S311 - no secret
+
+
+def first_look(seconds: float) -> float:
+    """Return the pause before the first look: soon, but not at once, which Airflow may mistake for a lost task."""
+    return min(seconds, _FIRST_LOOK) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+
+
+def back_off(faults: int) -> float:
+    """Return the pause after so many faults in a row, between half and the whole of 1, 2, 4 … 60 seconds."""
+    return min(_MAX_BACK_OFF, 2.0 ** min(faults - 1, 10)) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+
+
+class Budget:
+    """
+    Spaces calls evenly, at most ``limit`` a second; a throttled call halves the rate, each good one mends it a little.
+
+    :param limit: calls a second.
+    """
+
+    _LEAST: Final = 0.25
+
+    def __init__(self, limit: float) -> None:
+        self.limit = limit
+        self.rate = limit
+        self._next = 0.0
+        self._slowed = -1.0
+
+    def take(self, now: float) -> float:
+        """Reserve the next call, and return the seconds until it may be made."""
+        at = max(now, self._next)
+        self._next = at + 1 / self.rate
+        return at - now
+
+    def throttled(self, now: float) -> None:
+        """Slow down; the calls that were under way together count once."""
+        if now - self._slowed >= 1:
+            self._slowed = now
+            self.rate = max(self.rate / 2, min(self.limit, self._LEAST))
+
+    def succeeded(self) -> None:
+        """Speed up."""
+        self.rate = min(self.limit, self.rate + self.limit / 100)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """
+    Leave to call StartRun: in its turn a task asks for up to TURN_SECONDS, with a ``pause`` after each refusal.
+
+    :param key: names the turn in the report of its taker.
+    :param pause: seconds after which to ask again.
+    """
+
+    key: str
+    pause: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What came of a turn: how often StartRun refused, whether it answered at last, whether the account is full."""
+
+    key: str
+    refusals: int
+    answered: bool
+    full: bool = False
+
+
+class Turns:
+    """
+    Hands out turns so that the quota of StartRun, which differs between accounts, is used up and not overrun.
+
+    A few takers ask at the same time, so that no token of HealthOmics is lost while the next one comes; how many is
+    learnt as TCP learns its window, by what they report, and silence is taken for success. A full account is asked
+    once a minute.
+    """
+
+    _FEWEST: Final = 3
+    _MOST: Final = 24
+    _SILENT_SECONDS: Final = 30.0
+    _FULL_SECONDS: Final = 60.0
+    _LONGEST_GAP: Final = 10.0  # one in ten seconds, the smallest quota that has been published
+
+    def __init__(self) -> None:
+        self._window = float(self._FEWEST)
+        self._taken: dict[str, float] = {}
+        # Seconds between two answers, as they come.
+        self._gap = 0.2
+        self._last_answer: float | None = None
+        self._closed_until = 0.0
+        self._count = 0
+
+    def hand_out(self, now: float) -> Turn | None:
+        """Return a turn, None if there is none now."""
+        for key in [key for key, taken in self._taken.items() if now - taken > self._SILENT_SECONDS]:
+            self.report(now, Report(key, 0, answered=True))
+        if now < self._closed_until or len(self._taken) >= int(self._window):
+            return None
+        self._count += 1
+        turn = Turn(f"{now:.3f}-{self._count}", min(2.0, max(0.25, self._gap / 6)))
+        self._taken[turn.key] = now
+        return turn
+
+    def report(self, now: float, report: Report) -> None:
+        """Learn what came of a turn; one that is not known, say of a triggerer before this one, teaches nothing."""
+        if report.full:
+            self._closed_until = now + self._FULL_SECONDS
+        if self._taken.pop(report.key, None) is None:
+            return
+        if not report.answered:
+            self._window = max(self._FEWEST, self._window - 1)
+            self._gap = min(self._LONGEST_GAP, self._gap * 1.5)
+            return
+        if self._last_answer is not None:
+            self._gap += (min(self._LONGEST_GAP, now - self._last_answer) - self._gap) / 5
+        self._last_answer = now
+        if report.refusals == 0:
+            self._window = min(self._MOST, self._window + 1)
+        elif report.refusals > 2:  # noqa: PLR2004 - one or two are what keeps the quota used up
+            self._window = max(self._FEWEST, self._window - 0.5)

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tasks of the triggerer's event loop that serve many triggers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+T = TypeVar("T")
+
+
+def background(coroutine: Coroutine[None, None, T]) -> asyncio.Task[T]:
+    """Start a task that belongs to no trigger: what it logs must not end up in the log of the one that came first."""
+    return asyncio.get_running_loop().create_task(coroutine, context=contextvars.Context())

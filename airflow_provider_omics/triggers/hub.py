@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the triggers of one connection share in a triggerer process: a client, its threads, a budget of calls."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from asgiref.sync import sync_to_async
+
+from airflow_provider_omics.compat import conf
+from airflow_provider_omics.core.pacing import Budget, back_off
+from airflow_provider_omics.triggers.background import background
+from airflow_provider_omics.triggers.polls import Polls
+from airflow_provider_omics.triggers.starts import StartQueue
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from airflow_provider_omics.core.hook_params import HookParams
+    from airflow_provider_omics.hooks.omics import OmicsHook
+
+    T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+# How many calls may be under way at once, so that a slow one does not hold up the others.
+THREADS: Final = 8
+_CALLS_PER_SECOND: Final = 8.0
+
+_hubs: dict[tuple[asyncio.AbstractEventLoop, str], Hub] = {}
+_budgets: dict[asyncio.AbstractEventLoop, Budget] = {}
+
+
+class Hub:
+    """
+    One connection's share of the triggerer; :func:`join` makes it for the first trigger and ends it with the last.
+
+    :param params: how to reach AWS.
+    :param budget: of all calls that the process makes.
+    """
+
+    def __init__(self, params: HookParams, budget: Budget) -> None:
+        self.budget = budget
+        self.polls = Polls(self, conf.getfloat("omics", "poll_interval", fallback=30.0))
+        self.starts = StartQueue()
+        self.members = 0
+        self._params = params
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="omics-hub")
+        self._hook: OmicsHook | None = None
+        self._connecting: asyncio.Task[OmicsHook] | None = None
+
+    async def call(self, method: Callable[[OmicsHook], T]) -> T:
+        """Call a method of the hook in a thread; a hook whose credentials have expired is not used again."""
+        hook = self._hook or await self._connected()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, method, hook)
+        except Exception as error:
+            from airflow_provider_omics.hooks.omics import is_expired  # noqa: PLC0415 - imported in a thread by now
+
+            if is_expired(error) and self._hook is hook:
+                self._hook = self._connecting = None
+            raise
+
+    async def _connected(self) -> OmicsHook:
+        """Return the one hook that all who ask for it meanwhile wait for; what is wrong with it is raised to each."""
+        if self._connecting is None or (self._connecting.done() and self._hook is None):
+            self._connecting = background(self._connect())
+        self._hook = await asyncio.shield(self._connecting)
+        return self._hook
+
+    async def _connect(self) -> OmicsHook:
+        loop = asyncio.get_running_loop()
+        for faults in itertools.count(1):
+            hook = await loop.run_in_executor(self._threads, _new_hook, self._params)
+            try:
+                # Only the event loop's side may ask Airflow for the connection; the client's thread must not.
+                await sync_to_async(getattr)(hook, "conn_config")
+                await loop.run_in_executor(self._threads, getattr, hook, "conn")
+            except Exception as error:
+                from airflow_provider_omics.hooks.omics import is_transient  # noqa: PLC0415 - imported in a thread by now
+
+                if not is_transient(error):
+                    raise
+                log.warning("No credentials for connection %s, asking again: %s", self._params.aws_conn_id, error)
+                await asyncio.sleep(back_off(faults))
+            else:
+                return hook
+        raise AssertionError
+
+    def close(self) -> None:
+        """Let go of everything."""
+        if self._connecting is not None:
+            self._connecting.cancel()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+@asynccontextmanager
+async def join(params: HookParams) -> AsyncIterator[Hub]:
+    """Be a member of the hub of a connection."""
+    loop = asyncio.get_running_loop()
+    key = loop, params.key
+    hub = _hubs.get(key)
+    if hub is None:
+        hub = _hubs[key] = Hub(params, _budget(loop))
+    hub.members += 1
+    try:
+        yield hub
+    finally:
+        hub.members -= 1
+        if not hub.members:
+            del _hubs[key]
+            hub.close()
+            if not any(other is loop for other, _ in _hubs):
+                _budgets.pop(loop, None)
+
+
+def _budget(loop: asyncio.AbstractEventLoop) -> Budget:
+    calls = conf.getfloat("omics", "calls_per_second", fallback=_CALLS_PER_SECOND)
+    return _budgets.setdefault(loop, Budget(calls))
+
+
+def _new_hook(params: HookParams) -> OmicsHook:
+    # Imported in a thread: botocore takes longer than an event loop may be held up.
+    from airflow_provider_omics.hooks.omics import OmicsHook  # noqa: PLC0415
+
+    # The hub itself repeats what failed, within its budget.
+    return OmicsHook.from_params(
+        params, {"retries": {"mode": "standard", "total_max_attempts": 1}, "connect_timeout": 10, "read_timeout": 30}
+    )

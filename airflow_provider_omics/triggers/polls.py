@@ -1,0 +1,331 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The poll hub: looks at thousands of waiting runs, by GetRun where they are few, by pages of ListRuns where not."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import logging
+import math
+import time
+from collections import deque
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from operator import methodcaller
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_omics.core.pacing import back_off, first_look, interval, jittered
+from airflow_provider_omics.triggers.background import background
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from airflow_provider_omics.core.run import Run
+    from airflow_provider_omics.triggers.hub import Hub
+
+log = logging.getLogger(__name__)
+# In the order of a run's life: a run that moves on while the pages are read is met again, not missed.
+_ACTIVE: Final = ("PENDING", "STARTING", "RUNNING", "STOPPING")
+_PAGE: Final = 100
+_IN_FLIGHT: Final = 8
+# A listed run whose creation is further off than this is another one, that took over the id.
+_SAME_CREATION: Final = 300.0
+
+
+@dataclass(slots=True, eq=False)
+class Watch:
+    """
+    One member: its run as it was last seen, and when to look again.
+
+    ``news`` is set when the run's status changed, a look failed (``fault``), or nobody will look again (``error``).
+    """
+
+    run: Run
+    poll_interval: float | None
+    due: float
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    fault: Exception | None = None
+    error: Exception | None = None
+    faults: int = 0
+    missing: bool = False
+
+    async def next(self, deadline: float | None) -> Run:
+        """
+        Wait for news, and return the run.
+
+        :param deadline: until when to wait, in epoch seconds.
+        :raises TimeoutError: if the deadline passes; any other error says why the run can no longer be looked at.
+        """
+        async with asyncio.timeout(None if deadline is None else max(0.0, deadline - time.time())):
+            await self.news.wait()
+        self.news.clear()
+        if self.error is not None:
+            raise self.error
+        return self.run
+
+
+class Polls:
+    """
+    Looks at the runs of all members, each at its interval, at the least cost in calls.
+
+    :param hub: whose client and budget to use.
+    :param shortest: seconds between two looks at a young run.
+    """
+
+    def __init__(self, hub: Hub, shortest: float) -> None:
+        self._hub = hub
+        self._shortest = shortest
+        self._watches: set[Watch] = set()
+        # By time; entries whose watch is due at another time meanwhile, or has left, are skipped.
+        self._queue: list[tuple[float, int, Watch]] = []
+        self._numbers = itertools.count()
+        # Runs that the pages did not show: they have ended, or are too new, and only GetRun tells.
+        self._missing: deque[Watch] = deque()
+        self._missing_next = True
+        self._changed = asyncio.Event()
+        self._slots = asyncio.Semaphore(_IN_FLIGHT)
+        self._looks: set[asyncio.Task[None]] = set()
+        self._task: asyncio.Task[None] | None = None
+        # What the last listing has taught: active runs of others, and how long it took until all was known.
+        self._others = 0
+        self._lead = 0.0
+        self._list_again = 0.0
+        self._list_faults = 0
+
+    @contextmanager
+    def watching(self, run: Run, poll_interval: float | None) -> Iterator[Watch]:
+        """Look at a run until it has ended or the caller leaves."""
+        watch = Watch(run, poll_interval, 0.0)
+        self._watches.add(watch)
+        self._plan(watch, first_look(self._interval(watch)))
+        if self._task is None or self._task.done():
+            self._task = background(self._work())
+        try:
+            yield watch
+        finally:
+            self._watches.discard(watch)
+            if not self._watches:
+                self._stop()
+
+    def _stop(self) -> None:
+        for task in (self._task, *self._looks):
+            if task is not None:
+                task.cancel()
+        self._task = None
+        self._queue.clear()
+        self._missing.clear()
+
+    async def _work(self) -> None:
+        try:
+            while self._watches:
+                await self._until_due()
+                await self._slots.acquire()
+                await asyncio.sleep(self._hub.budget.take(_now()))
+                if self._listing_pays():
+                    self._slots.release()
+                    await self._list()
+                else:
+                    self._look_at_next()
+        except Exception as error:
+            # A fault of ours must not leave anybody waiting for ever.
+            log.exception("The poll hub broke")
+            for watch in self._watches:
+                _fail(watch, error)
+
+    # --- who is next ---
+
+    def _plan(self, watch: Watch, pause: float) -> None:
+        watch.missing = False
+        watch.due = _now() + pause
+        entry = (watch.due, next(self._numbers), watch)
+        heapq.heappush(self._queue, entry)
+        if self._queue[0] is entry:
+            self._changed.set()
+
+    def _interval(self, watch: Watch) -> float:
+        age = max(0.0, time.time() - (watch.run.creation_time or 0.0))
+        return interval(age, watch.poll_interval, self._shortest)
+
+    def _first(self) -> Watch | None:
+        """Return the watch that is due first, whether that is now or later."""
+        while self._queue:
+            due, _, watch = self._queue[0]
+            if watch.due == due and watch in self._watches:
+                return watch
+            heapq.heappop(self._queue)
+        return None
+
+    def _first_missing(self) -> Watch | None:
+        while self._missing:
+            if self._missing[0] in self._watches:
+                return self._missing[0]
+            self._missing.popleft()
+        return None
+
+    async def _until_due(self) -> None:
+        while self._first_missing() is None:
+            first = self._first()
+            pause = first.due - _now() if first else None
+            if pause is not None and pause <= 0:
+                return
+            self._changed.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._changed.wait()
+
+    def _look_at_next(self) -> None:
+        first, missing = self._first(), self._first_missing()
+        if first is not None and first.due > _now():
+            first = None
+        # The missing and the due take turns: neither a burst of ends nor a crowd of new runs starves the other.
+        if missing is not None and (first is None or self._missing_next):
+            self._missing.popleft()
+            watch = missing
+        elif first is not None:
+            heapq.heappop(self._queue)
+            watch = first
+        else:
+            self._slots.release()
+            return
+        self._missing_next = watch is not missing
+        watch.due = math.inf
+        task = asyncio.get_running_loop().create_task(self._look(watch))
+        self._looks.add(task)
+        task.add_done_callback(self._looked)
+
+    def _looked(self, task: asyncio.Task[None]) -> None:
+        self._looks.discard(task)
+        self._slots.release()
+
+    # --- GetRun ---
+
+    async def _look(self, watch: Watch) -> None:
+        try:
+            run = await self._hub.call(methodcaller("get_run", watch.run))
+        except Exception as error:  # noqa: BLE001 - the member is told, the others go on
+            self._note_fault(watch, error)
+        else:
+            watch.faults = 0
+            self._hub.budget.succeeded()
+            self._saw(watch, run)
+
+    def _saw(self, watch: Watch, run: Run) -> None:
+        changed = run.status != watch.run.status
+        watch.run = run
+        if changed:
+            watch.news.set()
+        if not run.ended:
+            self._plan(watch, jittered(self._interval(watch)))
+
+    def _note_fault(self, watch: Watch, error: Exception) -> None:
+        from airflow_provider_omics.hooks.omics import is_throttled, is_transient  # noqa: PLC0415 - not at import
+
+        if not is_transient(error):
+            _fail(watch, error)
+            return
+        watch.faults += 1
+        if is_throttled(error):
+            self._hub.budget.throttled(_now())
+        else:
+            watch.fault = error
+            watch.news.set()
+        self._plan(watch, min(self._interval(watch), back_off(watch.faults)))
+
+    # --- ListRuns ---
+
+    def _listing_pays(self) -> bool:
+        """Tell whether the pages of all active runs cost less than the GetRun calls that they save."""
+        first = self._first()
+        if first is None or first.due > _now() or _now() < self._list_again:
+            return False
+        horizon = _now() + self._interval(first)
+        saved = sum(watch.due <= horizon for watch in self._watches if not watch.missing)
+        return saved > len(_ACTIVE) + (saved + self._others) // _PAGE
+
+    async def _list(self) -> None:
+        wanted: dict[str, list[Watch]] = {}
+        for watch in self._watches:
+            if not watch.missing and watch.due < math.inf:
+                wanted.setdefault(watch.run.id, []).append(watch)
+        begun, worth, strangers = _now(), len(wanted), 0
+        try:
+            async for items in self._pages(wanted):
+                worth -= 1
+                strangers += sum(not self._meet(wanted, item) for item in items)
+                if worth <= 0 and len(wanted) > 1:
+                    # So many are active beside ours that asking for each of ours is cheaper.
+                    self._others = max(strangers, self._others + _PAGE)
+                    return
+        except Exception as error:  # noqa: BLE001 - GetRun goes on without the pages
+            self._note_list_fault(error)
+            return
+        self._list_faults = 0
+        self._others = strangers
+        for watch in itertools.chain.from_iterable(wanted.values()):
+            if watch in self._watches and not watch.missing and watch.due < math.inf:
+                watch.missing = True
+                watch.due = math.inf
+                self._missing.append(watch)
+        # The next listing begins so much earlier that what it shows to be missing is known in time.
+        self._lead = _now() - begun + len(self._missing) / self._hub.budget.rate
+
+    async def _pages(self, wanted: dict[str, list[Watch]]) -> AsyncIterator[list[dict[str, Any]]]:
+        """Yield the pages of active runs until all but one are met: for that one GetRun is no dearer than a page."""
+        statuses = {watch.run.status for watches in wanted.values() for watch in watches}
+        earliest = min(_ACTIVE.index(status) if status in _ACTIVE else 0 for status in statuses)
+        paid = True  # the caller has taken the first call from the budget
+        for status in _ACTIVE[earliest:]:
+            token: str | None = None
+            while len(wanted) > 1:
+                if not paid:
+                    await asyncio.sleep(self._hub.budget.take(_now()))
+                paid = False
+                items, token = await self._hub.call(methodcaller("list_page", status, token))
+                self._hub.budget.succeeded()
+                yield items
+                if token is None:
+                    break
+
+    def _meet(self, wanted: dict[str, list[Watch]], item: dict[str, Any]) -> bool:
+        """Tell whether a listed run is a member's, and note that it lives."""
+        watches = wanted.get(item["id"])
+        if watches is None:
+            return False
+        created = item["creationTime"].timestamp()
+        for watch in watches:
+            if abs(created - (watch.run.creation_time or created)) > _SAME_CREATION:
+                return False
+            if watch.due < math.inf and watch in self._watches:
+                self._saw_listed(watch, item["status"])
+        del wanted[item["id"]]
+        return True
+
+    def _saw_listed(self, watch: Watch, status: str) -> None:
+        if status != watch.run.status:
+            watch.run = replace(watch.run, status=status)
+            watch.news.set()
+        seconds = self._interval(watch)
+        self._plan(watch, max(jittered(seconds) - self._lead, seconds / 2))
+
+    def _note_list_fault(self, error: Exception) -> None:
+        from airflow_provider_omics.hooks.omics import is_throttled, is_transient  # noqa: PLC0415 - not at import
+
+        self._list_faults += 1
+        if is_throttled(error):
+            self._hub.budget.throttled(_now())
+        if is_transient(error):
+            self._list_again = _now() + back_off(self._list_faults)
+        else:
+            self._list_again = math.inf
+            log.warning("ListRuns is not possible, so every run costs GetRun calls: %s", error)
+
+
+def _fail(watch: Watch, error: Exception) -> None:
+    watch.error = error
+    watch.due = math.inf
+    watch.news.set()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a deferred task waits for its turn to call StartRun."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import TriggerEvent
+
+from airflow_provider_omics.core.event import TurnEvent
+from airflow_provider_omics.core.intention import Intention
+from airflow_provider_omics.core.pacing import Report
+from airflow_provider_omics.triggers.guarded import GuardedTrigger
+from airflow_provider_omics.triggers.hub import join
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from airflow_provider_omics.core.documents import JsonValue
+    from airflow_provider_omics.core.hook_params import HookParams
+    from airflow_provider_omics.core.run import Run
+    from airflow_provider_omics.hooks.omics import OmicsHook
+
+
+class OmicsTurnTrigger(GuardedTrigger):
+    """
+    Wait in the triggerer until the task may call StartRun, which HealthOmics has refused as too frequent.
+
+    :param intention: whose run it is, as a dict of JSON types.
+    :param identity: the caller's own name and requestId, if any, by which a run is found that was started nevertheless.
+    :param airflow_tags: whether the run carries the tags that name its intention.
+    :param hook_params: the connection arguments, as a dict of JSON types.
+    :param until: until when to wait, in epoch seconds.
+    :param cancel_on_kill: whether to cancel such a run when somebody ends the task.
+    :param report: what came of the task's last turn, or of asking without one, as a dict of JSON types.
+    """
+
+    def __init__(
+        self,
+        *,
+        intention: dict[str, JsonValue],
+        identity: dict[str, JsonValue],
+        hook_params: dict[str, JsonValue],
+        until: float,
+        airflow_tags: bool = True,
+        cancel_on_kill: bool = True,
+        report: dict[str, JsonValue] | None = None,
+    ) -> None:
+        super().__init__(hook_params=hook_params, cancel_on_kill=cancel_on_kill)
+        self.intention = intention
+        self.identity = identity
+        self.until = until
+        self.airflow_tags = airflow_tags
+        self.report = report
+
+    @classmethod
+    def of(
+        cls,
+        intention: Intention,
+        identity: dict[str, JsonValue],
+        hook_params: HookParams,
+        *,
+        until: float,
+        airflow_tags: bool,
+        cancel_on_kill: bool,
+        report: Report,
+    ) -> OmicsTurnTrigger:
+        """Return the trigger that waits for a turn."""
+        return cls(
+            intention=intention.serialize(),
+            identity=identity,
+            hook_params=hook_params.serialize(),
+            until=until,
+            airflow_tags=airflow_tags,
+            cancel_on_kill=cancel_on_kill,
+            report=asdict(report),
+        )
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and the keyword arguments, all JSON types."""
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {
+                "intention": self.intention,
+                "identity": self.identity,
+                "hook_params": self.hook_params,
+                "until": self.until,
+                "airflow_tags": self.airflow_tags,
+                "cancel_on_kill": self.cancel_on_kill,
+                "report": self.report,
+            },
+        )
+
+    async def wait(self) -> AsyncIterator[TriggerEvent]:
+        """Yield one event: the turn has come, or the time is up."""
+        async with join(self.params) as hub:
+            if self.report:
+                hub.starts.report(Report(**self.report))  # type: ignore[arg-type]  # serialised by `of`
+            try:
+                async with asyncio.timeout(max(0.0, self.until - time.time())):
+                    turn = await hub.starts.turn()
+            except TimeoutError:
+                turn = None
+        yield TriggerEvent(TurnEvent(turn).serialize())
+
+    def mark(self) -> tuple[str, str]:
+        """Return the XCom that names the request."""
+        return waiting_for_turn(Intention.deserialize(self.intention))
+
+    def cancel_with(self, hook: OmicsHook) -> Run | str:
+        """Look for a run of this intention, which a StartRun whose answer was lost may have started, and cancel it."""
+        from airflow_provider_omics.hooks.run_service import RunService  # noqa: PLC0415 - not for those who wait
+
+        intention = Intention.deserialize(self.intention)
+        service = RunService(hook, self.identity, intention, airflow_tags=self.airflow_tags)
+        found = service.look_up(None)
+        return hook.cancel_run(found.run) if found else "it has started no run"
+
+
+def waiting_for_turn(intention: Intention) -> tuple[str, str]:
+    """Return the XCom by which a task says that it waits to start the run of an intention."""
+    return "waiting_to_start", intention.digest

@@ -1,0 +1,327 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The poll hub: what it costs, whom it serves first, and whom one member's trouble reaches."""
+
+import asyncio
+import threading
+
+import pytest
+from botocore.exceptions import ClientError, NoRegionError
+
+from airflow_provider_omics.core.hook_params import HookParams
+from airflow_provider_omics.hooks.omics import OmicsHook
+from airflow_provider_omics.triggers import hub as hubs
+from tests.triggers.waiting import end_of, until
+
+
+def calls(omics, operation, status=None):
+    return [call for call in omics.calls(operation) if status in (None, call["status"])]
+
+
+async def finish(omics, waiting):
+    omics.clock.advance(3600)
+    async with asyncio.timeout(60):
+        return await asyncio.gather(*waiting)
+
+
+def test_one_run_costs_one_get_run_per_interval(connection, start):
+    [run] = start()
+
+    async def go():
+        waiting = asyncio.create_task(end_of(run, poll_interval=0.2))
+        await until(lambda: len(calls(connection, "GetRun")) >= 5)
+        return await finish(connection, [waiting])
+
+    [end] = asyncio.run(go())
+    assert end.succeeded
+    asked = [call["time"] for call in connection.calls("GetRun")]
+    assert asked
+    assert "ListRuns" not in connection.counts()
+
+
+def test_polling_is_no_faster_than_asked_for(connection, start):
+    [run] = start()
+
+    async def go():
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        waiting = asyncio.create_task(end_of(run, poll_interval=0.5))
+        await until(lambda: len(calls(connection, "GetRun")) >= 5)
+        elapsed = loop.time() - begun
+        await finish(connection, [waiting])
+        return elapsed
+
+    # The first look comes after half an interval at the soonest, each other one after nine tenths.
+    assert asyncio.run(go()) >= 0.5 * (0.5 + 4 * 0.9) - 0.1
+
+
+def test_many_runs_cost_pages(connection, start):
+    runs = start(250)
+
+    async def go():
+        waiting = [asyncio.create_task(end_of(run, poll_interval=0.3)) for run in runs]
+        await until(lambda: len(calls(connection, "ListRuns")) >= 18)
+        asked = connection.counts().get("GetRun", 0)
+        ends = await finish(connection, waiting)
+        return asked, ends
+
+    asked, ends = asyncio.run(go())
+    # Before the first listing a few are asked for one by one.
+    assert asked <= 50
+    assert {end.id for end in ends} == {run.id for run in runs}
+    assert all(end.succeeded for end in ends)
+    # Each end was confirmed by GetRun.
+    assert connection.counts()["GetRun"] >= 250
+
+
+def test_runs_that_are_not_listed_yet_are_confirmed_and_not_given_up(connection, start):
+    connection.switch(list_delay=10_000.0)
+    runs = start(20)
+
+    async def go():
+        waiting = [asyncio.create_task(end_of(run)) for run in runs]
+        await until(lambda: len(calls(connection, "ListRuns")) >= 5)
+        await until(lambda: len({call["id"] for call in calls(connection, "GetRun")}) == 20)
+        assert not any(task.done() for task in waiting)
+        return await finish(connection, waiting)
+
+    assert all(end.succeeded for end in asyncio.run(go()))
+
+
+def test_a_listed_run_of_another_time_is_not_taken_for_ours(connection, start):
+    """HealthOmics reuses ids: what is listed as active may be somebody else's."""
+    runs = start(20)
+    connection.switch(reuse_run_ids=True)
+    lost = runs[0]
+    connection.force(lost.id, "DELETED")
+    connection.clock.advance(20 * 60)
+    [other] = start()
+    assert other.id == lost.id
+    old = [run for run in runs if run is not lost]
+
+    async def go():
+        waiting = [asyncio.create_task(end_of(run)) for run in [lost, *old]]
+        async with asyncio.timeout(60):
+            gone = await waiting[0]
+        return gone, await finish(connection, waiting[1:])
+
+    gone, ends = asyncio.run(go())
+    assert gone.status == "DELETED"
+    assert len(ends) == 19
+
+
+def test_without_permission_to_list_every_run_is_asked_for(connection, start, caplog):
+    connection.fault("ListRuns", "error", code="AccessDeniedException", probability=1)
+    runs = start(20)
+
+    async def go():
+        waiting = [asyncio.create_task(end_of(run)) for run in runs]
+        await until(lambda: len({call["id"] for call in calls(connection, "GetRun")}) == 20)
+        return await finish(connection, waiting)
+
+    assert all(end.succeeded for end in asyncio.run(go()))
+    assert connection.counts()["ListRuns"] == 1
+    assert "ListRuns is not possible" in caplog.text
+
+
+def test_a_fault_of_a_page_does_not_hold_up_anybody(connection, start):
+    connection.fault("ListRuns", "error", probability=1)
+    runs = start(20)
+
+    async def go():
+        waiting = [asyncio.create_task(end_of(run)) for run in runs]
+        await until(lambda: connection.counts().get("ListRuns"))
+        return await finish(connection, waiting)
+
+    assert all(end.succeeded for end in asyncio.run(go()))
+
+
+def test_one_member_without_permission_fails_alone(connection, start, monkeypatch):
+    poisoned, *others = start(3)
+    get_run = OmicsHook.get_run
+
+    def denied(self, run):
+        if run.id == poisoned.id:
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "not yours"}}, "GetRun")
+        return get_run(self, run)
+
+    monkeypatch.setattr(OmicsHook, "get_run", denied)
+
+    async def go():
+        waiting = [asyncio.create_task(end_of(run)) for run in (poisoned, *others)]
+        with pytest.raises(ClientError, match="not yours"):
+            await waiting[0]
+        assert not waiting[1].done()
+        return await finish(connection, waiting[1:])
+
+    assert all(end.succeeded for end in asyncio.run(go()))
+
+
+def test_a_connection_that_does_not_exist_fails_its_own_members(connection, start):
+    run, other = start(2)
+
+    async def go():
+        waiting = asyncio.create_task(end_of(other))
+        with pytest.raises(NoRegionError):
+            await end_of(run, params=HookParams(aws_conn_id="nowhere"))
+        return await finish(connection, [waiting])
+
+    [end] = asyncio.run(go())
+    assert end.succeeded
+
+
+def test_members_share_a_client(connection, start, monkeypatch):
+    made = []
+    connect = hubs._new_hook
+    monkeypatch.setattr(hubs, "_new_hook", lambda params: made.append(params) or connect(params))
+    runs = start(3)
+
+    async def go():
+        waiting = [asyncio.create_task(end_of(run)) for run in runs]
+        await until(lambda: len({call["id"] for call in calls(connection, "GetRun")}) == 3)
+        return await finish(connection, waiting)
+
+    asyncio.run(go())
+    assert len(made) == 1
+
+
+def test_expired_credentials_are_replaced(connection, start, monkeypatch):
+    made = []
+    connect = hubs._new_hook
+    monkeypatch.setattr(hubs, "_new_hook", lambda params: made.append(connect(params)) or made[-1])
+    [run] = start()
+    get_run = OmicsHook.get_run
+
+    def expired(self, run):
+        if self is made[0]:
+            raise ClientError({"Error": {"Code": "ExpiredTokenException"}}, "GetRun")
+        return get_run(self, run)
+
+    monkeypatch.setattr(OmicsHook, "get_run", expired)
+
+    async def go():
+        return await finish(connection, [asyncio.create_task(end_of(run))])
+
+    [end] = asyncio.run(go())
+    assert end.succeeded
+    assert len(made) == 2
+
+
+def test_a_connection_that_fails_for_a_while_is_tried_again(connection, start, monkeypatch):
+    faults = [ClientError({"Error": {"Code": "ThrottlingException"}}, "AssumeRole")]
+    conn = OmicsHook.conn.func
+
+    def broken(self):
+        if faults:
+            raise faults.pop()
+        return conn(self)
+
+    monkeypatch.setattr(OmicsHook, "conn", property(broken))
+    [run] = start()
+
+    async def go():
+        return await finish(connection, [asyncio.create_task(end_of(run))])
+
+    [end] = asyncio.run(go())
+    assert end.succeeded
+
+
+def test_throttling_slows_down_and_fails_nobody(connection, start):
+    runs = start(3)
+    connection.fault("GetRun", "error", code="ThrottlingException", times=4)
+
+    async def go():
+        waiting = [asyncio.create_task(end_of(run)) for run in runs]
+        await until(lambda: len(calls(connection, "GetRun", 429)) == 4)
+        [budget] = hubs._budgets.values()
+        slowed = budget.rate
+        return slowed, await finish(connection, waiting)
+
+    slowed, ends = asyncio.run(go())
+    assert slowed <= 600
+    assert all(end.succeeded for end in ends)
+
+
+def test_the_budget_is_kept(connection, start, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__OMICS__CALLS_PER_SECOND", "20")
+    runs = start(40)
+    connection.switch(list_delay=10_000.0)
+
+    async def go():
+        loop = asyncio.get_running_loop()
+        waiting = [asyncio.create_task(end_of(run)) for run in runs]
+        await until(lambda: connection.counts().get("GetRun", 0))
+        before, begun = sum(connection.counts().values()), loop.time()
+        await until(lambda: sum(connection.counts().values()) >= before + 40)
+        made, elapsed = sum(connection.counts().values()) - before, loop.time() - begun
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        return made, elapsed
+
+    made, elapsed = asyncio.run(go())
+    assert made / elapsed <= 20 * 1.1 + 1
+
+
+def test_a_new_run_is_seen_while_a_crowd_of_ends_is_drained(connection, start, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__OMICS__CALLS_PER_SECOND", "20")
+    crowd = start(200)
+
+    async def go():
+        waiting = [asyncio.create_task(end_of(run, poll_interval=2)) for run in crowd]
+        await until(lambda: len(calls(connection, "ListRuns")) >= 4)
+        connection.clock.advance(3600)
+        await until(lambda: any(task.done() for task in waiting))
+        [new] = start()
+        seen = asyncio.create_task(end_of(new, poll_interval=0.5))
+        await until(lambda: any(call["id"] == new.id for call in calls(connection, "GetRun")))
+        left = sum(not task.done() for task in waiting)
+        async with asyncio.timeout(60):
+            await asyncio.gather(*waiting)
+        seen.cancel()
+        await asyncio.gather(seen, return_exceptions=True)
+        return left
+
+    assert asyncio.run(go()) > 50
+
+
+def test_a_hub_without_members_leaves_nothing_behind(connection, start):
+    [run] = start()
+
+    async def go():
+        waiting = asyncio.create_task(end_of(run))
+        await until(lambda: connection.counts().get("GetRun"))
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        await until(lambda: len(asyncio.all_tasks()) == 1)
+
+    asyncio.run(go())
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("omics-hub") and thread.is_alive()]
+
+
+def test_who_comes_when_the_last_one_leaves_is_served(connection, start):
+    first, second = start(2)
+
+    async def go():
+        async with hubs.join(HookParams()) as hub:
+            with hub.polls.watching(first, 0.05):
+                await until(lambda: connection.counts().get("GetRun"))
+            with hub.polls.watching(second, 0.05) as watch:
+                connection.clock.advance(3600)
+                run = second
+                async with asyncio.timeout(60):
+                    while not run.ended:
+                        run = await watch.next(None)
+        return run
+
+    assert asyncio.run(go()).succeeded
+
+
+def test_a_fault_of_the_hub_itself_is_told_to_everyone(start, monkeypatch):
+    runs = start(2)
+    monkeypatch.setattr("airflow_provider_omics.triggers.polls.Polls._listing_pays", lambda _self: 1 / 0)
+
+    async def go():
+        async with asyncio.timeout(60):
+            return await asyncio.gather(*map(end_of, runs), return_exceptions=True)
+
+    assert [type(error) for error in asyncio.run(go())] == [ZeroDivisionError] * 2
