@@ -31,7 +31,7 @@ class Patience:
         self._until = until
         self._turn = turn
         self._given_up = given_up
-        self._turn_ends = time.monotonic() + TURN_SECONDS
+        self._turn_ends: float | None = None
         self._faults = 0
         self._refusals = 0
 
@@ -64,6 +64,8 @@ class Patience:
 
     def _after_refusal(self, error: Exception, *, full: bool) -> float:
         self._refusals += 1
+        # The turn begins with the first call: what came before it, a client and a look-up, takes its time.
+        self._turn_ends = self._turn_ends or time.monotonic() + TURN_SECONDS
         if self._until is not None:
             pause = _FULL_SECONDS if full else back_off(self._refusals)
             if time.time() + pause < self._until:

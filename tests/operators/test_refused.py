@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""StartRun is refused, as too frequent or because the account is full: no try is lost, and nothing starts twice."""
+
+import asyncio
+import json
+import time
+from datetime import timedelta
+
+import pytest
+from airflow.providers.common.compat.sdk import TaskDeferred
+
+from airflow_provider_omics.core.event import TurnEvent
+from airflow_provider_omics.core.pacing import Turn
+from airflow_provider_omics.exceptions import StartRunRefusedError
+from airflow_provider_omics.hooks import patience
+from airflow_provider_omics.triggers import guarded
+from airflow_provider_omics.triggers.run import OmicsRunTrigger
+from airflow_provider_omics.triggers.turn import OmicsTurnTrigger
+
+THROTTLED = {"kind": "error", "code": "ThrottlingException"}
+FULL = {"kind": "error", "code": "ServiceQuotaExceededException", "message": "You have 100000 runs"}
+TURN = TurnEvent(Turn("1", 0.01)).serialize()
+
+
+def deferral(method, *arguments, **kwargs):
+    with pytest.raises(TaskDeferred) as caught:
+        method(*arguments, **kwargs)
+    # What crosses the database is JSON.
+    kwargs = json.loads(json.dumps(caught.value.kwargs))
+    path, given = caught.value.trigger.serialize()
+    trigger = type(caught.value.trigger)(**json.loads(json.dumps(given)))
+    assert path == f"{type(trigger).__module__}.{type(trigger).__qualname__}"
+    return trigger, caught.value.method_name, kwargs
+
+
+def event_of(trigger):
+    async def first():
+        async with asyncio.timeout(60):
+            return await anext(trigger.run())
+
+    return asyncio.run(first()).payload
+
+
+def test_a_deferrable_task_waits_for_its_turn_and_starts_what_it_was_to_start(start_run, context, ti, omics_local):
+    omics_local.clock.freeze()
+    omics_local.fault("StartRun", times=1, **THROTTLED)
+    operator = start_run(deferrable=True, parameters={"sample": "as first rendered"})
+    trigger, method, kwargs = deferral(operator.execute, context)
+    assert isinstance(trigger, OmicsTurnTrigger)
+    assert method == "execute_turn"
+    assert omics_local.counts() == {"StartRun": 1}
+
+    event = event_of(trigger)
+    # In another process, whose templates may render to something else.
+    operator = start_run(deferrable=True, parameters={"sample": "as rendered now"})
+    waiting, method, _ = deferral(operator.execute_turn, context, event, **kwargs)
+    assert isinstance(waiting, OmicsRunTrigger)
+    assert method == "execute_complete"
+    [run] = omics_local.runs()
+    assert run["request"]["parameters"] == {"sample": "as first rendered"}
+    assert ti.xcom["run_id"] == run["id"]
+    assert omics_local.counts()["StartRun"] == 2
+    assert waiting.report["answered"]
+    assert waiting.report["key"] == event["turn"]["key"]
+
+
+def test_in_its_turn_a_task_asks_more_than_once_and_then_waits_for_another_one(
+    start_run, context, omics_local, monkeypatch
+):
+    monkeypatch.setattr(patience, "TURN_SECONDS", 0.5)
+    omics_local.fault("StartRun", probability=1, **THROTTLED)
+    operator = start_run(deferrable=True)
+    _, _, kwargs = deferral(operator.execute, context)
+    trigger, _, _ = deferral(operator.execute_turn, context, TURN, **kwargs)
+    assert isinstance(trigger, OmicsTurnTrigger)
+    assert trigger.report["refusals"] > 1
+    assert not trigger.report["answered"]
+    assert omics_local.runs() == []
+
+
+def test_a_sync_task_waits_in_its_worker(start_run, context, omics_local):
+    omics_local.fault("StartRun", times=3, **THROTTLED)
+    assert start_run().execute(context)["status"] == "COMPLETED"
+    assert omics_local.counts()["StartRun"] == 4
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_faults_cost_no_try_either(deferrable, start_run, context, omics_local):
+    omics_local.fault("StartRun", "error", code="InternalServerException", times=3)
+    omics_local.fault("StartRun", "drop", times=2)
+    operator = start_run(deferrable=deferrable, wait_for_completion=False)
+    assert operator.execute(context)["run_id"]
+    assert len(omics_local.runs()) == 1
+
+
+def test_it_ends_with_the_submit_timeout(start_run, context, omics_local):
+    omics_local.fault("StartRun", probability=1, **THROTTLED)
+    operator = start_run(submit_timeout=timedelta(seconds=0.5))
+    with pytest.raises(StartRunRefusedError, match=r"No run was started: .*ThrottlingException.*include_deferred"):
+        operator.execute(context)
+
+
+def test_a_full_account_is_told_with_the_way_out(start_run, context, omics_local, monkeypatch):
+    monkeypatch.setattr(patience, "_FULL_SECONDS", 0.1)
+    omics_local.fault("StartRun", probability=1, **FULL)
+    operator = start_run(submit_timeout=timedelta(seconds=0.5))
+    with pytest.raises(StartRunRefusedError, match=r"You have 100000 runs.*retention_mode=REMOVE"):
+        operator.execute(context)
+    assert omics_local.counts()["StartRun"] > 1
+
+
+def test_a_full_account_is_waited_out_without_a_worker(start_run, context, omics_local):
+    omics_local.fault("StartRun", times=2, **FULL)
+    operator = start_run(deferrable=True)
+    trigger, _, kwargs = deferral(operator.execute, context)
+    assert trigger.report["full"]
+    # Full is not a matter of seconds: the turn is given back at once.
+    trigger, _, kwargs = deferral(operator.execute_turn, context, TURN, **kwargs)
+    assert trigger.report["full"]
+    waiting, _, _ = deferral(operator.execute_turn, context, TURN, **kwargs)
+    assert isinstance(waiting, OmicsRunTrigger)
+
+
+def test_when_the_time_is_up_nothing_is_started_any_more(start_run, context, omics_local):
+    omics_local.fault("StartRun", times=1, **THROTTLED)
+    operator = start_run(deferrable=True, submit_timeout=timedelta(seconds=0.2))
+    trigger, _, kwargs = deferral(operator.execute, context)
+    trigger.until = time.time()
+    event = event_of(trigger)
+    assert event["turn"] is None
+    with pytest.raises(StartRunRefusedError, match="ThrottlingException"):
+        operator.execute_turn(context, event, **kwargs)
+    assert omics_local.counts()["StartRun"] == 1
+
+
+@pytest.mark.usefixtures("no_patience")
+def test_a_run_that_was_started_nevertheless_is_waited_for(start_run, context, omics_local):
+    """Its answer was lost, and what came after it were refusals."""
+    omics_local.clock.freeze()
+    operator = start_run(deferrable=True)
+    omics_local.fault("StartRun", "lost", times=1)
+    with pytest.raises(Exception, match="Connection"):
+        operator.execute(context)
+    context["ti"].try_number = 2
+    omics_local.fault("StartRun", probability=1, **THROTTLED)
+    omics_local.fault("ListRuns", "error", code="AccessDeniedException", times=1)
+    _, method, kwargs = deferral(operator.execute, context)
+    assert method == "execute_turn"
+    trigger, _, _ = deferral(operator.execute_turn, context, TurnEvent(None).serialize(), **kwargs)
+    assert isinstance(trigger, OmicsRunTrigger)
+    assert len(omics_local.runs()) == 1
+
+
+def test_the_deadline_bounds_the_waiting_for_a_turn(start_run, context, omics_local):
+    omics_local.fault("StartRun", times=1, **THROTTLED)
+    operator = start_run(deferrable=True, execution_timeout=timedelta(seconds=60))
+    trigger, _, kwargs = deferral(operator.execute, context)
+    assert trigger.until == kwargs["deadline"]
+    assert trigger.until <= time.time() + 60
+
+
+def test_a_turn_of_another_try_is_not_believed(start_run, context, ti, omics_local):
+    omics_local.fault("StartRun", times=1, **THROTTLED)
+    operator = start_run(deferrable=True, wait_for_completion=False)
+    _, _, kwargs = deferral(operator.execute, context)
+    ti.try_number = 2
+    assert operator.execute_turn(context, TURN, **{**kwargs, "request": {"stale": True}})["run_id"]
+
+
+def test_an_event_of_another_release_is_not_believed(start_run, context):
+    assert start_run(wait_for_completion=False).execute_turn(context, {"version": 0})["run_id"]
+
+
+@pytest.fixture
+def killed(start_run, context, omics_local, monkeypatch):
+    """Return a function that ends a task while it waits for its turn."""
+    monkeypatch.setattr(guarded, "_SETTLE_SECONDS", 5.0)
+    omics_local.clock.freeze()
+
+    def kill(state, *, mine=True, lost=False, **arguments):
+        monkeypatch.setattr(guarded, "task_state", lambda _ti: state)
+        monkeypatch.setattr(guarded, "waits_for", lambda _ti, _key, _value: mine)
+        operator = start_run(deferrable=True, **arguments)
+        if lost:
+            omics_local.fault("StartRun", "lost", times=1)
+        omics_local.fault("StartRun", probability=1, **THROTTLED)
+        trigger, _, _ = deferral(operator.execute, context)
+        # The account is full: nobody gets a turn.
+        trigger.report["full"] = True
+        trigger.task_instance = None
+
+        async def go():
+            waiting = asyncio.create_task(anext(trigger.run()))
+            await asyncio.sleep(0.1)
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            if guarded._HAS_ON_KILL:
+                await trigger.on_kill()
+
+        asyncio.run(go())
+        return [run["status"] for run in omics_local.runs()]
+
+    return kill
+
+
+@pytest.mark.parametrize("own", [{}, {"name": "cohort"}, {"request_id": "mine"}, {"airflow_tags": False}], ids=str)
+def test_a_person_ends_the_run_of_an_answer_that_was_lost(own, killed):
+    assert killed("failed", lost=True, **own) == ["STOPPING"]
+
+
+def test_a_person_ends_a_task_that_has_no_run(killed, omics_local):
+    assert killed("failed") == []
+    assert "CancelRun" not in omics_local.counts()
+
+
+def test_a_clear_ends_it_although_the_task_is_deferred_again(killed):
+    assert killed("deferred", mine=False, lost=True) == ["STOPPING"]
+
+
+@pytest.mark.parametrize("state", ["deferred", "up_for_retry", "unknown"])
+def test_a_triggerer_that_goes_away_ends_nothing(state, killed):
+    assert killed(state, lost=True) == ["PENDING"]
+
+
+def test_a_person_may_leave_the_run_alone(killed):
+    assert killed("failed", lost=True, cancel_on_kill=False) == ["PENDING"]
