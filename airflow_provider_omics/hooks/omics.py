@@ -72,6 +72,11 @@ def is_full(error: BaseException) -> bool:
     return isinstance(error, ClientError) and error_code(error) == "ServiceQuotaExceededException"
 
 
+def is_refused(error: BaseException) -> bool:
+    """Tell whether HealthOmics has understood and does not do it for now."""
+    return is_throttled(error) or is_full(error)
+
+
 def error_code(error: ClientError) -> str:
     """Return the code of a service's error, such as ``ConflictException``."""
     return str(error.response.get("Error", {}).get("Code", ""))

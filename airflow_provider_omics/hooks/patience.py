@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_omics.core.pacing import TURN_SECONDS, Report, back_off
 from airflow_provider_omics.exceptions import StartRunRefusedError
-from airflow_provider_omics.hooks.omics import is_expired, is_full, is_throttled, is_transient
+from airflow_provider_omics.hooks.omics import is_expired, is_full, is_refused, is_transient
 
 if TYPE_CHECKING:
     from airflow_provider_omics.core.pacing import Turn
@@ -32,7 +32,8 @@ class Patience:
         self._turn = turn
         self._given_up = given_up
         self._turn_ends: float | None = None
-        self._faults = 0
+        # Calls whose answer nobody knows.
+        self.faults = 0
         self._refusals = 0
 
     def check(self) -> None:
@@ -50,13 +51,13 @@ class Patience:
 
         :raises StartRunRefusedError: if StartRun is refused for longer than this task may wait here.
         """
-        if is_throttled(error) or is_full(error):
+        if is_refused(error):
             return self._after_refusal(error, full=is_full(error))
         # An expired token needs a new client.
-        if not is_transient(error) or is_expired(error) or self._faults >= _MAX_FAULTS:
+        if not is_transient(error) or is_expired(error) or self.faults >= _MAX_FAULTS:
             raise error
-        self._faults += 1
-        return back_off(self._faults)
+        self.faults += 1
+        return back_off(self.faults)
 
     def report(self) -> Report | None:
         """Return what came of the turn, if StartRun answered in it."""

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from airflow_provider_omics.core.protocol import Record, Sighting
 from airflow_provider_omics.core.run import ENDED, Run
 from airflow_provider_omics.exceptions import StartRunConflictError
-from airflow_provider_omics.hooks.omics import error_code
+from airflow_provider_omics.hooks.omics import error_code, is_refused
 from airflow_provider_omics.hooks.patience import Patience
 
 if TYPE_CHECKING:
@@ -149,6 +149,8 @@ class RunService:
                 log.warning("%s", error)
                 return None
             except Exception as error:  # noqa: BLE001 - what is not a matter of patience is raised again
+                if is_refused(error) and not self._patience.faults:
+                    self.starting = None  # Nothing is under way: this is an answer, and none was lost before.
                 pause = self._patience.pause(error)
                 log.info("StartRun is asked again in %.1f s: %s", pause, error)
                 time.sleep(pause)

@@ -11,8 +11,9 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_omics.core.event import TurnEvent
 from airflow_provider_omics.core.pacing import Turn
-from airflow_provider_omics.exceptions import StartRunRefusedError
+from airflow_provider_omics.exceptions import OmicsError, StartRunRefusedError
 from airflow_provider_omics.hooks import patience
+from airflow_provider_omics.operators import attempt
 from airflow_provider_omics.triggers import guarded
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
 from airflow_provider_omics.triggers.turn import OmicsTurnTrigger
@@ -225,3 +226,13 @@ def test_a_triggerer_that_goes_away_ends_nothing(state, killed):
 
 def test_a_person_may_leave_the_run_alone(killed):
     assert killed("failed", lost=True, cancel_on_kill=False) == ["PENDING"]
+
+
+def test_a_kill_between_two_calls_starts_nothing_and_looks_for_nothing(start_run, context, omics_local, monkeypatch):
+    omics_local.fault("StartRun", probability=1, **THROTTLED)
+    operator = start_run()
+    monkeypatch.setattr(attempt, "task_state", lambda _ti: "failed")
+    monkeypatch.setattr(patience, "back_off", lambda _faults: operator.on_kill() or 0.0)
+    with pytest.raises(OmicsError, match="nothing was started"):
+        operator.execute(context)
+    assert omics_local.counts() == {"StartRun": 1}
