@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import signal
+import time
+
 import pytest
 
 from airflow_provider_omics.local.testing import omics_local, omics_local_server
@@ -10,6 +13,14 @@ from airflow_provider_omics.local.testing import omics_local, omics_local_server
 __all__ = ["omics_local", "omics_local_server"]
 
 ROLE = "arn:aws:iam::123456789012:role/omics"
+
+
+@pytest.fixture
+def hangups():
+    """Let processes that are started hear SIGHUP, also under nohup: a handler, unlike SIG_IGN, is not inherited."""
+    before = signal.signal(signal.SIGHUP, lambda *_: None)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture
@@ -33,6 +44,20 @@ def start(omics_local, client):
 def frozen(omics_local):
     omics_local.clock.freeze()
     return omics_local.clock
+
+
+@pytest.fixture
+def wait_for():
+    """Return a function that waits until a condition is true, and returns its value."""
+
+    def wait(condition):
+        deadline = time.monotonic() + 60
+        while not (value := condition()):
+            assert time.monotonic() < deadline, "it did not happen in time"
+            time.sleep(0.02)
+        return value
+
+    return wait
 
 
 @pytest.fixture

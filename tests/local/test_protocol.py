@@ -6,8 +6,8 @@ from __future__ import annotations
 import json
 import re
 
+import hypothesis
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_omics.local.engine import OPERATIONS
@@ -133,7 +133,8 @@ def test_every_pattern_of_the_model_is_understood():
     assert len([_matcher(pattern) for pattern in patterns]) > 20
 
 
-@given(st.text(min_size=1))
+@hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+@hypothesis.given(st.text(min_size=1))
 def test_the_service_takes_every_text_without_control_characters(text):
     matches = bool(_matcher(r"[\p{L}||\p{M}||\p{Z}||\p{S}||\p{N}||\p{P}]+")(text))
     assert matches is not bool(re.search(r"[\x00-\x1f\x7f-\x9f]", text) or any(_other(char) for char in text))

@@ -106,7 +106,7 @@ def test_a_resumed_clock_runs_on_from_where_it_was(frozen):
     frozen.advance(3600)
     then = frozen.now()
     frozen.resume()
-    assert timedelta() <= frozen.now() - then < timedelta(seconds=30)
+    assert timedelta() <= frozen.now() - then < timedelta(minutes=30)
 
 
 def test_a_script_decides_the_end(start, client, omics_local, frozen):

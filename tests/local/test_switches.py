@@ -139,10 +139,12 @@ def test_any_error_of_the_model(code, status, start, omics_local, refused):
 
 def test_a_delayed_answer(start, client, omics_local):
     run_id = start()["id"]
-    omics_local.fault("GetRun", "delay", seconds=0.5, times=2)
+    omics_local.fault("GetRun", "delay", seconds=0.5)
     began = time.monotonic()
     assert client.get_run(id=run_id)["id"] == run_id
     assert time.monotonic() - began >= 0.5
+    # So long that the answer is not there even if this process sleeps for a while.
+    omics_local.fault("GetRun", "delay", seconds=60)
     with pytest.raises(ReadTimeoutError):
         omics_local.client("omics", read_timeout=0.1).get_run(id=run_id)
 

@@ -4,9 +4,13 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
+from types import SimpleNamespace
 
 import pytest
+
+from airflow_provider_omics.local.traces import Traces
 
 GROUP = "/aws/omics/WorkflowLog"
 
@@ -17,7 +21,7 @@ def fast(omics_local):
     return omics_local
 
 
-def until(check, seconds=20):
+def until(check, seconds=60):
     deadline = time.monotonic() + seconds
     while not (value := check()):
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -184,3 +188,23 @@ def test_a_run_cancelled_while_its_outputs_are_written_ends_once(start, client, 
     until(lambda: fast.client("s3").list_objects_v2(Bucket="bucket")["KeyCount"] == 22)
     client.delete_run(id=run_id)
     assert [event["detail"]["status"] for event in received("DELETED")] == ["DELETED"]
+
+
+def test_what_is_not_published_when_it_closes_is_dropped():
+    published, publishing, going_on = [], threading.Event(), threading.Event()
+
+    def log(stream, _lines):
+        published.append(stream)
+        publishing.set()
+        going_on.wait(60)
+
+    traces = Traces(SimpleNamespace(log=log), threading.RLock())
+    for run_id in ("1", "2"):
+        traces.manifest(SimpleNamespace(id=run_id, uuid="u"), [], lambda: None)
+    assert publishing.wait(60)
+    closing = threading.Thread(target=traces.close)
+    closing.start()
+    until(lambda: traces._closed)
+    going_on.set()
+    closing.join()
+    assert published == ["manifest/run/1/u"]

@@ -2,10 +2,10 @@
 """StartOmicsRunOperator against the local endpoint: what is sent, what is pushed, how it ends."""
 
 import json
-import threading
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, TaskDeferred
@@ -24,7 +24,7 @@ from airflow_provider_omics.exceptions import (
     StartRunConflictError,
     StartRunRequestError,
 )
-from airflow_provider_omics.hooks import omics
+from airflow_provider_omics.hooks import omics, run_service
 from airflow_provider_omics.hooks.omics import VISIBLE_AFTER
 from airflow_provider_omics.operators import attempt
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
@@ -281,14 +281,15 @@ def test_the_callers_request_id_is_one_run_for_ever(start_run, context, ti, omic
 
 @pytest.mark.usefixtures("frozen")
 @pytest.mark.parametrize("arguments", [{}, {"request_id": "mine"}, {"airflow_tags": False}], ids=str)
-def test_a_409_is_answered_by_a_look_up(arguments, start_run, context, ti, omics_local):
-    omics_local.switch(request_id_repeat="conflict", list_delay=1, speed=1)
+def test_a_409_is_answered_by_a_look_up(arguments, start_run, context, ti, omics_local, monkeypatch):
+    # The one who looks again lives by the endpoint's clock, which moves while he sleeps.
+    clock = omics_local.clock
+    endpoints = SimpleNamespace(monotonic=lambda: clock.now().timestamp(), sleep=clock.advance)
+    monkeypatch.setattr(run_service, "time", endpoints)
+    omics_local.switch(request_id_repeat="conflict", list_delay=0.2, speed=1)
     deferred(start_run(deferrable=True, **arguments), context)
     first, ti.try_number, ti.xcom = dict(ti.xcom), 2, {}
-    moving = threading.Timer(0.2, omics_local.clock.advance, [2])
-    moving.start()
     deferred(start_run(deferrable=True, **arguments), context)
-    moving.join()
     assert ti.xcom == first
     assert len(omics_local.runs()) == 1
 
@@ -528,8 +529,10 @@ def test_the_deadline_cancels_the_run(cancels, start_run, context, omics_local):
 @pytest.mark.usefixtures("frozen")
 def test_the_deadline_of_a_deferred_task_cancels_the_run(start_run, context, omics_local):
     operator = start_run(deferrable=True, execution_timeout=timedelta(hours=1))
+    before = time.time()
     deferral = deferred(operator, context)
-    assert 3580 < deferral.trigger.deadline - time.time() < 3600
+    # Ten seconds before Airflow's own time-out.
+    assert before + 3590 <= deferral.trigger.deadline <= time.time() + 3590
     event = RunEvent(operator.attempt.run, timed_out=True).serialize()
     with pytest.raises(RunTimeoutError, match="cancelled, now STOPPING"):
         operator.execute_complete(context, event, **deferral.kwargs)
@@ -555,7 +558,8 @@ def test_airflows_own_time_out_cancels_and_a_lost_trigger_does_not(error, cancel
 
 @pytest.fixture
 def state(monkeypatch):
-    """Say in which state Airflow has the task."""
+    """Say in which state Airflow has the task; a slow machine is given time to cancel."""
+    monkeypatch.setattr(attempt, "KILL_SECONDS", 60)
 
     def say(state):
         monkeypatch.setattr(attempt, "task_state", lambda _ti: state)
@@ -628,14 +632,21 @@ def test_a_throttled_cancel_is_tried_again(state, start_run, context, omics_loca
 
 
 @pytest.mark.usefixtures("frozen")
-def test_a_start_that_answers_after_the_kill_is_settled_too(state, start_run, context, omics_local):
+def test_a_start_that_answers_after_the_kill_is_settled_too(state, start_run, context, monkeypatch, omics_local):
     operator = start_run(deferrable=True)
     state("failed")
-    omics_local.fault("StartRun", "delay", seconds=1, times=1)
-    killing = threading.Timer(0.5, operator.on_kill)
-    killing.start()
+
+    def start(hook, request):
+        # The kill finds nothing as long as the request is on its way, and gives up.
+        with monkeypatch.context() as patch:
+            patch.setattr(attempt, "KILL_SECONDS", 0)
+            operator.on_kill()
+        assert omics_local.runs() == []
+        return start_run_of_hook(hook, request)
+
+    start_run_of_hook = omics.OmicsHook.start_run
+    monkeypatch.setattr(omics.OmicsHook, "start_run", start)
     deferred(operator, context)
-    killing.join()
     assert omics_local.runs()[0]["status"] == "STOPPING"
 
 
@@ -651,14 +662,18 @@ def test_a_start_that_never_answers_is_looked_up(state, start_run, context, omic
 
 
 @pytest.mark.usefixtures("frozen")
-def test_nothing_starts_after_a_kill(state, start_run, context, ti, omics_local):
-    operator = start_run()
+def test_nothing_starts_after_a_kill(state, start_run, context, ti, monkeypatch, omics_local):
+    operator = start_run(deferrable=True)
     state("failed")
     ti.try_number = 2
-    omics_local.fault("ListRuns", "delay", seconds=1, times=1)
-    killing = threading.Timer(0.5, operator.on_kill)
-    killing.start()
+
+    def list_runs(*arguments):
+        # A signal's handler calls it, in the middle of anything.
+        operator.on_kill()
+        return list_runs_of_hook(*arguments)
+
+    list_runs_of_hook = omics.OmicsHook.list_runs
+    monkeypatch.setattr(omics.OmicsHook, "list_runs", list_runs)
     with pytest.raises(OmicsError, match="nothing was started"):
         operator.execute(context)
-    killing.join()
     assert omics_local.runs() == []

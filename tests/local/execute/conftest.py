@@ -6,10 +6,10 @@ from __future__ import annotations
 import io
 import shutil
 import threading
-import time
 import uuid
 import zipfile
 from collections import defaultdict
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -116,7 +116,7 @@ class Lab:
 
     def finish(self, wdl, parameters, **how):
         run, diary = self.start(wdl, parameters, **how)
-        assert diary.ended.wait(60)
+        assert diary.ended.wait(120)
         return run, diary
 
 
@@ -153,21 +153,14 @@ def isolated(request, monkeypatch):
 
 
 @pytest.fixture
-def wait_for():
-    def wait(condition, seconds=30):
-        deadline = time.monotonic() + seconds
-        while not (value := condition()):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        return value
-
-    return wait
-
-
-@pytest.fixture
 def alive():
     def carrying(marker):
-        lines = (path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists())
-        return [line for line in lines if marker.encode() in line]
+        """Return the ids of the processes that have a marker in their command line."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):  # gone meanwhile
+                if marker.encode() in path.read_bytes():
+                    found.append(int(path.parent.name))
+        return found
 
     return carrying

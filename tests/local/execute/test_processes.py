@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import uuid
@@ -43,33 +44,37 @@ def test_cancel_kills_every_process_and_exports_nothing(lab, isolated, wait_for,
 
     lab.executor.cancel(run.id)
 
-    assert diary.ended.wait(5)
+    assert diary.ended.wait(60)
     assert diary.statuses == ["PENDING", "STARTING", "RUNNING", "STOPPING", "CANCELLED"]
     assert run.tasks[0].status == "CANCELLED"
     assert lab.shelf.keys(run.run_output_uri) == []
     assert '"status": "CANCELLED"' in lab.shelf.text(f"manifest/run/{run.id}/{run.uuid}")
-    wait_for(lambda: not alive(marker), seconds=1)
+    wait_for(lambda: not alive(marker))
 
 
+@pytest.mark.skipif(os.cpu_count() == 1, reason="miniwdl runs as many tasks at once as there are processors")
 def test_a_failed_task_ends_those_beside_it(lab, isolated, wait_for, alive):
     wdl = """
 version 1.1
 workflow Both { call Wait  call Fail }
-task Wait { command <<< bash -c 'sleep 300; : PAIR' >>> runtime { cpu: 1 } }
-task Fail { command <<< sleep 1; exit 1 >>> runtime { cpu: 1 } }
+task Wait { command <<< bash -c 'sleep 300; : wait-PAIR' >>> runtime { cpu: 1 } }
+task Fail { command <<< bash -c 'sleep 300; : fail-PAIR' >>> runtime { cpu: 1 } }
 """
     marker = f"{isolated}-{uuid.uuid4().hex}"
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # as a server does that waits for its signals
     try:
         run, diary = lab.start(wdl.replace("PAIR", marker), {})
-        assert diary.ended.wait(20)
+        wait_for(lambda: alive(f"wait-{marker}") and alive(f"fail-{marker}"))
+        for pid in alive(f"fail-{marker}"):
+            os.kill(pid, signal.SIGKILL)
+        assert diary.ended.wait(60)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
     assert run.failure_reason == "RUN_TASK_FAILED", run.status_message
     assert {task.name: task.status for task in run.tasks} == {"Wait": "CANCELLED", "Fail": "FAILED"}
     assert "task: Fail" in run.status_message
-    wait_for(lambda: not alive(marker), seconds=1)
+    wait_for(lambda: not alive(marker))
 
 
 def test_close_leaves_no_process_and_no_run_without_an_end(lab, wait_for, alive):
@@ -80,7 +85,7 @@ def test_close_leaves_no_process_and_no_run_without_an_end(lab, wait_for, alive)
     lab.executor.close()
 
     assert [run.status for run, _ in started] == ["CANCELLED"] * 4
-    wait_for(lambda: not alive(marker), seconds=1)
+    wait_for(lambda: not alive(marker))
 
 
 @pytest.mark.parametrize("lab", [1], indirect=True)
@@ -92,12 +97,12 @@ def test_runs_beyond_the_limit_wait_in_pending(lab, wait_for):
     assert (second.status, third.status) == ("PENDING", "PENDING")
 
     lab.executor.cancel(second.id)
-    assert second_diary.ended.wait(5)  # at once, although no place is free
+    assert second_diary.ended.wait(60)  # although no place is free
     assert second_diary.statuses == ["PENDING", "CANCELLED"]
     assert first.status == "RUNNING"
 
     lab.executor.cancel(first.id)
-    assert third_diary.ended.wait(30)
+    assert third_diary.ended.wait(60)
     lab.executor.cancel(third.id)  # it has ended: ignored
     lab.executor.cancel("no such run")
     assert third.status == "COMPLETED"

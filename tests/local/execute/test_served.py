@@ -84,6 +84,7 @@ def test_what_s3_does_not_have_fails_the_run(endpoint, finish, parameters, outpu
     assert (run["status"], run["failureReason"]) == ("FAILED", reason)
 
 
+@pytest.mark.usefixtures("hangups")
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGHUP])
 def test_a_stopped_server_leaves_no_process(stop, wait_for, alive, monkeypatch):
     monkeypatch.setattr(subprocess.Popen, "terminate", lambda process: process.send_signal(stop))
