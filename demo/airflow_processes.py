@@ -37,7 +37,8 @@ class AirflowProcesses:
     def __init__(self, home: Path, dags_folder: Path, env: Mapping[str, str]) -> None:
         self.home = home
         self.database = Database(home)
-        self.port = free_port()
+        self._reserved = reserved_port()
+        self.port = self._reserved.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.env = {**environment(home), **env}
         write_config(home, dags_folder, self.port)
@@ -77,7 +78,7 @@ class AirflowProcesses:
     def kill(self, name: str, signum: int = signal.SIGKILL) -> None:
         """Send a signal to a component and to all that it started, as when its machine dies."""
         self.send(name, signum)
-        self._processes.pop(name).wait(30)
+        self._processes.pop(name).wait(60)
 
     def send(self, name: str, signum: int) -> None:
         """Send a signal to a component and to all that it started."""
@@ -201,8 +202,9 @@ class AirflowProcesses:
                 _signal(process, signal.SIGKILL)
             psutil.wait_procs(ours, timeout=10)
         for child in self._processes.values():
-            child.wait(10)
+            child.wait(60)
         self._processes.clear()
+        self._reserved.close()
 
     def _healthy(self, name: str, since: str) -> bool:
         if name == "api-server":
@@ -235,11 +237,12 @@ def airflow_processes(dags_folder: Path, env: Mapping[str, str] | None = None) -
             airflow.stop()
 
 
-def free_port() -> int:
-    """Return a TCP port of the loopback interface that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def reserved_port() -> socket.socket:
+    """Return a socket whose port nobody is given before a server, which reuses addresses, asks for that very one."""
+    reserved = socket.socket()
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reserved.bind(("127.0.0.1", 0))
+    return reserved
 
 
 def _http(method: str, url: str, body: Mapping[str, Any] | None = None, token: str = "") -> Any:  # noqa: ANN401 - any JSON
@@ -248,7 +251,7 @@ def _http(method: str, url: str, body: Mapping[str, Any] | None = None, token: s
     request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310 - always http
     # No proxy stands between this machine and itself.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=30) as answer:
+    with opener.open(request, timeout=60) as answer:
         return json.loads(answer.read() or "null")
 
 

@@ -32,6 +32,6 @@ def backend() -> str:
 def _works(prefix: tuple[str, ...]) -> bool:
     """Whether a program runs under ``prefix``: installed is not enough, the kernel must allow it."""
     try:
-        return subprocess.run([*prefix, "true"], capture_output=True, check=False, timeout=10).returncode == 0  # noqa: S603  our own constants
+        return subprocess.run([*prefix, "true"], capture_output=True, check=False, timeout=60).returncode == 0  # noqa: S603  our own constants
     except (OSError, subprocess.TimeoutExpired):
         return False
