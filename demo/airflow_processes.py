@@ -118,7 +118,7 @@ class AirflowProcesses:
         return run
 
     def wait_for(
-        self, run: Run, *states: str, task_id: str | None = None, map_index: int = -1, timeout: float = 180
+        self, run: Run, *states: str, task_id: str | None = None, map_index: int = -1, timeout: float = 300
     ) -> str:
         """Wait until a Dag run, or one task of it, is in one of the states, and return that state."""
 
@@ -165,7 +165,7 @@ class AirflowProcesses:
                 lines += [f"    {line}" for line in self.log(run, task.task_id, task.map_index).splitlines()[-25:]]
         return "\n".join(lines)
 
-    def until(self, reached: Callable[[], T], what: str, *, run: Run | None = None, timeout: float = 120) -> T:
+    def until(self, reached: Callable[[], T], what: str, *, run: Run | None = None, timeout: float = 240) -> T:
         """Call a function until its answer is true, and return that; a component that died ends the waiting."""
         deadline = time.monotonic() + timeout
         while not (answer := reached()):
