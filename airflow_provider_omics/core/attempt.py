@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,6 +11,8 @@ from airflow_provider_omics.core.protocol import Known, LookAt, LookUp, Record, 
 
 if TYPE_CHECKING:
     from airflow_provider_omics.core.run import Run
+
+log = logging.getLogger(__name__)
 
 
 class Service(Protocol):
@@ -45,7 +48,8 @@ def pursue(known: Known, service: Service) -> Verdict:
                 known = replace(known, seen=Sighting(service.get_run(run), submission))
             case LookUp(at_least):
                 known = _look_up(at_least, known, service)
-            case Start(submission):
+            case Start(submission, why):
+                log.info("%s", why)
                 known = _start(submission, known, service)
             case verdict:
                 return verdict

@@ -9,7 +9,7 @@ never in a second run.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -73,9 +73,10 @@ class LookUp:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Ask StartRun for the run of a submission."""
+    """Ask StartRun for the run of a submission; ``why`` is for people."""
 
     submission: int
+    why: str = field(default="This is the first try", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,8 @@ def next_step(known: Known) -> Step:
         return LookAt(known.record.run, known.record.submission)
     if not known.looked_up:
         return LookUp()
-    return Start(_next_submission(known))
+    why = "No run of an earlier try is to be found; if there is one, StartRun answers with it"
+    return Start(_next_submission(known), why)
 
 
 def _judge(known: Known, seen: Sighting) -> Step:
@@ -137,7 +139,7 @@ def _judge(known: Known, seen: Sighting) -> Step:
         return Fail(run)
     if not known.looked_up:
         return LookUp()  # A record is a short cut to a living run, no proof that no later one lives.
-    return Start(_next_submission(known))
+    return Start(_next_submission(known), f"Before this try came, {run}: the next run is this try's")
 
 
 def _next_submission(known: Known) -> int:

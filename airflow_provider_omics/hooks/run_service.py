@@ -43,6 +43,7 @@ class RunService:
     :param began: when HealthOmics first answered this attempt, if that was before this process, in epoch seconds.
     :param request: the StartRun request without its identity.
     :param intention: whose run it is.
+    :param try_number: which of the task's tries the attempt is.
     :param airflow_tags: whether the run carries the tags that name its intention.
     :param store: what outlives the attempt, where Airflow has it (3.3 and newer).
     :param may_start: called before each StartRun; raises when nothing may be started any more.
@@ -58,6 +59,7 @@ class RunService:
         starter: OmicsHook | None = None,
         patience: Patience | None = None,
         began: float | None = None,
+        try_number: int = 1,
         airflow_tags: bool = True,
         store: StateStore | None = None,
         may_start: Callable[[], None] = lambda: None,
@@ -68,6 +70,9 @@ class RunService:
         self.starter = starter or hook
         self._patience = patience or Patience()
         self._began = began
+        self._try_number = try_number
+        # Which try started a run, by its uuid; no member of the request may tell that.
+        self._starters: dict[str, int] = {}
         self._airflow_tags = airflow_tags
         self._store = store
         self._may_start = may_start
@@ -97,8 +102,10 @@ class RunService:
         """Keep a record in the task's state store; without one nothing is kept."""
         if self._store is None:
             return
-        run = asdict(record.run) if record.run else None
-        value = {"intention": self.intention.digest, "submission": record.submission, "run": run}
+        value: dict[str, object] = {"intention": self.intention.digest, "submission": record.submission, "run": None}
+        if record.run is not None:
+            starter = self._try_number if self.created_here(record.run) else self._starters.get(record.run.uuid)
+            value |= {"run": asdict(record.run), "try_number": starter}
         try:
             self._store.set(_STORE_KEY, value)
         except Exception as error:  # noqa: BLE001 - the look-up finds what is not written down
@@ -112,8 +119,10 @@ class RunService:
             value = self._store.get(_STORE_KEY)
             if not isinstance(value, dict) or value.get("intention") != self.intention.digest:
                 return None
-            run = value["run"]
-            return Record(int(value["submission"]), Run(**run) if run else None)
+            run = Run(**value["run"]) if value["run"] else None
+            if run is not None and value.get("try_number"):
+                self._starters[run.uuid] = int(value["try_number"])
+            return Record(int(value["submission"]), run)
         except Exception as error:  # noqa: BLE001 - the look-up finds what cannot be read
             log.warning("The task state store's record cannot be read: %s", error)
             return None
@@ -172,6 +181,15 @@ class RunService:
         """When HealthOmics first answered this attempt, by its own clock, in epoch seconds."""
         answers = (self._began, self.hook.first_answer, self.starter.first_answer)
         return min((answer for answer in answers if answer is not None), default=None)
+
+    def started_by(self, run: Run) -> str:
+        """Say who started a run that is older than this attempt."""
+        known = self._starters.get(run.uuid)
+        if known is None and self._own_request_id:
+            return f"an earlier use of request_id {self._own_request_id}"
+        if known is None and self._try_number <= 2:  # noqa: PLR2004 - the second try has one before it
+            known = 1
+        return f"try {known}" if known else "an earlier try"
 
     def in_flight(self, hook: OmicsHook) -> Run | None:
         """Return the run of a StartRun whose answer never came, None as long as it is not listed."""

@@ -81,6 +81,7 @@ class Attempt:
             starter=operator.hook(retries={"mode": "standard", "total_max_attempts": 1}),
             patience=patience,
             began=began,
+            try_number=self._context["ti"].try_number,
             airflow_tags=operator.airflow_tags,
             store=state_store(self._context),
             may_start=self._may_start,
@@ -99,9 +100,12 @@ class Attempt:
                 "of it: a retry looks again, a clear of the task starts anew"
             )
         self.show(verdict.run)
-        run, mine = verdict.run, not retry or service.created_here(verdict.run)
-        how = "Started run %s (%s), output %s" if mine else "Reattached to run %s (%s) of an earlier try, output %s"
-        log.info(how, run.id, run.status, run.output_uri)
+        run = verdict.run
+        if service.created_here(run) or not (retry or known.own_request_id):
+            log.info("Started run %s (%s), output %s", run.id, run.status, run.output_uri)
+        else:
+            by = service.started_by(run)
+            log.info("Reattached to run %s (%s), started by %s, output %s", run.id, run.status, by, run.output_uri)
         if self._killed:
             # The kill came while StartRun was under way, and Airflow lets the process go on.
             self._settle(time.monotonic() + KILL_SECONDS)

@@ -15,7 +15,8 @@ VICTIMS = [pytest.param(False, id="task", marks=UNTRIED), pytest.param(True, id=
 
 def reattached(airflow, omics, run, run_id):
     """See the second try go on with the first one's run to its end."""
-    airflow.until(lambda: f"Reattached to run {run_id}" in airflow.log(run, "run"), "try 2 to reattach", run=run)
+    told = f"Reattached to run {run_id} (RUNNING), started by try 1"
+    airflow.until(lambda: told in airflow.log(run, "run"), "try 2 to reattach", run=run)
     omics.succeed(run, run_id)
     airflow.wait_for(run, "success")
     assert airflow.database.task(run, "run").try_number == 2

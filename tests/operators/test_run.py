@@ -2,6 +2,7 @@
 """StartOmicsRunOperator against the local endpoint: what is sent, what is pushed, how it ends."""
 
 import json
+import logging
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -31,6 +32,9 @@ from airflow_provider_omics.operators.run import StartOmicsRunOperator
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
 
 INTENTION = Intention("cohort", "manual__2026-01-01", "run", -1, datetime(2026, 1, 1, tzinfo=UTC), 2)
+
+# How the lines begin that say what a try does about its run.
+WORDS = ("This is", "Started", "Reattached", "Before", "No run")
 
 
 @pytest.fixture
@@ -400,6 +404,47 @@ def test_a_recorded_run_needs_no_look_up(start_run, context, ti, omics_local):
     deferred(start_run(deferrable=True), context)
     assert ti.xcom == first
     assert omics_local.counts() == {"StartRun": 1, "GetRun": 1}
+
+
+@pytest.mark.usefixtures("frozen")
+def test_the_log_says_what_was_decided_and_why(start_run, context, ti, omics_local, caplog):
+    caplog.set_level(logging.INFO)
+
+    def said(try_number, **arguments):
+        """Return what a try says, and let the run that it waits for fail."""
+        omics_local.clock.advance(60)
+        caplog.clear()
+        ti.try_number = try_number
+        deferred(start_run(deferrable=True, **arguments), context)
+        omics_local.force(ti.xcom["run_id"], "RUNNING")
+        return [message for message in caplog.messages if message.startswith(WORDS)], ti.xcom["run_id"]
+
+    def output(run_id):
+        return f"output s3://bucket/runs/{run_id}"
+
+    told, run_id = said(1)
+    assert told == ["This is the first try", f"Started run {run_id} (PENDING), {output(run_id)}"]
+    reattached = f"Reattached to run {run_id} (RUNNING), started by"
+    assert said(2) == ([f"{reattached} try 1, {output(run_id)}"], run_id)
+    assert said(3) == ([f"{reattached} an earlier try, {output(run_id)}"], run_id)
+
+    omics_local.force(run_id, "FAILED", failureReason="SERVICE_ERROR")
+    context["task_state_store"] = Store()
+    told, second = said(4)
+    why = f"Before this try came, run {run_id} FAILED: SERVICE_ERROR: the next run is this try's"
+    assert told == [why, f"Started run {second} (PENDING), {output(second)}"]
+    assert said(6) == ([f"Reattached to run {second} (RUNNING), started by try 4, {output(second)}"], second)
+
+    ti.max_tries += 1
+    nothing = "No run of an earlier try is to be found; if there is one, StartRun answers with it"
+    told, third = said(7)
+    assert told == [nothing, f"Started run {third} (PENDING), {output(third)}"]
+
+    context["task_state_store"] = None
+    told, own = said(1, request_id="mine")
+    assert told == [nothing, f"Started run {own} (PENDING), {output(own)}"]
+    own_again = f"Reattached to run {own} (RUNNING), started by an earlier use of request_id mine, {output(own)}"
+    assert said(1, request_id="mine") == ([own_again], own)
 
 
 @pytest.mark.usefixtures("frozen")

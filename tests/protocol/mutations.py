@@ -50,7 +50,7 @@ MUTATIONS = (
     Mutation("the map index is a part", INTENTION, "self.map_index, start", "start", "tests/core/test_intention.py"),
     Mutation("a caller's requestId is sent verbatim", SERVICE, "self._own_request_id or self.intention", "self.intention"),
     # --- looking ---
-    Mutation("a retry looks before it asks", PROTOCOL, "    if not known.looked_up:\n        return LookUp()\n    return S", "    return S", STEPS),
+    Mutation("a retry looks before it asks", PROTOCOL, "    if not known.looked_up:\n        return LookUp()\n    why", "    why", STEPS),
     Mutation("the tag tells whose a run is", SERVICE, "if submission is not None and", "submission = submission or 0\n            if"),
     Mutation("names are compared exactly", HOOK, 'item.get("name") == name', 'str(item.get("name"))[:6] == name[:6]'),
     Mutation("a name of one's own tells nothing without tags", SERVICE, 'if self._request["name"] != self._name or not', "if not"),
