@@ -3,6 +3,7 @@
 
 import json
 import logging
+import threading
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -26,7 +27,7 @@ from airflow_provider_omics.exceptions import (
     StartRunRequestError,
 )
 from airflow_provider_omics.hooks import omics, run_service
-from airflow_provider_omics.hooks.omics import VISIBLE_AFTER
+from airflow_provider_omics.hooks.omics import VISIBLE_AFTER, OmicsHook
 from airflow_provider_omics.operators import attempt
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
@@ -318,7 +319,7 @@ def test_a_run_whose_payload_changed_is_found_before_anything_is_asked_for(start
 @pytest.mark.usefixtures("frozen")
 def test_a_look_up_that_is_denied_relies_on_the_request_id(start_run, context, ti, omics_local):
     deferred(start_run(deferrable=True), context)
-    omics_local.fault("ListRuns", "error", code="AccessDeniedException")
+    omics_local.fault("ListRuns", "error", code="AccessDeniedException", times=None)
     first, ti.try_number, ti.xcom = dict(ti.xcom), 2, {}
     deferred(start_run(deferrable=True), context)
     assert ti.xcom == first
@@ -692,6 +693,66 @@ def test_a_start_that_answers_after_the_kill_is_settled_too(state, start_run, co
     start_run_of_hook = omics.OmicsHook.start_run
     monkeypatch.setattr(omics.OmicsHook, "start_run", start)
     deferred(operator, context)
+    assert omics_local.runs()[0]["status"] == "STOPPING"
+
+
+@pytest.mark.usefixtures("frozen")
+def test_a_start_that_answers_when_the_kill_has_given_up_is_settled_too(
+    state, start_run, context, omics_local, monkeypatch
+):
+    monkeypatch.setattr(attempt, "KILL_SECONDS", 0.5)
+    omics_local.switch(list_delay=900)
+    operator = start_run(deferrable=True)
+    state("failed")
+    real_start, given_up = OmicsHook.start_run, threading.Event()
+
+    def start_slowly(hook, request):
+        answer = real_start(hook, request)
+        assert given_up.wait(30)
+        return answer
+
+    monkeypatch.setattr(OmicsHook, "start_run", start_slowly)
+
+    def kill():
+        while not omics_local.runs():
+            time.sleep(0.05)
+        operator.on_kill()
+        given_up.set()
+
+    killing = threading.Thread(target=kill)
+    killing.start()
+    deferred(operator, context)
+    killing.join()
+    assert omics_local.runs()[0]["status"] == "STOPPING"
+
+
+@pytest.mark.usefixtures("frozen", "no_patience")
+def test_a_start_that_never_answers_is_not_taken_for_an_older_one(state, start_run, context, ti, omics_local):
+    deferred(start_run(deferrable=True), context)
+    omics_local.force(ti.xcom["run_id"], "FAILED")
+    omics_local.clock.advance(60)
+    omics_local.switch(list_delay=1, speed=1)
+    operator = start_run(deferrable=True)
+    state("failed")
+    ti.try_number = 2
+    omics_local.fault("StartRun", "lost", times=1)
+    with pytest.raises(Exception, match="Connection"):
+        operator.execute(context)
+    listing = threading.Timer(0.5, omics_local.clock.advance, [2])
+    listing.start()
+    operator.on_kill()
+    listing.join()
+    assert [run["status"] for run in omics_local.runs()] == ["FAILED", "STOPPING"]
+
+
+@pytest.mark.usefixtures("frozen")
+def test_a_kill_past_the_deadline_cancels(state, start_run, context, omics_local):
+    """Airflow's own time-out kills a task that is still running: our clock knows why."""
+    operator = start_run(deferrable=True, execution_timeout=timedelta(hours=1))
+    deferred(operator, context)
+    state("running")
+    operator.attempt.deadline = time.time() - 1
+    operator.on_kill()
     assert omics_local.runs()[0]["status"] == "STOPPING"
 
 

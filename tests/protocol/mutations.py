@@ -29,7 +29,8 @@ DECISIONS, TRIGGERS = "tests/core/test_ending.py", "tests/triggers/test_on_kill.
 OPERATOR = "tests/operators/test_run.py::"
 PROTOCOL, ATTEMPT, INTENTION = "core/protocol.py", "core/attempt.py", "core/intention.py"
 ENDING, SERVICE, HOOK, TASK = "core/ending.py", "hooks/run_service.py", "hooks/omics.py", "operators/attempt.py"
-TRIGGER = "triggers/run.py"
+TRIGGER, RUN, CANCEL = "triggers/run.py", "operators/run.py", "operators/cancel.py"
+CANCELS = "tests/operators/test_cancel.py"
 
 
 class Mutation(NamedTuple):
@@ -48,7 +49,12 @@ MUTATIONS = (
     Mutation("max_tries is a part", INTENTION, "start, self.max_tries]", "start]"),
     Mutation("the Dag run's start is a part", INTENTION, "start, self.max", "self.max", "tests/core/test_intention.py"),
     Mutation("the map index is a part", INTENTION, "self.map_index, start", "start", "tests/core/test_intention.py"),
+    Mutation("no try changes the payload", SERVICE, "{**self.intention.tags(request_id),", '{"try": str(self._try_number), **self.intention.tags(request_id),', OPERATOR + "test_a_look_up_that_is_denied_relies_on_the_request_id"),
     Mutation("a caller's requestId is sent verbatim", SERVICE, "self._own_request_id or self.intention", "self.intention"),
+    # --- starting ---
+    Mutation("what is about to be started is written down first", ATTEMPT, "    service.write(Record(submission))\n", "", CARRIED),
+    Mutation("a run is shown before anything more is asked", SERVICE, "        self._started(run)\n", "", OPERATOR + "test_a_run_is_shown_before_anything_more_is_asked"),
+    Mutation("StartRun's answer to a retry may be of long ago", ATTEMPT, "    if known.retry:\n        run", "    if False:\n        run", CARRIED),
     # --- looking ---
     Mutation("a retry looks before it asks", PROTOCOL, "    if not known.looked_up:\n        return LookUp()\n    why", "    why", STEPS),
     Mutation("the tag tells whose a run is", SERVICE, "if submission is not None and", "submission = submission or 0\n            if"),
@@ -69,6 +75,7 @@ MUTATIONS = (
     Mutation("a run of before is not its own", SERVICE, "and run.creation_time >= first", ""),
     Mutation("a caller's requestId has one run", PROTOCOL, "if seen.here or known.own_request_id:", "if seen.here:", STEPS),
     Mutation("the submission rises over an ended run", PROTOCOL, "known.seen.submission + 1", "known.seen.submission", STEPS),
+    Mutation("without tags the runs of the default name are counted", SERVICE, "else len(items) - 1)", "else 0)"),
     # --- the state store ---
     Mutation("a record of another intention counts for nothing", SERVICE, 'or value.get("intention") != self.intention.digest', ""),
     Mutation("a record is believed when GetRun says so", PROTOCOL, "return LookAt(known.record.run, known.record.submission)", "return Wait(known.record.run)"),
@@ -80,13 +87,27 @@ MUTATIONS = (
     Mutation("409 is no failure", SERVICE, 'log.warning("%s", error)\n            return None', "raise", OPERATOR + "test_a_409_is_answered_by_a_look_up"),
     Mutation("409 is answered by looking for as long as a run may take to be listed", SERVICE, "if time.monotonic() >= patience:", "if True:"),
     Mutation("after 409 an older run is not the answer", SERVICE, "found.submission >= at_least", "True"),
+    Mutation("409 asks for a look-up though there was one", ATTEMPT, "conflict=submission, looked_up=False", "conflict=submission"),
+    Mutation("what a look-up finds is no news if a later run is known", ATTEMPT, "known.seen.submission > found.submission", "False", CARRIED),
     Mutation("409 and nothing found starts nothing else", PROTOCOL, "return GiveUp(known.conflict) if", "return Start(known.conflict + 1) if", STEPS),
     # --- gone ---
     Mutation("a reused id is another run", HOOK, "if run.uuid and now.uuid != run.uuid:\n            return self._from", "if False:\n            return self._from"),
     Mutation("a 404 at once means not yet visible", HOOK, "VISIBLE_AFTER: Final = 15 * 60", "VISIBLE_AFTER: Final = 0"),
     Mutation("a 404 later means gone", HOOK, "if run.creation_time and time.time() < run.creation_time + VISIBLE_AFTER:", "if run.creation_time:", OPERATOR + "test_a_run_that_is_deleted_while_waited_for"),
     Mutation("a manifest tells how a run ended that is gone", HOOK, 'return self._from_manifest(run) or run.deleted(f"its', 'return run.deleted(f"its', SCENARIOS),
+    # --- deferring ---
+    Mutation("an event of another try is not believed", RUN, 'if try_number is not None and try_number != context["ti"].try_number:', "if False:", OPERATOR + "test_an_event_of_another_try_is_not_believed"),
+    Mutation("a run that was dying is followed by the next, deferred too", RUN, '"judge": verdict.judge', '"judge": False', OPERATOR + "test_a_dying_run_is_waited_out_and_followed_by_the_next"),
     # --- cancelling ---
+    Mutation("the deadline cancels", TASK, "now = self._operator.hook().cancel_run(run)", "now = run", OPERATOR + "test_the_deadline_cancels_the_run"),
+    Mutation("Airflow's own time-out of a deferral cancels", RUN, "if is_deferral_timeout(next_method, next_kwargs) and self", "if self", OPERATOR + "test_airflows_own_time_out_cancels_and_a_lost_trigger_does_not"),
+    Mutation("past the deadline nobody is asked", TASK, "past_deadline = self.deadline is not None and time.time() >= self.deadline", "past_deadline = False", OPERATOR + "test_a_kill_past_the_deadline_cancels"),
+    Mutation("an eviction cancels nothing", ENDING, "return state in _BY_A_PERSON", "return state not in _TO_BE_CONTINUED", OPERATOR + "test_a_machine_that_goes_away_does_not"),
+    Mutation("a StartRun that answers after the kill is settled", TASK, "        if self._killed:\n            #", "        if False:\n            #", OPERATOR + "test_a_start_that_answers_when_the_kill_has_given_up_is_settled_too"),
+    Mutation("an older run is not the one under way", SERVICE, "and found.submission >= self.starting else", "else", OPERATOR + "test_a_start_that_never_answers_is_not_taken_for_an_older_one"),
+    Mutation("an id that renders to nothing cancels nothing", CANCEL, "        if self.by_id:\n            run", "        if self.run_id:\n            run", CANCELS),
+    Mutation("a task's runs are told by their tags", HOOK, 'if tags.items() <= answer.get("tags", {}).items():', "if True:", CANCELS),
+    Mutation("DeleteRun asks first whose the id is", HOOK, "            if run.uuid and now.uuid != run.uuid:\n                self", "            if False:\n                self", CANCELS),
     Mutation("the task's state decides whether to cancel", TASK, "not worker_cancels(state)", "False", OPERATOR + "test_a_machine_that_goes_away_does_not"),
     Mutation("a deferred task's trigger only moves", ENDING, "return not mine", "return True", DECISIONS),
     Mutation("a trigger asks before it cancels", TRIGGER, "if not trigger_cancels(state, mine=mine):", "if False:", TRIGGERS),

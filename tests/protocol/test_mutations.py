@@ -4,7 +4,12 @@
 import pytest
 
 from airflow_provider_omics.compat import AIRFLOW_2
-from tests.protocol.mutations import MUTATIONS, survives
+from tests.protocol.mutations import MUTATIONS, PACKAGE, ROOT, survives
+
+
+def test_every_rule_is_in_the_code_once():
+    rules = {it.rule: (ROOT / PACKAGE / it.file).read_text().count(it.old) for it in MUTATIONS}
+    assert [rule for rule, times in rules.items() if times != 1] == []
 
 
 @pytest.mark.slow
