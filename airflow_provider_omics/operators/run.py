@@ -211,8 +211,7 @@ class StartOmicsRunOperator(StartRunFields):
         except ValueError as error:
             self.log.warning("Looking for the run anew: %s", error)
             return self._pursue(context, retry=True)
-        if try_number is not None and try_number != context["ti"].try_number:
-            self.log.info("The event is of try %s: looking for the run anew", try_number)
+        if self._is_of_another_try(context, try_number):
             return self._pursue(context, retry=True)
         attempt = self._begin(context, deadline)
         attempt.show(told.run)
@@ -255,8 +254,7 @@ class StartOmicsRunOperator(StartRunFields):
         except ValueError as error:
             self.log.warning("Looking for the run anew: %s", error)
             return self._pursue(context, retry=True)
-        if try_number is not None and try_number != context["ti"].try_number:
-            self.log.info("The turn is that of try %s: looking for the run anew", try_number)
+        if self._is_of_another_try(context, try_number):
             return self._pursue(context, retry=True)
         return self._pursue(
             context,
@@ -268,6 +266,12 @@ class StartOmicsRunOperator(StartRunFields):
             deadline=deadline,
             until=until,
         )
+
+    def _is_of_another_try(self, context: Context, try_number: int | None) -> bool:
+        stale = try_number is not None and try_number != context["ti"].try_number
+        if stale:
+            self.log.info("The event is of try %s: looking for the run anew", try_number)
+        return stale
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:  # noqa: ANN401
         """Let Airflow's own time-out of a deferral, too, cancel the run; any other failure of the trigger leaves it."""

@@ -29,8 +29,13 @@ DECISIONS, TRIGGERS = "tests/core/test_ending.py", "tests/triggers/test_on_kill.
 OPERATOR = "tests/operators/test_run.py::"
 PROTOCOL, ATTEMPT, INTENTION = "core/protocol.py", "core/attempt.py", "core/intention.py"
 ENDING, SERVICE, HOOK, TASK = "core/ending.py", "hooks/run_service.py", "hooks/omics.py", "operators/attempt.py"
-TRIGGER, RUN, CANCEL = "triggers/run.py", "operators/run.py", "operators/cancel.py"
-CANCELS = "tests/operators/test_cancel.py"
+GUARDED, RUN, CANCEL = "triggers/guarded.py", "operators/run.py", "operators/cancel.py"
+POLLS, TURN, PATIENCE = "triggers/polls.py", "triggers/turn.py", "hooks/patience.py"
+CANCELS, REFUSED, HUB = (
+    "tests/operators/test_cancel.py",
+    "tests/operators/test_refused.py::",
+    "tests/triggers/test_hub.py::",
+)
 
 
 class Mutation(NamedTuple):
@@ -84,7 +89,7 @@ MUTATIONS = (
     Mutation("a store that takes nothing fails no task", SERVICE, "        except Exception as error:  # noqa: BLE001 - the look-up finds what is not", "        except KeyError as error:  # the look-up finds what is not"),
     Mutation("a store that gives nothing fails no task", SERVICE, "        except Exception as error:  # noqa: BLE001 - the look-up finds what cannot", "        except KeyError as error:  # the look-up finds what cannot"),
     # --- 409 ---
-    Mutation("409 is no failure", SERVICE, 'log.warning("%s", error)\n            return None', "raise", OPERATOR + "test_a_409_is_answered_by_a_look_up"),
+    Mutation("409 is no failure", SERVICE, 'log.warning("%s", error)\n                return None', "raise", OPERATOR + "test_a_409_is_answered_by_a_look_up"),
     Mutation("409 is answered by looking for as long as a run may take to be listed", SERVICE, "if time.monotonic() >= patience:", "if True:"),
     Mutation("after 409 an older run is not the answer", SERVICE, "found.submission >= at_least", "True"),
     Mutation("409 asks for a look-up though there was one", ATTEMPT, "conflict=submission, looked_up=False", "conflict=submission"),
@@ -96,7 +101,7 @@ MUTATIONS = (
     Mutation("a 404 later means gone", HOOK, "if run.creation_time and time.time() < run.creation_time + VISIBLE_AFTER:", "if run.creation_time:", OPERATOR + "test_a_run_that_is_deleted_while_waited_for"),
     Mutation("a manifest tells how a run ended that is gone", HOOK, 'return self._from_manifest(run) or run.deleted(f"its', 'return run.deleted(f"its', SCENARIOS),
     # --- deferring ---
-    Mutation("an event of another try is not believed", RUN, 'if try_number is not None and try_number != context["ti"].try_number:', "if False:", OPERATOR + "test_an_event_of_another_try_is_not_believed"),
+    Mutation("an event of another try is not believed", RUN, "        if stale:", "        stale = False\n        if stale:", OPERATOR + "test_an_event_of_another_try_is_not_believed"),
     Mutation("a run that was dying is followed by the next, deferred too", RUN, '"judge": verdict.judge', '"judge": False', OPERATOR + "test_a_dying_run_is_waited_out_and_followed_by_the_next"),
     # --- cancelling ---
     Mutation("the deadline cancels", TASK, "now = self._operator.hook().cancel_run(run)", "now = run", OPERATOR + "test_the_deadline_cancels_the_run"),
@@ -110,14 +115,23 @@ MUTATIONS = (
     Mutation("DeleteRun asks first whose the id is", HOOK, "            if run.uuid and now.uuid != run.uuid:\n                self", "            if False:\n                self", CANCELS),
     Mutation("the task's state decides whether to cancel", TASK, "not worker_cancels(state)", "False", OPERATOR + "test_a_machine_that_goes_away_does_not"),
     Mutation("a deferred task's trigger only moves", ENDING, "return not mine", "return True", DECISIONS),
-    Mutation("a trigger asks before it cancels", TRIGGER, "if not trigger_cancels(state, mine=mine):", "if False:", TRIGGERS),
-    Mutation("a trigger's clean-up cancels nothing", TRIGGER, "            raise\n        except Exception as error:  # noqa: BLE001 - whatever it is, the operator", "            OmicsHook.from_params(self._params).cancel_run(run)\n            raise\n        except Exception as error:  # noqa: BLE001 - whatever it is, the operator", TRIGGERS),
+    Mutation("a trigger asks before it cancels", GUARDED, "if not trigger_cancels(state, mine=mine):", "if False:", TRIGGERS),
+    Mutation("a trigger's clean-up cancels nothing", GUARDED, "if not _HAS_ON_KILL:", "if True:", TRIGGERS),
     Mutation("a person's clear of a deferred task cancels its run", ENDING, "return not mine", "return False", TRIGGERS),
     Mutation("an unknown state cancels nothing", ENDING, '"up_for_reschedule", UNKNOWN}', '"up_for_reschedule"}', DECISIONS),
-    Mutation("cancel_on_kill=False leaves the run alone", TRIGGER, "if not self.cancel_on_kill:", "if False:", TRIGGERS),
+    Mutation("cancel_on_kill=False leaves the run alone", GUARDED, "if not self.cancel_on_kill:", "if False:", TRIGGERS),
     Mutation("nothing starts after a kill", TASK, "        if self._killed:\n            raise", "        if False:\n            raise", OPERATOR + "test_nothing_starts_after_a_kill"),
-    Mutation("a StartRun under way is looked up", TASK, "run = self._service.in_flight(hook)", "run = None", OPERATOR + "test_a_start_that_never_answers_is_looked_up"),
+    Mutation("a StartRun under way is looked up", TASK, "run = self.service.in_flight(hook)", "run = None", OPERATOR + "test_a_start_that_never_answers_is_looked_up"),
     Mutation("CancelRun asks first whose the id is", HOOK, "now = self.get_run(run)  #", "now = run  #", OPERATOR + "test_a_kill_of_an_ended_run_is_no_error"),
+    # --- waiting, and being refused ---
+    Mutation("a run that the pages do not show is confirmed", POLLS, "                self._missing.append(watch)\n", '                self._saw(watch, replace(watch.run, status="COMPLETED"))\n', HUB + "test_runs_that_are_not_listed_yet_are_confirmed_and_not_given_up"),
+    Mutation("a listed run of another time is another run", POLLS, "_SAME_CREATION: Final = 300.0", "_SAME_CREATION: Final = 3e9", HUB + "test_a_listed_run_of_another_time_is_not_taken_for_ours"),
+    Mutation("one member's trouble is its own", POLLS, "            _fail(watch, error)\n            return", "            raise error", HUB + "test_one_member_without_permission_fails_alone"),
+    Mutation("the missing and the due take turns", POLLS, "(first is None or self._missing_next)", "True", HUB + "test_a_new_run_is_seen_while_a_crowd_of_ends_is_drained"),
+    Mutation("a refusal burns no try", PATIENCE, "        if is_refused(error):", "        if False:", REFUSED + "test_a_sync_task_waits_in_its_worker"),
+    Mutation("a turn starts what was first rendered", RUN, "self._build_request() if request is None else request", "self._build_request()", REFUSED + "test_a_deferrable_task_waits_for_its_turn_and_starts_what_it_was_to_start"),
+    Mutation("when the time is up nothing is started", PATIENCE, "if self._given_up is not None:", "if False:", REFUSED + "test_when_the_time_is_up_nothing_is_started_any_more"),
+    Mutation("a task that is ended in the queue is looked up", TURN, "found = service.look_up(None)", "found = None", REFUSED + "test_a_person_ends_the_run_of_an_answer_that_was_lost"),
 )  # fmt: skip
 
 

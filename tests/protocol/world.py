@@ -32,7 +32,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError, HTTPClientEr
 
 from airflow_provider_omics.core.intention import Intention
 from airflow_provider_omics.core.protocol import Fail, GiveUp
-from airflow_provider_omics.hooks import omics, run_service
+from airflow_provider_omics.hooks import omics, patience, run_service
 from airflow_provider_omics.local import catalog, life
 from airflow_provider_omics.local.engine import call
 from airflow_provider_omics.local.manifest import manifest_lines
@@ -459,6 +459,10 @@ def world_time():
             patches.enter_context(patch.object(module, "time", clock))
         patches.enter_context(patch.object(attempt, "pursue", pursue))
         patches.enter_context(patch.object(run_service, "LOOK_AGAIN", 30.0))
+        # Chance is Hypothesis' alone.
+        patches.enter_context(patch.object(attempt, "jittered", lambda seconds: seconds))
+        for module in (attempt, patience):
+            patches.enter_context(patch.object(module, "back_off", lambda _faults: 1.0))
         yield
 
 
