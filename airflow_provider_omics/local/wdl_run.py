@@ -214,7 +214,7 @@ def _kill(process: subprocess.Popen[bytes], marker: str) -> None:
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while left := _carriers(marker):
         if time.monotonic() > deadline:
             logger.error("Processes %s survive SIGKILL; look for a hung device or file system.", left)

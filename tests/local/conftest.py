@@ -51,7 +51,7 @@ def wait_for():
     """Return a function that waits until a condition is true, and returns its value."""
 
     def wait(condition):
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not (value := condition()):
             assert time.monotonic() < deadline, "it did not happen in time"
             time.sleep(0.02)

@@ -102,7 +102,7 @@ def test_runs_beyond_the_limit_wait_in_pending(lab, wait_for):
     assert first.status == "RUNNING"
 
     lab.executor.cancel(first.id)
-    assert third_diary.ended.wait(60)
+    assert third_diary.ended.wait(120)
     lab.executor.cancel(third.id)  # it has ended: ignored
     lab.executor.cancel("no such run")
     assert third.status == "COMPLETED"
