@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError, NoRegionError
 from airflow_provider_omics.core.hook_params import HookParams
 from airflow_provider_omics.hooks.omics import OmicsHook
 from airflow_provider_omics.triggers import hub as hubs
+from airflow_provider_omics.triggers import polls
 from tests.triggers.waiting import end_of, until
 
 
@@ -262,7 +263,8 @@ def test_the_budget_is_kept(connection, start, monkeypatch):
         return made, elapsed
 
     made, elapsed = asyncio.run(go())
-    assert made / elapsed <= 20 * 1.1 + 1
+    # Those that were under way when the counting began come as they like.
+    assert made <= 20 * 1.1 * elapsed + 1 + polls._IN_FLIGHT
 
 
 def test_a_new_run_is_seen_while_a_crowd_of_ends_is_drained(connection, start, monkeypatch):
