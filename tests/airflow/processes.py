@@ -3,10 +3,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
 import pytest
 
 from demo.airflow_home import AIRFLOW, AIRFLOW_3, Run, TaskState
 from demo.airflow_processes import ENDED, AirflowProcesses, airflow_processes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = [
     "ALL_MARKED",
@@ -17,7 +25,9 @@ __all__ = [
     "Run",
     "TaskState",
     "airflow_processes",
+    "backfill",
     "clear",
+    "delete",
     "mark",
 ]
 
@@ -47,6 +57,12 @@ from airflow.utils.state import TaskInstanceState
 state = TaskInstanceState(state)
 dag.set_task_instance_state(task_id=task_id, run_id=run_id, map_indexes=indexes, state=state, commit=True)
 """
+DELETE_2 = """
+from airflow.models.dagrun import DagRun
+from airflow.utils.session import create_session
+with create_session() as session:
+    session.query(DagRun).filter_by(dag_id=dag_id, run_id=run_id).delete()
+"""
 
 
 def clear(airflow: AirflowProcesses, run: Run, task_id: str, map_index: int = -1) -> None:
@@ -67,3 +83,35 @@ def mark(airflow: AirflowProcesses, run: Run, task_id: str, state: str, map_inde
         airflow.rest("PATCH", path if map_index < 0 else f"{path}/{map_index}", {"new_state": state})
     else:
         airflow.python("-c", PREPARE_2 + MARK_2, *run, task_id, str(map_index), state)
+
+
+def delete(airflow: AirflowProcesses, run: Run) -> None:
+    """Delete a Dag run, as a person does in the UI."""
+    if AIRFLOW_3:
+        airflow.rest("DELETE", f"/dags/{run.dag_id}/dagRuns/{run.run_id}")
+    else:
+        airflow.python("-c", PREPARE_2 + DELETE_2, *run, "", "-1", "")
+
+
+@contextmanager
+def backfill(airflow: AirflowProcesses, dag_id: str, *, again: bool) -> Iterator[None]:
+    """Backfill the first day of 2026, what has failed ``again``; 2.11 does it in a process that then ends."""
+    if AIRFLOW_3:
+        going = "SELECT 1 FROM backfill WHERE completed_at IS NULL"
+        airflow.until(lambda: not airflow.database.query(going), "the backfill before to be over")
+        dates = {"from_date": "2026-01-01T00:00:00Z", "to_date": "2026-01-01T00:00:00Z"}
+        how = {"reprocess_behavior": "failed" if again else "none", **dates}
+        airflow.rest("POST", "/backfills", {"dag_id": dag_id, **how})
+        yield
+        return
+    command = [sys.executable, "-m", "airflow", "dags", "backfill", "-s", "2026-01-01", "-e", "2026-01-01", dag_id]
+    with (airflow.home / "backfill.out").open("ab") as output:
+        process = subprocess.Popen(  # noqa: S603 - the command is our own
+            [*command, "--rerun-failed-tasks"] if again else command, env=airflow.env, stdout=output, stderr=output
+        )
+    try:
+        yield
+        process.wait(120)
+    finally:
+        process.kill()
+        process.wait()

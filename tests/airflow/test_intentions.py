@@ -3,8 +3,8 @@
 
 import pytest
 
-from demo.airflow_home import AIRFLOW_3, Run
-from tests.airflow.processes import MODES, clear
+from demo.airflow_home import Run
+from tests.airflow.processes import MODES, backfill, clear, delete
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]
 
@@ -47,36 +47,28 @@ def test_clearing_a_failure_starts_another_run(airflow, omics):
     assert len(omics.endpoint.runs()) == 2
 
 
-@pytest.mark.skipif(not AIRFLOW_3, reason="2.11 keeps its REST API in the web server, which is not run here")
 def test_a_dag_run_created_again_starts_another_run(airflow, omics):
     run, first = omics.begin("deferred")
     omics.succeed(run, first)
     airflow.wait_for(run, "success")
-    airflow.rest("DELETE", f"/dags/{run.dag_id}/dagRuns/{run.run_id}")
+    delete(airflow, run)
     again = airflow.trigger("deferred", run_id=run.run_id)
     second = omics.run(2)
     omics.succeed(again, second)
     assert len(omics.endpoint.runs()) == 2
 
 
-@pytest.mark.skipif(not AIRFLOW_3, reason="2.11 backfills in a command's own process")
 def test_a_backfill_that_reprocesses_starts_another_run(airflow, omics):
-    def backfill(behavior):
-        dates = {"from_date": "2026-01-01T00:00:00Z", "to_date": "2026-01-01T00:00:00Z"}
-        airflow.rest("POST", "/backfills", {"dag_id": "deferred_backfilled", "reprocess_behavior": behavior, **dates})
-
-    backfill("none")
-    first = omics.run()
-    run = Run("deferred_backfilled", omics.tag(first, "airflow:run_id"))
-    omics.waits(run)
-    # Somebody cancelled it at HealthOmics: no retry follows.
-    omics.endpoint.force(first, "CANCELLED")
-    airflow.wait_for(run, "failed")
-    over = "SELECT 1 FROM backfill WHERE completed_at IS NOT NULL"
-    airflow.until(lambda: airflow.database.query(over), "the backfill to be over")
-    backfill("failed")
-    second = omics.run(2)
-    omics.succeed(run, second)
+    with backfill(airflow, "deferred_backfilled", again=False):
+        first = omics.run()
+        run = Run("deferred_backfilled", omics.tag(first, "airflow:run_id"))
+        omics.waits(run)
+        # Somebody cancelled it at HealthOmics: no retry follows.
+        omics.endpoint.force(first, "CANCELLED")
+        airflow.wait_for(run, "failed")
+    with backfill(airflow, "deferred_backfilled", again=True):
+        second = omics.run(2)
+        omics.succeed(run, second)
     assert len(omics.endpoint.runs()) == 2
 
 

@@ -4,7 +4,7 @@
 import pytest
 
 from demo.airflow_home import AIRFLOW_3
-from tests.airflow.processes import ALL_MARKED, MODES, clear, mark
+from tests.airflow.processes import ALL_MARKED, MODES, clear, delete, mark
 
 pytestmark = pytest.mark.airflow
 
@@ -63,9 +63,8 @@ def test_marking_one_of_three_cancels_one_run(airflow, omics, mode):
 def test_deleting_the_dag_run_cancels_the_run(airflow, omics, mode):
     run, run_id = omics.begin(mode)
     # Newer Airflows delete no running Dag run: whoever wants it gone marks it first.
-    path = f"/dags/{run.dag_id}/dagRuns/{run.run_id}"
-    airflow.rest("PATCH", path, {"state": "failed"})
-    airflow.rest("DELETE", path)
+    airflow.rest("PATCH", f"/dags/{run.dag_id}/dagRuns/{run.run_id}", {"state": "failed"})
+    delete(airflow, run)
     omics.dies(run_id)
     again = airflow.trigger(mode, run_id=run.run_id)
     new = omics.run(2)
