@@ -76,7 +76,7 @@ MUTATIONS = (
     Mutation("a run that lives is waited for", PROTOCOL, "if not run.ended:", 'if run.status == "RUNNING":'),
     Mutation("STOPPING is not ended", "core/run.py", '"CANCELLED", "DELETED"}', '"CANCELLED", "DELETED", "STOPPING"}'),
     Mutation("a dying run's end is not the try's", PROTOCOL, 'judge=run.status == "STOPPING" and not seen.here', "judge=False"),
-    Mutation("the end of its own run ends the try", PROTOCOL, "if seen.here or known", "if known"),
+    Mutation("the end of its own run ends the try", PROTOCOL, "if seen.here or known", "if known", SCENARIOS),
     Mutation("a run of before is not its own", SERVICE, "and run.creation_time >= first", ""),
     Mutation("a caller's requestId has one run", PROTOCOL, "if seen.here or known.own_request_id:", "if seen.here:", STEPS),
     Mutation("the submission rises over an ended run", PROTOCOL, "known.seen.submission + 1", "known.seen.submission", STEPS),
