@@ -94,7 +94,7 @@ class AirflowProcesses:
         *,
         supervisor: bool = True,
         signum: int = signal.SIGKILL,
-    ) -> None:
+    ) -> list[psutil.Process]:
         """Send a signal to the process that executes a task and, if asked, to the one that watches over it."""
 
         def pid() -> int | None:
@@ -103,8 +103,10 @@ class AirflowProcesses:
 
         worker = psutil.Process(self.until(pid, f"{task_id} to be executed by a process", run=run))
         above = worker.parents()[:1] if supervisor else []
-        for victim in [*above, worker, *worker.children(recursive=True)]:
+        victims = [*above, worker, *worker.children(recursive=True)]
+        for victim in victims:
             _signal(victim, signum)
+        return victims
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None, run_id: str | None = None) -> Run:
         """Trigger a Dag run, once the Dag's file has been parsed."""

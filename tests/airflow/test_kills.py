@@ -73,6 +73,24 @@ def test_evicted(airflow, omics):
     reattached(airflow, omics, run, run_id)
 
 
+@pytest.mark.slow
+def test_a_worker_that_was_asleep_lost_its_task_to_the_next_try(airflow, omics):
+    """Its heartbeats failed to come, so the next try waits for the run already when the old one wakes up."""
+    run, run_id = omics.begin("sync")
+    asleep = _, first, *_ = airflow.kill_task(run, "run", signum=signal.SIGSTOP)
+    try:
+        told = f"Reattached to run {run_id} (RUNNING), started by try 1"
+        airflow.until(lambda: told in airflow.log(run, "run"), "try 2 to reattach", run=run)
+    finally:
+        for process in asleep:
+            process.resume()
+    if AIRFLOW_3:  # 2.11 lets the first try go on beside the second.
+        first.wait(60)
+    reattached(airflow, omics, run, run_id)
+    first.wait(60)
+    assert omics.cancelled == set()
+
+
 @pytest.mark.parametrize("signum", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_the_triggerer_ends(airflow, omics, signum):
     run, run_id = omics.begin("deferred")
