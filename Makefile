@@ -7,8 +7,10 @@ SHELL := bash
 PYTHON ?= python3
 VENV := .venv
 BIN3 := $(VENV)/airflow3/bin
+BIN31 := $(VENV)/airflow3.1/bin
 BIN2 := $(VENV)/airflow2/bin
 READY3 := $(VENV)/airflow3/.ready
+READY31 := $(VENV)/airflow3.1/.ready
 READY2 := $(VENV)/airflow2/.ready
 # e.g. make test PYTEST="-x -k links"
 PYTEST ?=
@@ -49,9 +51,10 @@ test2: $(READY2) ## the tests on Airflow 2.11
 	$(BIN2)/python -m pytest -m "not slow" $(PYTEST)
 
 .PHONY: test-all
-test-all: lint setup ## the same and the slow tests
+test-all: lint setup $(READY31) ## the same and the slow tests, those of real processes on Airflow 3.1 as well
 	$(BIN3)/python -m pytest $(PYTEST)
 	$(BIN2)/python -m pytest $(PYTEST)
+	$(BIN31)/python -m pytest tests/airflow -m airflow $(PYTEST)
 
 .PHONY: lint
 lint: $(READY3) ## ruff check, ruff format --check, mypy --strict
@@ -81,6 +84,7 @@ endef
 .PHONY: lock
 lock: ## remake requirements/*.txt with the newest versions that fit (needs uv)
 	$(call lock_file,airflow3)
+	$(call lock_file,airflow3.1)
 	$(call lock_file,airflow2)
 
 .PHONY: clean
