@@ -19,6 +19,20 @@ def test_marking_a_task_cancels_its_run(airflow, omics, mode, state):
     assert len(omics.endpoint.runs()) == 1
 
 
+@pytest.mark.slow
+def test_marking_a_task_whose_startrun_is_not_answered_cancels_the_run(airflow, omics):
+    omics.endpoint.fault("StartRun", "lost")
+    omics.endpoint.fault("StartRun", "delay", seconds=30)
+    run = airflow.trigger("sync")
+    run_id = omics.run()
+    mark(airflow, run, "run", "failed")
+    omics.dies(run_id)
+    airflow.wait_for(run, "failed")
+    # The endpoint still handles the request that the killed process made.
+    airflow.until(lambda: all(call["status"] for call in omics.endpoint.calls("StartRun")), "all StartRuns' answers")
+    assert [it["id"] for it in omics.endpoint.runs()] == [run_id]
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_clearing_a_task_cancels_its_run_and_starts_another(airflow, omics, mode):
     run, run_id = omics.begin(mode)
