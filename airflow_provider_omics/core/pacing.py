@@ -105,19 +105,22 @@ class Turns:
     Hands out turns so that the quota of StartRun, which differs between accounts, is used up and not overrun.
 
     A few takers ask at the same time, so that no token of HealthOmics is lost while the next one comes; how many is
-    learnt as TCP learns its window, by what they report, and silence is taken for success. A full account is asked
-    once a minute.
+    learnt as TCP learns its window, by what they report, and silence is taken for success. One taker asks whether a
+    full account is full still, once a minute.
     """
 
     _FEWEST: Final = 3
-    _MOST: Final = 24
+    _MOST: Final = 64
     _SILENT_SECONDS: Final = 30.0
     _FULL_SECONDS: Final = 60.0
     _LONGEST_GAP: Final = 10.0  # one in ten seconds, the smallest quota that has been published
+    # For how long a taker should ask, in gaps: if less, tokens are lost; if more, workers ask in vain.
+    _SHORT: Final = 0.5
+    _LONG: Final = 1.5
 
     def __init__(self) -> None:
         self._window = float(self._FEWEST)
-        self._taken: dict[str, float] = {}
+        self._taken: dict[str, tuple[Turn, float]] = {}
         # Seconds between two answers, as they come.
         self._gap = 0.2
         self._last_answer: float | None = None
@@ -126,29 +129,37 @@ class Turns:
 
     def hand_out(self, now: float) -> Turn | None:
         """Return a turn, None if there is none now."""
-        for key in [key for key, taken in self._taken.items() if now - taken > self._SILENT_SECONDS]:
+        for key in [key for key, (_, taken) in self._taken.items() if now - taken > self._SILENT_SECONDS]:
             self.report(now, Report(key, 0, answered=True))
         if now < self._closed_until or len(self._taken) >= int(self._window):
             return None
         self._count += 1
-        turn = Turn(f"{now:.3f}-{self._count}", min(2.0, max(0.25, self._gap / 6)))
-        self._taken[turn.key] = now
+        turn = Turn(f"{now:.3f}-{self._count}", min(2.0, max(0.25, self._gap / 8)))
+        self._taken[turn.key] = turn, now
         return turn
+
+    def give_back(self, turn: Turn) -> None:
+        """Take back a turn that nobody will use."""
+        self._taken.pop(turn.key, None)
 
     def report(self, now: float, report: Report) -> None:
         """Learn what came of a turn; one that is not known, say of a triggerer before this one, teaches nothing."""
         if report.full:
-            self._closed_until = now + self._FULL_SECONDS
-        if self._taken.pop(report.key, None) is None:
+            self._window = 1.0
+            # Those who come meanwhile and ask once without a turn must not keep it closed.
+            if now >= self._closed_until:
+                self._closed_until = now + self._FULL_SECONDS
+        turn, _ = self._taken.pop(report.key, (None, None))
+        if turn is None:
             return
         if not report.answered:
-            self._window = max(self._FEWEST, self._window - 1)
-            self._gap = min(self._LONGEST_GAP, self._gap * 1.5)
+            if not report.full:
+                self._window = max(self._FEWEST, self._window - 1)
+                self._gap = min(self._LONGEST_GAP, self._gap * 1.5)
             return
         if self._last_answer is not None:
             self._gap += (min(self._LONGEST_GAP, now - self._last_answer) - self._gap) / 5
         self._last_answer = now
-        if report.refusals == 0:
-            self._window = min(self._MOST, self._window + 1)
-        elif report.refusals > 2:  # noqa: PLR2004 - one or two are what keeps the quota used up
-            self._window = max(self._FEWEST, self._window - 0.5)
+        waited = report.refusals * turn.pause / self._gap
+        step = 1.0 if waited < self._SHORT else -0.5 if waited > self._LONG else 0.0
+        self._window = min(self._MOST, max(self._FEWEST, self._window + step))
