@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The queue of tasks whose StartRun was refused: each gets its turn, in the order of their coming."""
+"""The queue of tasks whose StartRun was refused: each gets its turn; who had one in vain gets the next one."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from airflow_provider_omics.core.pacing import Report, Turn
 
 _PACE: Final = 0.25
+# Airflow fails a task that is resumed before its scheduler has noticed that it is deferred.
+NOTICED: Final = 5.0
 
 
 class StartQueue:
@@ -29,20 +31,36 @@ class StartQueue:
         """Learn what came of a turn."""
         self._turns.report(time.time(), report)
 
-    async def turn(self) -> Turn:
-        """Wait for a turn."""
+    async def turn(self, *, first: bool = False) -> Turn:
+        """
+        Wait for a turn.
+
+        :param first: whether to go before those who wait.
+        """
+        await asyncio.sleep(NOTICED)
         mine: asyncio.Future[Turn] = asyncio.get_running_loop().create_future()
-        self._waiting.append(mine)
+        (self._waiting.appendleft if first else self._waiting.append)(mine)
         if self._task is None or self._task.done():
             self._task = background(self._hand_out())
         try:
             return await mine
-        finally:
-            if mine in self._waiting:
+        except asyncio.CancelledError:
+            if mine.cancelled():
                 self._waiting.remove(mine)
+            else:  # It was handed out in the same moment.
+                self._turns.give_back(mine.result())
+            raise
 
     async def _hand_out(self) -> None:
         while self._waiting:
-            while self._waiting and (turn := self._turns.hand_out(time.time())):
-                self._waiting.popleft().set_result(turn)
+            self._serve()
             await asyncio.sleep(_PACE)
+
+    def _serve(self) -> None:
+        # One that is cancelled leaves the queue only when its trigger goes on.
+        for waiting in [waiting for waiting in self._waiting if not waiting.done()]:
+            turn = self._turns.hand_out(time.time())
+            if turn is None:
+                break
+            self._waiting.remove(waiting)
+            waiting.set_result(turn)

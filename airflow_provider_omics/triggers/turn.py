@@ -97,11 +97,13 @@ class OmicsTurnTrigger(GuardedTrigger):
     async def wait(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event: the turn has come, or the time is up."""
         async with join(self.params) as hub:
-            if self.report:
-                hub.starts.report(Report(**self.report))  # type: ignore[arg-type]  # serialised by `of`
+            report = Report(**self.report) if self.report else None  # type: ignore[arg-type]  # serialised by `of`
+            if report:
+                hub.starts.report(report)
             try:
                 async with asyncio.timeout(max(0.0, self.until - time.time())):
-                    turn = await hub.starts.turn()
+                    # A full account is no reason to go first: it may be full for this task alone.
+                    turn = await hub.starts.turn(first=bool(report and report.key and not report.full))
             except TimeoutError:
                 turn = None
         yield TriggerEvent(TurnEvent(turn).serialize())

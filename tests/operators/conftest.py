@@ -12,6 +12,7 @@ import pytest
 
 from airflow_provider_omics.hooks import patience, run_service
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
+from airflow_provider_omics.triggers import starts
 
 ROLE = "arn:aws:iam::123456789012:role/omics"
 
@@ -46,6 +47,7 @@ def impatient(monkeypatch):
     monkeypatch.setattr(run_service, "LISTING_PATIENCE", 0.5)
     monkeypatch.setattr(run_service, "LOOK_AGAIN", 0.05)
     monkeypatch.setattr(patience, "back_off", lambda _faults: 0.02)
+    monkeypatch.setattr(starts, "NOTICED", 0.0)
 
 
 @pytest.fixture
