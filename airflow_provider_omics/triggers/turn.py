@@ -15,6 +15,7 @@ from airflow_provider_omics.core.intention import Intention
 from airflow_provider_omics.core.pacing import Report
 from airflow_provider_omics.triggers.guarded import GuardedTrigger
 from airflow_provider_omics.triggers.hub import join
+from airflow_provider_omics.triggers.starts import NOTICED
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -34,6 +35,7 @@ class OmicsTurnTrigger(GuardedTrigger):
     :param airflow_tags: whether the run carries the tags that name its intention.
     :param hook_params: the connection arguments, as a dict of JSON types.
     :param until: until when to wait, in epoch seconds.
+    :param since: since when to wait, in epoch seconds.
     :param cancel_on_kill: whether to cancel such a run when somebody ends the task.
     :param report: what came of the task's last turn, or of asking without one, as a dict of JSON types.
     """
@@ -45,6 +47,7 @@ class OmicsTurnTrigger(GuardedTrigger):
         identity: dict[str, JsonValue],
         hook_params: dict[str, JsonValue],
         until: float,
+        since: float,
         airflow_tags: bool = True,
         cancel_on_kill: bool = True,
         report: dict[str, JsonValue] | None = None,
@@ -53,6 +56,7 @@ class OmicsTurnTrigger(GuardedTrigger):
         self.intention = intention
         self.identity = identity
         self.until = until
+        self.since = since
         self.airflow_tags = airflow_tags
         self.report = report
 
@@ -74,6 +78,7 @@ class OmicsTurnTrigger(GuardedTrigger):
             identity=identity,
             hook_params=hook_params.serialize(),
             until=until,
+            since=time.time(),
             airflow_tags=airflow_tags,
             cancel_on_kill=cancel_on_kill,
             report=asdict(report),
@@ -88,6 +93,7 @@ class OmicsTurnTrigger(GuardedTrigger):
                 "identity": self.identity,
                 "hook_params": self.hook_params,
                 "until": self.until,
+                "since": self.since,
                 "airflow_tags": self.airflow_tags,
                 "cancel_on_kill": self.cancel_on_kill,
                 "report": self.report,
@@ -119,7 +125,12 @@ class OmicsTurnTrigger(GuardedTrigger):
         intention = Intention.deserialize(self.intention)
         service = RunService(hook, self.identity, intention, airflow_tags=self.airflow_tags)
         found = service.look_up(None)
-        return hook.cancel_run(found.run) if found else "it has started no run"
+        if found is None:
+            return "it has started no run"
+        if (found.run.creation_time or 0.0) > self.since + NOTICED:
+            # Another triggerer took this task over and gave it its turn.
+            return f"run {found.run.id} was started later and is left alone"
+        return hook.cancel_run(found.run)
 
 
 def waiting_for_turn(intention: Intention) -> tuple[str, str]:

@@ -183,7 +183,7 @@ def killed(start_run, context, omics_local, monkeypatch):
     """Return a function that ends a task while it waits for its turn."""
     omics_local.clock.freeze()
 
-    def kill(state, *, mine=True, lost=False, **arguments):
+    def kill(state, *, mine=True, lost=False, meanwhile=lambda: None, **arguments):
         # What is unknown is asked again until the time is up; a slow machine is given time to cancel.
         monkeypatch.setattr(guarded, "_SETTLE_SECONDS", 1.0 if state == "unknown" else 60.0)
         monkeypatch.setattr(guarded, "task_state", lambda _ti: state)
@@ -196,6 +196,7 @@ def killed(start_run, context, omics_local, monkeypatch):
         # The account is full: nobody gets a turn.
         trigger.report["full"] = True
         trigger.task_instance = None
+        meanwhile()
 
         async def go():
             waiting = asyncio.create_task(anext(trigger.run()))
@@ -220,6 +221,17 @@ def test_a_person_ends_the_run_of_an_answer_that_was_lost(own, killed):
 def test_a_person_ends_a_task_that_has_no_run(killed, omics_local):
     assert killed("failed") == []
     assert "CancelRun" not in omics_local.counts()
+
+
+def test_a_run_of_a_turn_that_another_triggerer_gave_goes_on(killed, start_run, context, omics_local):
+    """This triggerer was asleep for so long that another one took its task over."""
+
+    def start_elsewhere():
+        omics_local.forgive()
+        omics_local.clock.advance(60)
+        start_run(wait_for_completion=False).execute(context)
+
+    assert killed("running", meanwhile=start_elsewhere) == ["PENDING"]
 
 
 def test_a_clear_ends_it_although_the_task_is_deferred_again(killed):
