@@ -181,7 +181,8 @@ class Attempt:
         message = f"HealthOmics {run}: not ended within execution_timeout {self._operator.execution_timeout}"
         if not self._operator.cancel_on_kill:
             return RunTimeoutError(f"{message}; it goes on, as cancel_on_kill=False says")
-        now = self._operator.hook().cancel_run(run)
+        # A trigger has cancelled it already.
+        now = run if run.ended or run.status == "STOPPING" else self._operator.hook().cancel_run(run)
         return RunTimeoutError(f"{message}; cancelled, now {now.status}")
 
     def cancel_pushed(self) -> None:

@@ -43,8 +43,8 @@ class GuardedTrigger(BaseTrigger):
         self.cancel_on_kill = cancel_on_kill
 
     @abstractmethod
-    def wait(self) -> AsyncIterator[TriggerEvent]:
-        """Yield the one event of this trigger."""
+    async def wait(self) -> TriggerEvent:
+        """Return the one event of this trigger."""
 
     @abstractmethod
     def mark(self) -> tuple[str, str]:
@@ -57,12 +57,13 @@ class GuardedTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event."""
         try:
-            async for event in self.wait():
-                yield event
+            event = await self.wait()
         except asyncio.CancelledError:
             if not _HAS_ON_KILL:
                 await self.on_kill()
             raise
+        # Not above: an event loop that ends cancels, at this point, a trigger that has done its work.
+        yield event
 
     async def on_kill(self) -> None:
         """Cancel the run if somebody ended the task; a triggerer that only lost its trigger leaves it alone."""

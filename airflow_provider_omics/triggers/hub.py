@@ -92,10 +92,16 @@ class Hub:
         raise AssertionError
 
     def close(self) -> None:
-        """Let go of everything."""
-        if self._connecting is not None:
-            self._connecting.cancel()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Let go of everything; a question to Airflow is asked to its end: another one would get its answer."""
+        if self._connecting is None or self._connecting.done():
+            self._threads.shutdown(wait=False, cancel_futures=True)
+        else:
+            self._connecting.add_done_callback(self._close_late)
+
+    def _close_late(self, connecting: asyncio.Task[OmicsHook]) -> None:
+        if not connecting.cancelled() and (error := connecting.exception()):
+            log.info("A connection was given up: %s", error)
+        self._threads.shutdown(wait=False)
 
 
 @asynccontextmanager

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from operator import methodcaller
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow.triggers.base import TriggerEvent
 
@@ -15,11 +17,14 @@ from airflow_provider_omics.triggers.guarded import GuardedTrigger
 from airflow_provider_omics.triggers.hub import join
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from airflow_provider_omics.core.documents import JsonValue
     from airflow_provider_omics.core.hook_params import HookParams
     from airflow_provider_omics.hooks.omics import OmicsHook
+    from airflow_provider_omics.triggers.hub import Hub
+    from airflow_provider_omics.triggers.polls import Watch
+
+# Airflow 2's own time-out comes some seconds after ours.
+_CANCEL_SECONDS: Final = 5.0
 
 
 class OmicsRunTrigger(GuardedTrigger):
@@ -85,27 +90,43 @@ class OmicsRunTrigger(GuardedTrigger):
             },
         )
 
-    async def wait(self) -> AsyncIterator[TriggerEvent]:
-        """Yield one event: the run has ended, its time is up, or it can no longer be waited for."""
+    async def wait(self) -> TriggerEvent:
+        """Return the event: the run has ended, its time is up, or it can no longer be waited for."""
         run = self._deferred_run
         try:
             async with join(self.params) as hub:
                 if self.report:
                     hub.starts.report(Report(**self.report))  # type: ignore[arg-type]  # serialised by `of`
                 with hub.polls.watching(run, self.poll_interval) as watch:
-                    while not run.ended:
-                        before, run = run, await watch.next(self.deadline)
-                        if run.status != before.status:
-                            self.log.info("HealthOmics %s", run)
-                        if watch.fault is not None:
-                            self.log.warning("GetRun of run %s failed, asking again: %s", run.id, watch.fault)
-                            watch.fault = None
-        except TimeoutError:
-            yield TriggerEvent(RunEvent(run, timed_out=True).serialize())
+                    try:
+                        while not run.ended:
+                            before, run = run, await watch.next(self.deadline)
+                            self._tell(before, watch)
+                    except TimeoutError:
+                        return TriggerEvent(RunEvent(await self._time_out(hub, run), timed_out=True).serialize())
         except Exception as error:  # noqa: BLE001 - whatever it is, the operator says it: trigger logs get lost
-            yield TriggerEvent(RunEvent(run, error=f"{type(error).__name__}: {error}").serialize())
+            return TriggerEvent(RunEvent(run, error=f"{type(error).__name__}: {error}").serialize())
+        return TriggerEvent(RunEvent(run).serialize())
+
+    def _tell(self, before: Run, watch: Watch) -> None:
+        if watch.run.status != before.status:
+            self.log.info("HealthOmics %s", watch.run)
+        if watch.fault is not None:
+            self.log.warning("GetRun of run %s failed, asking again: %s", watch.run.id, watch.fault)
+            watch.fault = None
+
+    async def _time_out(self, hub: Hub, run: Run) -> Run:
+        """Cancel the run here: a worker may come late, or, on Airflow 2, not at all when the time-out has passed."""
+        if not self.cancel_on_kill:
+            return run
+        try:
+            async with asyncio.timeout(_CANCEL_SECONDS):
+                run = await hub.call(methodcaller("cancel_run", run))
+        except Exception as error:  # noqa: BLE001 - the worker tries again
+            self.log.warning("Run %s is not cancelled yet: %s", run.id, error)
         else:
-            yield TriggerEvent(RunEvent(run).serialize())
+            self.log.info("Its time is up: %s", run)
+        return run
 
     def mark(self) -> tuple[str, str]:
         """Return the XCom that names the run."""

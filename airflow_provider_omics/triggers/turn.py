@@ -18,8 +18,6 @@ from airflow_provider_omics.triggers.hub import join
 from airflow_provider_omics.triggers.starts import NOTICED
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from airflow_provider_omics.core.documents import JsonValue
     from airflow_provider_omics.core.hook_params import HookParams
     from airflow_provider_omics.core.run import Run
@@ -100,8 +98,8 @@ class OmicsTurnTrigger(GuardedTrigger):
             },
         )
 
-    async def wait(self) -> AsyncIterator[TriggerEvent]:
-        """Yield one event: the turn has come, or the time is up."""
+    async def wait(self) -> TriggerEvent:
+        """Return the event: the turn has come, or the time is up."""
         async with join(self.params) as hub:
             report = Report(**self.report) if self.report else None  # type: ignore[arg-type]  # serialised by `of`
             if report:
@@ -112,7 +110,7 @@ class OmicsTurnTrigger(GuardedTrigger):
                     turn = await hub.starts.turn(first=bool(report and report.key and not report.full))
             except TimeoutError:
                 turn = None
-        yield TriggerEvent(TurnEvent(turn).serialize())
+        return TriggerEvent(TurnEvent(turn).serialize())
 
     def mark(self) -> tuple[str, str]:
         """Return the XCom that names the request."""

@@ -30,6 +30,7 @@ OPERATOR = "tests/operators/test_run.py::"
 PROTOCOL, ATTEMPT, INTENTION = "core/protocol.py", "core/attempt.py", "core/intention.py"
 ENDING, SERVICE, HOOK, TASK = "core/ending.py", "hooks/run_service.py", "hooks/omics.py", "operators/attempt.py"
 GUARDED, RUN, CANCEL = "triggers/guarded.py", "operators/run.py", "operators/cancel.py"
+WAIT = "triggers/run.py"
 POLLS, TURN, PATIENCE = "triggers/polls.py", "triggers/turn.py", "hooks/patience.py"
 CANCELS, REFUSED, HUB = (
     "tests/operators/test_cancel.py",
@@ -104,7 +105,7 @@ MUTATIONS = (
     Mutation("an event of another try is not believed", RUN, "        if stale:", "        stale = False\n        if stale:", OPERATOR + "test_an_event_of_another_try_is_not_believed"),
     Mutation("a run that was dying is followed by the next, deferred too", RUN, '"judge": verdict.judge', '"judge": False', OPERATOR + "test_a_dying_run_is_waited_out_and_followed_by_the_next"),
     # --- cancelling ---
-    Mutation("the deadline cancels", TASK, "now = self._operator.hook().cancel_run(run)", "now = run", OPERATOR + "test_the_deadline_cancels_the_run"),
+    Mutation("the deadline cancels", TASK, 'now = run if run.ended or run.status == "STOPPING" else self._operator.hook().cancel_run(run)', "now = run", OPERATOR + "test_the_deadline_cancels_the_run"),
     Mutation("Airflow's own time-out of a deferral cancels", RUN, "if is_deferral_timeout(next_method, next_kwargs) and self", "if self", OPERATOR + "test_airflows_own_time_out_cancels_and_a_lost_trigger_does_not"),
     Mutation("past the deadline nobody is asked", TASK, "past_deadline = self.deadline is not None and time.time() >= self.deadline", "past_deadline = False", OPERATOR + "test_a_kill_past_the_deadline_cancels"),
     Mutation("an eviction cancels nothing", ENDING, "return state in _BY_A_PERSON", "return state not in _TO_BE_CONTINUED", OPERATOR + "test_a_machine_that_goes_away_does_not"),
@@ -124,6 +125,7 @@ MUTATIONS = (
     Mutation("a StartRun under way is looked up", TASK, "run = self.service.in_flight(hook)", "run = None", OPERATOR + "test_a_start_that_never_answers_is_looked_up"),
     Mutation("CancelRun asks first whose the id is", HOOK, "now = self.get_run(run)  #", "now = run  #", OPERATOR + "test_a_kill_of_an_ended_run_is_no_error"),
     # --- waiting, and being refused ---
+    Mutation("the deadline cancels in the triggerer, whenever a worker comes", WAIT, "if not self.cancel_on_kill:", "if True:", "tests/triggers/test_run.py::test_the_deadline_cancels_the_run"),
     Mutation("a run that the pages do not show is confirmed", POLLS, "                self._missing.append(watch)\n", '                self._saw(watch, replace(watch.run, status="COMPLETED"))\n', HUB + "test_runs_that_are_not_listed_yet_are_confirmed_and_not_given_up"),
     Mutation("a listed run of another time is another run", POLLS, "_SAME_CREATION: Final = 300.0", "_SAME_CREATION: Final = 3e9", HUB + "test_a_listed_run_of_another_time_is_not_taken_for_ours"),
     Mutation("one member's trouble is its own", POLLS, "            _fail(watch, error)\n            return", "            raise error", HUB + "test_one_member_without_permission_fails_alone"),

@@ -68,3 +68,24 @@ def test_clean_up_alone_cancels_nothing(cancelled):
 
 def test_a_person_may_leave_the_run_alone(cancelled):
     assert cancelled("failed", cancel_on_kill=False) == ("PENDING", 0)
+
+
+def test_a_trigger_that_has_done_its_work_cancels_nothing_when_its_loop_ends(omics_local, monkeypatch):
+    """As `dag.test` of Airflow 2 ends it: after the first event, with all that is still going in the loop."""
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(omics_local.airflow_connection()))
+    monkeypatch.setattr(module, "_HAS_ON_KILL", False)
+    killed = []
+
+    class Done(OmicsRunTrigger):
+        async def on_kill(self):
+            killed.append(self)
+
+        async def wait(self):
+            return "the event"
+
+    async def first():
+        async for event in Done(run={}, hook_params={}).run():
+            return event
+
+    assert asyncio.run(first()) == "the event"
+    assert killed == []

@@ -66,10 +66,21 @@ def test_a_lasting_fault_is_told(trigger, omics_local):
     assert not event.run.ended
 
 
-def test_the_deadline_is_told(trigger, omics_local):
+@pytest.mark.parametrize(("cancels", "status"), [(True, "STOPPING"), (False, "PENDING")])
+def test_the_deadline_cancels_the_run(cancels, status, trigger, omics_local):
+    omics_local.clock.freeze()
+    waiting = trigger()
+    waiting.cancel_on_kill = cancels
+    waiting.deadline = time.time() + 0.2
+    [event] = asyncio.run(events(waiting))
+    assert (event.timed_out, event.run.status) == (True, status)
+    assert omics_local.runs()[0]["status"] == status
+
+
+def test_a_cancel_that_fails_is_left_to_the_worker(trigger, omics_local):
     omics_local.clock.freeze()
     waiting = trigger()
     waiting.deadline = time.time() + 0.2
+    omics_local.fault("CancelRun", "error", probability=1)
     [event] = asyncio.run(events(waiting))
-    assert event.timed_out
-    assert not event.run.ended
+    assert (event.timed_out, event.run.status, event.error) == (True, "PENDING", None)
