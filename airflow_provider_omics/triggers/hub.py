@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from asgiref.sync import sync_to_async
@@ -19,7 +20,7 @@ from airflow_provider_omics.triggers.polls import Polls
 from airflow_provider_omics.triggers.starts import StartQueue
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from airflow_provider_omics.core.hook_params import HookParams
     from airflow_provider_omics.hooks.omics import OmicsHook
@@ -129,9 +130,29 @@ def _budget(loop: asyncio.AbstractEventLoop) -> Budget:
     return _budgets.setdefault(loop, Budget(calls))
 
 
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """
+    Import without a garbage collection, for which every thread, the event loop's too, would stand still.
+
+    So many new objects bring on a collection of all that Airflow has in memory, a quarter of a second. Frozen, what is
+    there to stay is not looked through again. Once is enough: what is frozen later might be garbage some day.
+    """
+    if not gc.isenabled() or gc.get_freeze_count():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def _new_hook(params: HookParams) -> OmicsHook:
     # Imported in a thread: botocore takes longer than an event loop may be held up.
-    from airflow_provider_omics.hooks.omics import OmicsHook  # noqa: PLC0415
+    with _no_collection():
+        from airflow_provider_omics.hooks.omics import OmicsHook  # noqa: PLC0415
 
     # The hub itself repeats what failed, within its budget.
     return OmicsHook.from_params(
