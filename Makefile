@@ -14,10 +14,13 @@ READY31 := $(VENV)/airflow3.1/.ready
 READY2 := $(VENV)/airflow2/.ready
 # e.g. make test PYTEST="-x -k links"
 PYTEST ?=
+# e.g. make bench-waking WAKING="life --seconds 600"
+WAKING ?=
+WINDOW ?= 300
 
 .PHONY: help
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(READY3) $(READY2) ## install both environments: newest Airflow 3, and 2.11
@@ -71,6 +74,14 @@ format: $(READY3) ## let ruff mend what it can
 bench: $(READY3) ## measure, and print figures
 	@for file in tests/benchmarks/*.py; do echo "== $$file"; $(BIN3)/python "$$file" || exit; done
 
+.PHONY: bench-waking
+bench-waking: $(READY3) ## measure how soon ends are seen, in ten minutes; WAKING="life" follows 1,000 runs for an hour
+	$(BIN3)/python tests/benchmarks/long/waking.py $(WAKING)
+
+.PHONY: bench-triggerer
+bench-triggerer: $(VENV)/bench/.ready ## compare triggers in real triggerers, in half an hour; WINDOW=300 is the seconds to measure
+	ulimit -n 20000; $(VENV)/bench/bin/python tests/benchmarks/long/triggerer.py --window $(WINDOW)
+
 .PHONY: build
 build: $(READY3) ## wheel and sdist into dist/
 	$(BIN3)/python -m build --no-isolation --outdir dist .
@@ -86,6 +97,7 @@ lock: ## remake requirements/*.txt with the newest versions that fit (needs uv)
 	$(call lock_file,airflow3)
 	$(call lock_file,airflow3.1)
 	$(call lock_file,airflow2)
+	$(call lock_file,bench)
 
 .PHONY: clean
 clean: ## remove the environments and all that was built

@@ -6,14 +6,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import os
+import subprocess
 import sys
 import tempfile
 import time
 from datetime import datetime
 from pathlib import Path
 
-from crowd import Calls, endpoint, gather_calls, percentile, start_runs
+from crowd import START, Calls, endpoint, gather_calls, percentile, start_runs
 
 from demo.airflow_home import environment, make_database, write_config
 
@@ -96,6 +98,46 @@ async def burst(count: int) -> bool:
     return rate >= RATE
 
 
+ONE = """
+from airflow.sdk import DAG
+from airflow_provider_omics.operators.run import StartOmicsRunOperator
+
+with DAG("one", schedule=None):
+    StartOmicsRunOperator(task_id="run", deferrable=True, poll_interval={interval}, **{request})
+"""
+
+
+def one(home: Path, seconds: float) -> bool:
+    """Run a task that starts a run and waits for it, and count all its calls."""
+    (home / "dags" / "one.py").write_text(
+        ONE.format(
+            interval=INTERVAL,
+            request={
+                "workflow_id": START["workflowId"],
+                "role_arn": START["roleArn"],
+                "output_uri": START["outputUri"],
+            },
+        ),
+        encoding="utf-8",
+    )
+    with endpoint() as local:
+        local.switch(quotas="published")
+        local.script(**TIMES, running=seconds - sum(TIMES.values()))
+        env = os.environ | {"AIRFLOW_CONN_AWS_DEFAULT": json.dumps(local.airflow_connection())}
+        command = [sys.executable, "-m", "airflow", "dags", "test", "one"]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        counts, statuses = local.counts(), [run["status"] for run in local.runs()]
+    if done.returncode or statuses != ["COMPLETED"]:
+        raise RuntimeError(f"The run is {statuses}:\n{done.stdout}{done.stderr}")
+    looks = 1 + math.ceil(seconds / (0.9 * INTERVAL))
+    figure(
+        f"one run of {seconds:.0f} s, from its task's start to its end: calls",
+        " ".join(f"{name} {count}" for name, count in counts.items()),
+        f"(at most StartRun 1, and GetRun {looks}: a first look, and one each {0.9 * INTERVAL:g} to {INTERVAL:g} s)",
+    )
+    return counts.keys() == {"StartRun", "GetRun"} and counts["StartRun"] == 1 and counts["GetRun"] <= looks
+
+
 async def life(count: int, seconds: float) -> bool:
     """Follow runs from their start to their end."""
     with endpoint() as local:
@@ -106,8 +148,11 @@ async def life(count: int, seconds: float) -> bool:
         cpu = time.process_time() - cpu
     polling = count * seconds / INTERVAL
     ratio = len(calls.polls) / polling
-    name = f"{count:,} whole {'life' if count == 1 else 'lives'} of {seconds:.0f} s: calls"
-    figure(name, f"{len(calls.polls):,}", f"(GetRun for each: {polling:,.0f})")
+    figure(
+        f"{count:,} whole lives of {seconds:.0f} s: calls",
+        f"{len(calls.polls):,}",
+        f"(GetRun for each: {polling:,.0f})",
+    )
     bar = f"(at most {CALLS:g})" if count >= 1000 and seconds >= 3600 else ""
     figure("  against GetRun for each", f"{ratio:.4f}", bar)
     figure("  CPU of this process", f"{cpu:.1f} s")
@@ -126,13 +171,14 @@ def main() -> int:
         os.environ.update(environment(home), AIRFLOW__LOGGING__LOGGING_LEVEL="WARNING")
         write_config(home, home / "dags")
         make_database(home)
+        (home / "dags").mkdir()
         parts = {
-            "trickle": lambda: trickle(options.runs),
-            "burst": lambda: burst(options.runs),
-            "one": lambda: life(1, 150),
-            "life": lambda: life(options.runs, options.seconds),
+            "trickle": lambda: asyncio.run(trickle(options.runs)),
+            "burst": lambda: asyncio.run(burst(options.runs)),
+            "one": lambda: one(home, 150),
+            "life": lambda: asyncio.run(life(options.runs, options.seconds)),
         }
-        missed = [part for part in options.parts if not asyncio.run(parts[part]())]
+        missed = [part for part in options.parts if not parts[part]()]
     return len(missed)
 
 
