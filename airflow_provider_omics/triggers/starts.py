@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from airflow_provider_omics.core.pacing import Report, Turn
 
 _PACE: Final = 0.25
-# Airflow fails a task that is resumed before its scheduler has noticed that it is deferred.
-NOTICED: Final = 5.0
+# Airflow fails a task that is resumed before its scheduler, which may be slow, has noticed that it is deferred.
+NOTICED: Final = 15.0
 
 
 class StartQueue:

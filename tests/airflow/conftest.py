@@ -28,10 +28,11 @@ IMPATIENT_2 = {
     "AIRFLOW__SCHEDULER__ZOMBIE_DETECTION_INTERVAL": "3",
     "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
 }
-# The Dag files stay as they are, and parsing them again would take the processors from the tests.
+# The Dag files stay as they are, and parsing them again would take the processors from the tests. A turn takes a slot.
 ONCE = {
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
     "AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "600",
+    "AIRFLOW__CORE__PARALLELISM": "8",
 }
 
 

@@ -31,6 +31,10 @@ for mode, deferrable in {"sync": False, "deferred": True}.items():
     with DAG(f"{mode}_limited_whole", schedule=None, dagrun_timeout=timedelta(seconds=20)):
         StartOmicsRunOperator(deferrable=deferrable, **RUN)
 
+with DAG("deferred_to_start", schedule=None):
+    unawaited = StartOmicsRunOperator.partial(deferrable=True, wait_for_completion=False, retries=1, **RUN)
+    unawaited.expand(parameters=samples)
+
 DAYS = {"start_date": datetime(2026, 1, 1, tzinfo=UTC), "end_date": datetime(2026, 1, 2, tzinfo=UTC)}
 with DAG("deferred_backfilled", schedule="@daily", catchup=False, **DAYS):
     StartOmicsRunOperator(deferrable=True, retries=1, **RUN)

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A backfill whose StartRun is throttled: each Dag run is one run, no try is lost, and the quota is used up."""
+
+import logging
+import signal
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from urllib.error import HTTPError
+
+import pytest
+
+from demo.airflow_home import AIRFLOW_3
+from tests.airflow.dags.backfill import RUN_SECONDS
+
+pytestmark = pytest.mark.airflow
+SLOW = [pytest.mark.slow, pytest.mark.timeout(3600)]
+log = logging.getLogger(__name__)
+FIRST = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def cohort(airflow, omics):
+    """Let runs end by themselves."""
+    airflow.cli("pools", "set", "omics", "50", "HealthOmics", "--include-deferred")
+    omics.endpoint.script(pending=1, starting=1, running=RUN_SECONDS - 2)
+    return omics
+
+
+def backfill(airflow, dag_id, hours):
+    """Backfill a Dag, and return its runs' ids and the seconds from the first one's start to the last one's end."""
+    dates = [FIRST + timedelta(hours=hour) for hour in hours]
+    run_ids = [f"backfill__{date.isoformat()}" for date in dates]
+    airflow.until(lambda: airflow._parsed(dag_id), f"the Dag {dag_id} to be parsed")
+    if AIRFLOW_3:
+        between = {"from_date": dates[0].isoformat(), "to_date": dates[-1].isoformat()}
+        # SQLite takes so long a transaction only while nobody else writes.
+        airflow.kill("scheduler", signal.SIGTERM)
+        airflow.until(lambda: created(airflow, {"dag_id": dag_id, "max_active_runs": 30, **between}), "the backfill")
+        airflow.start("scheduler")
+        over = "SELECT 1 FROM backfill WHERE dag_id=? AND completed_at IS NULL"
+        airflow.until(lambda: not airflow.database.query(over, dag_id), "the backfill to be over", timeout=3600)
+    else:
+        airflow.cli("dags", "backfill", "--yes", "-s", dates[0].isoformat(), "-e", dates[-1].isoformat(), dag_id)
+    rows = airflow.database.query("SELECT run_id, state, start_date, end_date FROM dag_run WHERE dag_id=?", dag_id)
+    rows = [row for row in rows if row[0] in run_ids]
+    assert {row[1] for row in rows} == {"success"}
+    assert len(rows) == len(run_ids)
+    began, ended = min(row[2] for row in rows), max(row[3] for row in rows)
+    return run_ids, (datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds()
+
+
+def created(airflow, backfill):
+    try:
+        return airflow.rest("POST", "/backfills", backfill)
+    except HTTPError as error:
+        if error.code != HTTPStatus.SERVICE_UNAVAILABLE:
+            raise
+        return None
+
+
+def each_is_one_run(airflow, cohort, run_ids):
+    tasks = airflow.database.query("SELECT run_id, state, try_number FROM task_instance WHERE dag_id='backfilled'")
+    assert {task[1:] for task in tasks if task[0] in run_ids} == {("success", 1)}
+    runs = cohort.endpoint.runs()
+    assert {run["status"] for run in runs} == {"COMPLETED"}
+    assert {run["request"]["priority"] for run in runs} == {10}
+    assert sorted(run["tags"]["airflow:run_id"] for run in runs) == run_ids
+
+
+@pytest.mark.parametrize(
+    ("hours", "rate", "longer"),
+    [
+        # So few Dag runs show no time.
+        pytest.param(range(12), 0.5, None, id="12"),
+        pytest.param(range(100, 300), 0.25, 1.1, id="200", marks=SLOW),
+    ],
+)
+def test_throttled(airflow, cohort, hours, rate, longer):
+    cohort.endpoint.switch(quotas={"StartRun": rate})
+    run_ids, took = backfill(airflow, "backfilled", hours)
+    each_is_one_run(airflow, cohort, run_ids)
+    calls = [call["status"] for call in cohort.endpoint.calls("StartRun")]
+    assert calls.count(429) >= 1
+    allowed = len(run_ids) / rate
+    log.info("%.0f s, where the quota allows %.0f s; StartRun was called %d times", took, allowed, len(calls))
+    assert longer is None or took <= longer * allowed
+
+
+@SLOW[0]
+@SLOW[1]
+def test_as_fast_as_airflow_itself(airflow, cohort):
+    cohort.endpoint.switch(quotas={"StartRun": 5})
+    run_ids, took = backfill(airflow, "backfilled", range(300, 500))
+    each_is_one_run(airflow, cohort, run_ids)
+    _, empty = backfill(airflow, "backfilled_empty", range(300, 500))
+    log.info("%.0f s, where an empty operator takes %.0f s", took, empty)
+    assert took <= 1.1 * empty
