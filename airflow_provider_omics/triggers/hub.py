@@ -84,7 +84,7 @@ class Hub:
             except Exception as error:
                 from airflow_provider_omics.hooks.omics import is_transient  # noqa: PLC0415 - imported in a thread by now
 
-                if not is_transient(error):
+                if not is_transient(error) or not self.members:
                     raise
                 log.warning("No credentials for connection %s, asking again: %s", self._params.aws_conn_id, error)
                 await asyncio.sleep(back_off(faults))

@@ -86,6 +86,7 @@ def test_a_trigger_that_has_done_its_work_cancels_nothing_when_its_loop_ends(omi
     async def first():
         async for event in Done(run={}, hook_params={}).run():
             return event
+        return None
 
     assert asyncio.run(first()) == "the event"
     assert killed == []
