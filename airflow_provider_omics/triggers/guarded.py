@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,7 @@ class GuardedTrigger(BaseTrigger):
 
     def __init__(self, *, hook_params: dict[str, JsonValue], cancel_on_kill: bool) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow left it untyped
-        self.hook_params = hook_params
+        self.hook_params = with_shared_names(hook_params)
         self.cancel_on_kill = cancel_on_kill
 
     @abstractmethod
@@ -121,3 +122,8 @@ class GuardedTrigger(BaseTrigger):
     def params(self) -> HookParams:
         """The connection arguments as one."""
         return HookParams(**self.hook_params)  # type: ignore[arg-type]  # serialised by HookParams
+
+
+def with_shared_names(arguments: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return arguments whose names all triggers have in common: from JSON, each of thousands has names of its own."""
+    return {sys.intern(name): value for name, value in arguments.items()}

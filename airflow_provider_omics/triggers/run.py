@@ -13,7 +13,7 @@ from airflow.triggers.base import TriggerEvent
 from airflow_provider_omics.core.event import RunEvent
 from airflow_provider_omics.core.pacing import Report
 from airflow_provider_omics.core.run import Run
-from airflow_provider_omics.triggers.guarded import GuardedTrigger
+from airflow_provider_omics.triggers.guarded import GuardedTrigger, with_shared_names
 from airflow_provider_omics.triggers.hub import join
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class OmicsRunTrigger(GuardedTrigger):
         report: dict[str, JsonValue] | None = None,
     ) -> None:
         super().__init__(hook_params=hook_params, cancel_on_kill=cancel_on_kill)
-        self.run_args = run
+        self.run_args = with_shared_names(run)
         self.poll_interval = poll_interval
         self.deadline = deadline
         self.report = report
