@@ -49,10 +49,6 @@ class Measured:
     stalls: list[Beat]
     calls: Calls | None
 
-    @property
-    def all_cpu(self) -> float:
-        return self.start_cpu + self.cpu
-
 
 def sleeping(_runs, count: int) -> list[tuple[str, dict[str, object]]]:
     return [("asleep.SleepingTrigger", {"number": number}) for number in range(count)]
@@ -229,15 +225,14 @@ def thousand(count: int, window: float) -> bool:
         say(name, it)
     running = (mine.cpu - base.cpu) / (rival.cpu - base.cpu)
     starting = (mine.start_cpu - base.start_cpu) / (rival.start_cpu - base.start_cpu)
-    both = (mine.all_cpu - base.all_cpu) / (rival.all_cpu - base.all_cpu)
-    calls = len(mine.calls.polls) / len(rival.calls.polls)
+    # Theirs takes longer to start, and calls meanwhile: what it would call in our time is known without it.
+    calls = len(mine.calls.polls) / (count * (mine.start_seconds + window) / INTERVAL)
     stall = max(map(by_cpu, mine.stalls), default=0.0)
     figure(
         "CPU over the sleeping ones, against AwsBaseWaiterTrigger: window", f"{running:.4f}", f"(at most {CPU_RATIO})"
     )
-    figure("  while they start", f"{starting:.4f}")
-    figure("  both", f"{both:.4f}")
-    figure("calls, against AwsBaseWaiterTrigger", f"{calls:.4f}", f"(at most {CALLS})")
+    figure("  while they start, however long each takes to", f"{starting:.4f}")
+    figure("calls, against GetRun for each", f"{calls:.4f}", f"(at most {CALLS})")
     figure("longest stall while they start", f"{1000 * stall:.0f} ms", f"(under {1000 * STALL:.0f} ms)")
     return running <= CPU_RATIO and calls <= CALLS and stall < STALL and not mine.calls.throttled()
 
