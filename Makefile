@@ -75,11 +75,11 @@ bench: $(READY3) ## measure, and print figures
 	@for file in tests/benchmarks/*.py; do echo "== $$file"; $(BIN3)/python "$$file" || exit; done
 
 .PHONY: bench-waking
-bench-waking: $(READY3) ## measure how soon ends are seen, in ten minutes; WAKING="life" follows 1,000 runs for an hour
+bench-waking: $(READY3) ## measure how soon ends are seen, in 15 minutes; WAKING="life" follows 1,000 runs for an hour
 	$(BIN3)/python tests/benchmarks/long/waking.py $(WAKING)
 
 .PHONY: bench-triggerer
-bench-triggerer: $(VENV)/bench/.ready ## compare triggers in real triggerers, in half an hour; WINDOW=300 is the seconds to measure
+bench-triggerer: $(VENV)/bench/.ready ## compare triggers in real triggerers, in an hour; WINDOW=300 is the seconds to measure
 	ulimit -n 20000; $(VENV)/bench/bin/python tests/benchmarks/long/triggerer.py --window $(WINDOW)
 
 .PHONY: build
