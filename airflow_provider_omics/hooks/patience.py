@@ -24,10 +24,12 @@ class Patience:
 
     :param until: until when refusals are waited out here, in epoch seconds; None leaves that to who can wait better.
     :param turn: the turn in which to ask, if the task was given one.
-    :param given_up: what StartRun answered to a task whose time to start a run is up: it is not asked any more.
+    :param given_up: the error of a task whose time to start a run is up: StartRun is not asked any more.
     """
 
-    def __init__(self, until: float | None = None, turn: Turn | None = None, given_up: str | None = None) -> None:
+    def __init__(
+        self, until: float | None = None, turn: Turn | None = None, given_up: StartRunRefusedError | None = None
+    ) -> None:
         self._until = until
         self._turn = turn
         self._given_up = given_up
@@ -43,7 +45,7 @@ class Patience:
         :raises StartRunRefusedError: if the time to start a run is up.
         """
         if self._given_up is not None:
-            raise StartRunRefusedError(self._given_up)
+            raise self._given_up
 
     def pause(self, error: Exception) -> float:
         """

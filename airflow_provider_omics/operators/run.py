@@ -235,6 +235,7 @@ class StartOmicsRunOperator(StartRunFields):
         deadline: float | None = None,
         until: float | None = None,
         why: str = "",
+        full: bool = False,
     ) -> dict[str, str]:
         """
         Call StartRun again when the trigger has said that it is this task's turn.
@@ -246,6 +247,7 @@ class StartOmicsRunOperator(StartRunFields):
         :param deadline: until when the try may wait, in epoch seconds.
         :param until: until when it may wait for its run to be started, in epoch seconds.
         :param why: what StartRun answered before.
+        :param full: whether it said that the account is full.
         """
         from airflow_provider_omics.core.event import TurnEvent  # noqa: PLC0415 - a DAG file does not pay for it
 
@@ -260,7 +262,7 @@ class StartOmicsRunOperator(StartRunFields):
             context,
             retry=True,
             turn=turn,
-            given_up=None if turn else why,
+            given_up=None if turn else StartRunRefusedError(why, full=full),
             request=request,
             began=began,
             deadline=deadline,
@@ -296,7 +298,7 @@ class StartOmicsRunOperator(StartRunFields):
         *,
         retry: bool,
         turn: Turn | None = None,
-        given_up: str | None = None,
+        given_up: StartRunRefusedError | None = None,
         request: dict[str, JsonValue] | None = None,
         began: float | None = None,
         deadline: float | None = None,
@@ -319,7 +321,7 @@ class StartOmicsRunOperator(StartRunFields):
             if not elsewhere:
                 raise
             report = Report(turn.key if turn else "", refused.refusals, answered=False, full=refused.full)
-            self._defer_for_turn(context, attempt, request, until, report=report, why=refused.why)
+            self._defer_for_turn(context, attempt, request, until, report=report, refused=refused)
         if not isinstance(verdict, Wait):
             return self._finish(verdict.run)
         if self.deferrable:
@@ -352,12 +354,13 @@ class StartOmicsRunOperator(StartRunFields):
         until: float,
         *,
         report: Report,
-        why: str,
+        refused: StartRunRefusedError,
     ) -> NoReturn:
         from airflow_provider_omics.triggers.turn import OmicsTurnTrigger, waiting_for_turn  # noqa: PLC0415 - likewise
 
         key, value = waiting_for_turn(attempt.intention)
         context["ti"].xcom_push(key=key, value=value)
+        why = refused if refused.full else refused.why
         self.log.info("Waiting for a turn to call StartRun, without a worker: %s", why)
         self.defer(
             trigger=OmicsTurnTrigger.of(
@@ -376,7 +379,8 @@ class StartOmicsRunOperator(StartRunFields):
                 "began": attempt.began,
                 "deadline": attempt.deadline,
                 "until": until,
-                "why": why,
+                "why": refused.why,
+                "full": refused.full,
             },
         )
 

@@ -128,14 +128,18 @@ def test_a_full_account_is_waited_out_without_a_worker(start_run, context, omics
     assert isinstance(waiting, OmicsRunTrigger)
 
 
-def test_when_the_time_is_up_nothing_is_started_any_more(start_run, context, omics_local):
-    omics_local.fault("StartRun", times=1, **THROTTLED)
+@pytest.mark.parametrize(
+    ("refusal", "told"),
+    [(THROTTLED, "ThrottlingException.*include_deferred"), (FULL, "100000 runs.*retention_mode=REMOVE")],
+)
+def test_when_the_time_is_up_nothing_is_started_any_more(refusal, told, start_run, context, omics_local):
+    omics_local.fault("StartRun", times=1, **refusal)
     operator = start_run(deferrable=True, submit_timeout=timedelta(seconds=0.2))
     trigger, _, kwargs = deferral(operator.execute, context)
     trigger.until = time.time()
     event = event_of(trigger)
     assert event["turn"] is None
-    with pytest.raises(StartRunRefusedError, match="ThrottlingException"):
+    with pytest.raises(StartRunRefusedError, match=told):
         operator.execute_turn(context, event, **kwargs)
     assert omics_local.counts()["StartRun"] == 1
 
