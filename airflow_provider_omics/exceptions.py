@@ -8,7 +8,8 @@ Everything the provider raises::
     ├── StartRunRefusedError            StartRun is throttled or the account full, for longer than the task may wait
     ├── StartRunConflictError           HealthOmics says that the requestId is taken and does not say by which run
     ├── RunEndedError                   the run is over, without its outputs
-    │   ├── RunFailedError              FAILED
+    │   ├── RunFailedError              FAILED, for a cause that passes, or that retry_on names
+    │   │   └── RunFailedForGoodError   FAILED, for a cause that no retry mends
     │   ├── RunCancelledError           CANCELLED, and not by this task: no retry
     │   ├── RunDeletedError             DELETED, or gone from the API: no retry
     │   └── RequestIdSpentError         ended badly, and was the one run of the caller's request_id: no retry
@@ -26,6 +27,10 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 
 if TYPE_CHECKING:
     from airflow_provider_omics.core.run import Run
+
+
+# A service message of any length must leave room for what helps.
+_MAX_LINE = 1400
 
 
 class OmicsError(AirflowException):
@@ -74,11 +79,15 @@ class RunEndedError(OmicsError):
 
     def __init__(self, run: Run, advice: str = "") -> None:
         self.run = run
-        super().__init__(f"HealthOmics {run}" + (f"\n{advice}" if advice else ""))
+        super().__init__(f"HealthOmics {run}"[:_MAX_LINE] + (f"\n{advice}" if advice else ""))
 
 
 class RunFailedError(RunEndedError):
     """The run is FAILED."""
+
+
+class RunFailedForGoodError(RunFailedError, AirflowFailException):
+    """The run is FAILED for a cause that another run would meet again; ``retry_on`` can say otherwise."""
 
 
 class RunCancelledError(RunEndedError, AirflowFailException):

@@ -42,7 +42,7 @@ _THROTTLED: Final = frozenset({"ThrottlingException", "TooManyRequestsException"
 _TRANSIENT_CODES: Final = _EXPIRED | _THROTTLED | {"InternalServerException", "RequestTimeoutException"}
 _SERVER_FAULT: Final = 500
 _MEMBERS: Final = frozenset(member.name for member in MEMBERS)
-_LOG_GROUP: Final = "/aws/omics/WorkflowLog"
+LOG_GROUP: Final = "/aws/omics/WorkflowLog"
 # Seconds in which a new run may not be visible yet, so that a 404 says nothing.
 VISIBLE_AFTER: Final = 15 * 60
 # How many runs of a name a look-up is ready to ask about, and how many pages of 100 it is ready to read.
@@ -234,17 +234,21 @@ class OmicsHook(AwsBaseHook):
             return self._from_manifest(run) or run.deleted(f"its id belongs to another run now, uuid {now.uuid}")
         return now
 
-    def _from_manifest(self, run: Run) -> Run | None:
-        """Return how a run that is gone has ended, as its manifest in CloudWatch Logs says."""
-        logs = self.get_session(region_name=self.region_name).client(
-            "logs",
-            endpoint_url=self.conn_config.get_service_endpoint_url("logs"),
+    def client_of(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+        """Return a client of another service, by the same connection."""
+        return self.get_session(region_name=self.region_name).client(
+            service,
+            endpoint_url=self.conn_config.get_service_endpoint_url(service),
             config=self.config,
             verify=self.verify,
         )
+
+    def _from_manifest(self, run: Run) -> Run | None:
+        """Return how a run that is gone has ended, as its manifest in CloudWatch Logs says."""
+        logs = self.client_of("logs")
         stream = f"manifest/run/{run.id}/{run.uuid}"
         try:
-            answer = logs.get_log_events(logGroupName=_LOG_GROUP, logStreamName=stream, startFromHead=True, limit=1)
+            answer = logs.get_log_events(logGroupName=LOG_GROUP, logStreamName=stream, startFromHead=True, limit=1)
             manifest = json.loads(answer["events"][0]["message"])
         except (ClientError, LookupError, ValueError) as error:
             self.log.info("No manifest of run %s in log stream %s: %s", run.id, stream, error)

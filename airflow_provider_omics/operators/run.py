@@ -14,7 +14,6 @@ from airflow_provider_omics.exceptions import (
     RequestIdSpentError,
     RunCancelledError,
     RunDeletedError,
-    RunFailedError,
     RunWaitError,
     StartRunRefusedError,
 )
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from airflow_provider_omics.links.run import RunLink
     from airflow_provider_omics.operators.attempt import Attempt
 
-_ENDINGS = {"FAILED": RunFailedError, "CANCELLED": RunCancelledError, "DELETED": RunDeletedError}
+_ENDINGS = {"CANCELLED": RunCancelledError, "DELETED": RunDeletedError}
 
 
 class StartOmicsRunOperator(StartRunFields):
@@ -45,7 +44,7 @@ class StartOmicsRunOperator(StartRunFields):
     file beside the DAG, or an XComArg.
 
     XCom, from the moment the run is known: ``run_id``, ``uuid``, ``arn``, ``run_output_uri``. The task returns these
-    and ``status`` as one dict.
+    and ``status`` as one dict. When the run has COMPLETED, ``outputs`` holds its named outputs.
 
     :param workflow_id: workflow to run; required for a new run.
     :param workflow_type: ``PRIVATE`` or ``READY2RUN``.
@@ -85,13 +84,18 @@ class StartOmicsRunOperator(StartRunFields):
     :param submit_timeout: for how long to wait while HealthOmics refuses StartRun as too frequent or the account as
         full; meanwhile the task is deferred if it is deferrable. No try is lost by it.
     :param cancel_on_kill: whether the run is cancelled when somebody ends the task or its time is up.
+    :param retry_on: after which failures Airflow may try again: classes (``transient``, ``capacity``, ``task``,
+        ``input``, ``permission``, ``definition``, ``sizing``, ``limit``, ``unknown``) and single reasons, such as
+        ``RUN_TASK_FAILED``; by default ``("transient", "capacity")``.
+    :param fetch_outputs: whether to push the named outputs of a WDL or CWL run to XCom, as ``outputs``.
     :param aws_conn_id: Airflow connection of type ``aws``; None takes boto3's own credentials (templated).
     :param region_name: AWS Region; by default the connection's (templated).
     :param verify: whether to verify TLS certificates, or the path of a CA bundle.
     :param botocore_config: options of ``botocore.config.Config``; they win over the connection's ``config_kwargs``.
     :raises StartRunRequestError: if the request breaks a rule; no retry follows.
     :raises StartRunRefusedError: if HealthOmics refuses StartRun for longer than ``submit_timeout``.
-    :raises RunFailedError: if the run ends FAILED.
+    :raises RunFailedError: if the run ends FAILED for a cause that passes.
+    :raises RunFailedForGoodError: if it ends FAILED for any other cause; no retry follows.
     :raises RunCancelledError: if the run ends CANCELLED; no retry follows.
     :raises RunDeletedError: if the run is deleted; no retry follows.
     """
@@ -133,6 +137,8 @@ class StartOmicsRunOperator(StartRunFields):
         poll_interval: float | None = None,
         submit_timeout: timedelta = timedelta(hours=24),
         cancel_on_kill: bool = True,
+        retry_on: Sequence[str] | None = None,
+        fetch_outputs: bool = True,
         aws_conn_id: str | None = "aws_default",
         region_name: str | None = None,
         verify: bool | str | None = None,
@@ -178,6 +184,8 @@ class StartOmicsRunOperator(StartRunFields):
         self.poll_interval = poll_interval
         self.submit_timeout = submit_timeout
         self.cancel_on_kill = cancel_on_kill
+        self.retry_on = retry_on
+        self.fetch_outputs = fetch_outputs
         self.attempt: Attempt | None = None
         self._build_request(known_only=True)
         if poll_interval is not None and poll_interval <= 0:
@@ -323,7 +331,7 @@ class StartOmicsRunOperator(StartRunFields):
             report = Report(turn.key if turn else "", refused.refusals, answered=False, full=refused.full)
             self._defer_for_turn(context, attempt, request, until, report=report, refused=refused)
         if not isinstance(verdict, Wait):
-            return self._finish(verdict.run)
+            return self._finish(context, verdict.run)
         if self.deferrable:
             from airflow_provider_omics.triggers.run import OmicsRunTrigger  # noqa: PLC0415 - DAG files need no boto3
 
@@ -388,14 +396,20 @@ class StartOmicsRunOperator(StartRunFields):
         if judge and not run.succeeded:
             self.log.info("HealthOmics %s; it was ending before this try came, so the next run is this try's", run)
             return self._pursue(context, retry=True)
-        return self._finish(run)
+        return self._finish(context, run)
 
-    def _finish(self, run: Run) -> dict[str, str]:
+    def _finish(self, context: Context, run: Run) -> dict[str, str]:
+        from airflow_provider_omics.operators import aftermath  # noqa: PLC0415 - DAG files need no boto3
+
         if run.succeeded or not self.wait_for_completion:
             self.log.info("HealthOmics %s, output %s", run, run.output_uri)
+            if run.succeeded:
+                aftermath.hand_on(self, context, run)
             return run.xcom()
         if self.request_id:
             raise RequestIdSpentError(run, "One run for a request_id, ever: give another one to start a new run.")
+        if run.status == "FAILED":
+            raise aftermath.failure(self, run)
         raise _ENDINGS[run.status](run)
 
     def _deadline(self) -> float | None:

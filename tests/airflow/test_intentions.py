@@ -12,13 +12,13 @@ pytestmark = [pytest.mark.airflow, pytest.mark.slow]
 @pytest.mark.parametrize("mode", MODES)
 def test_a_failed_run_is_followed_by_the_next_submission(airflow, omics, mode):
     run, first = omics.begin(mode)
-    omics.endpoint.force(first, "FAILED", failureReason="RUN_TASK_FAILED", statusMessage="Out of luck")
+    omics.endpoint.force(first, "FAILED", failureReason="SERVICE_ERROR", statusMessage="Out of luck")
     second = omics.run(2)
     omics.succeed(run, second)
     ids = [omics.tag(run_id, "airflow:request_id") for run_id in (first, second)]
     assert [it[-2:] for it in ids] == ["-0", "-1"]
     assert ids[0][:-2] == ids[1][:-2]
-    assert "RUN_TASK_FAILED: Out of luck" in airflow.log(run, "run")
+    assert "SERVICE_ERROR: Out of luck" in airflow.log(run, "run")
     assert len(omics.endpoint.runs()) == 2
     assert omics.cancelled == set()
 

@@ -41,7 +41,7 @@ from airflow_provider_omics.local.protocol import Service, ServiceError
 from airflow_provider_omics.local.records import ENDED
 from airflow_provider_omics.local.settings import Settings
 from airflow_provider_omics.local.state import NOBODY, State
-from airflow_provider_omics.operators import attempt
+from airflow_provider_omics.operators import aftermath, attempt
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
 
 START = datetime(2026, 1, 1, microsecond=500_000, tzinfo=UTC)  # Dates of answers have whole seconds.
@@ -459,6 +459,9 @@ def world_time():
             patches.enter_context(patch.object(module, "time", clock))
         patches.enter_context(patch.object(attempt, "pursue", pursue))
         patches.enter_context(patch.object(run_service, "LOOK_AGAIN", 30.0))
+        # What a run leaves behind is no matter of the protocol.
+        patches.enter_context(patch.object(aftermath, "failed_tasks", lambda _hook, _run: ([], 0)))
+        patches.enter_context(patch.object(aftermath, "outputs", lambda _hook, _run: None))
         # Chance is Hypothesis' alone.
         patches.enter_context(patch.object(attempt, "jittered", lambda seconds: seconds))
         for module in (attempt, patience):

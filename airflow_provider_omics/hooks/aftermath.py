@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a run leaves behind: its failed tasks and their logs, its named outputs, its files."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from airflow_provider_omics.core.failures import MAX_TASKS, FailedTask
+from airflow_provider_omics.hooks.omics import LOG_GROUP, error_code
+
+if TYPE_CHECKING:
+    from airflow_provider_omics.core.run import Run
+    from airflow_provider_omics.hooks.omics import OmicsHook
+
+log = logging.getLogger(__name__)
+# User guide, "Run outputs"; the page on logs and that on outputs name it differently.
+_SUMMARIES: Final = ("outputs.json", "output.json")
+_LINES: Final = 30
+# Ids are reused, and so are log streams: only lines of the run's own time are its own. Clocks differ a little.
+_SLACK_SECONDS: Final = 300
+MAX_OUTPUTS: Final = 48_000
+
+
+def failed_tasks(hook: OmicsHook, run: Run) -> tuple[list[FailedTask], int]:
+    """Return the first failed tasks of a run, and how many of its first hundred failed ones there are."""
+    try:
+        items = hook.conn.list_run_tasks(id=run.id, status="FAILED", maxResults=100)["items"]
+        return [_task(hook, run, item) for item in items[:MAX_TASKS]], len(items)
+    except (ClientError, BotoCoreError) as error:
+        log.warning("The failed tasks of run %s cannot be listed: %s", run.id, error)
+        return [], 0
+
+
+def _task(hook: OmicsHook, run: Run, item: dict[str, Any]) -> FailedTask:
+    answer = hook.conn.get_run_task(id=run.id, taskId=item["taskId"])
+    return FailedTask(
+        str(item["taskId"]),
+        str(item.get("name") or "?"),
+        answer.get("failureReason"),
+        answer.get("statusMessage"),
+        answer.get("logStream"),
+    )
+
+
+def last_lines(hook: OmicsHook, run: Run, task: FailedTask) -> list[str]:
+    """Return the last lines of a failed task's log, none if they cannot be read."""
+    start = int(((run.creation_time or 0) - _SLACK_SECONDS) * 1000)
+    stream = f"run/{run.id}/task/{task.id}"
+    try:
+        answer = hook.client_of("logs").get_log_events(
+            logGroupName=LOG_GROUP, logStreamName=stream, startTime=max(0, start), limit=_LINES
+        )
+    except (ClientError, BotoCoreError) as error:
+        log.warning("The log of task %s cannot be read (stream %s): %s", task.name, stream, error)
+        return []
+    return [str(event["message"]).rstrip() for event in answer["events"]]
+
+
+def outputs(hook: OmicsHook, run: Run) -> dict[str, Any] | None:
+    """
+    Return the named outputs of a WDL or CWL run; None, with a warning, if there are none that can be read.
+
+    What is too big for XCom becomes ``{"truncated": why}``.
+    """
+    where = urlsplit(run.output_uri)
+    s3 = hook.client_of("s3")
+    for name in _SUMMARIES:
+        key = f"{where.path.strip('/')}/logs/{name}"
+        try:
+            answer = s3.get_object(Bucket=where.netloc, Key=key)
+            size = int(answer["ContentLength"])
+            if size > MAX_OUTPUTS:
+                return {"truncated": f"{size} bytes are too many for XCom: read s3://{where.netloc}/{key}"}
+            named = json.loads(answer["Body"].read())
+        except ClientError as error:
+            if error_code(error) in ("NoSuchKey", "404"):
+                continue
+            log.warning("The outputs of run %s cannot be read: %s", run.id, error)
+            return None
+        except (BotoCoreError, ValueError) as error:
+            log.warning("The outputs of run %s cannot be read: %s", run.id, error)
+            return None
+        return named if isinstance(named, dict) else {"outputs": named}
+    log.info("Run %s has no summary of its outputs in %s/logs", run.id, run.output_uri)
+    return None
+
+
+def output_files(hook: OmicsHook, run: Run) -> list[str]:
+    """
+    Return the URIs of all files that a run has written, for engines without a summary (Nextflow).
+
+    :raises ClientError: if the caller may not list them.
+    """
+    where = urlsplit(run.output_uri)
+    prefix = f"{where.path.strip('/')}/"
+    pages = hook.client_of("s3").get_paginator("list_objects_v2").paginate(Bucket=where.netloc, Prefix=prefix)
+    return [f"s3://{where.netloc}/{item['Key']}" for page in pages for item in page.get("Contents", [])]

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a task tells and hands on when its run has ended."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import Asset, AssetAlias
+
+from airflow_provider_omics.core.failures import understand
+from airflow_provider_omics.exceptions import RunFailedError, RunFailedForGoodError
+from airflow_provider_omics.hooks.aftermath import failed_tasks, last_lines, outputs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_provider_omics.compat import Context
+    from airflow_provider_omics.core.documents import JsonValue
+    from airflow_provider_omics.core.run import Run
+    from airflow_provider_omics.operators.run import StartOmicsRunOperator
+
+log = logging.getLogger(__name__)
+# A workflow may write thousands of files; each asset is a row of Airflow's database.
+_MAX_ASSETS = 100
+
+
+def failure(operator: StartOmicsRunOperator, run: Run) -> RunFailedError:
+    """Return the error of a run that FAILED: retryable or not, with all that helps to mend it."""
+    hook = operator.hook()
+    tasks, failed = failed_tasks(hook, run)
+    lines = last_lines(hook, run, tasks[0]) if tasks else []
+    found = understand(run, tasks, failed=failed, log=lines, retry_on=operator.retry_on)
+    links = [f"{link.name}: {link.url(run.arn, run.output_uri)}" for link in operator.operator_extra_links]
+    kind = RunFailedError if found.retry else RunFailedForGoodError
+    return kind(run, found.text(cached=bool(operator.cache_id), links=links))
+
+
+def hand_on(operator: StartOmicsRunOperator, context: Context, run: Run) -> None:
+    """Push a completed run's named outputs, and tell the task's outlets where they are."""
+    named = outputs(operator.hook(), run) if operator.fetch_outputs else None
+    if named is not None:
+        context["ti"].xcom_push(key="outputs", value=named)
+    if operator.outlets:
+        _tell_outlets(operator, context, run, named)
+
+
+def _tell_outlets(operator: StartOmicsRunOperator, context: Context, run: Run, named: dict[str, Any] | None) -> None:
+    extra: dict[str, JsonValue] = {
+        **run.xcom(),
+        "workflow_id": operator.workflow_id,
+        "workflow_version_name": operator.workflow_version_name,
+    }
+    uris = list(dict.fromkeys(_uris(named)))[:_MAX_ASSETS] or [run.output_uri]
+    for outlet in operator.outlets:
+        events = context["outlet_events"][outlet]
+        if isinstance(outlet, AssetAlias):
+            for uri in uris:
+                events.add(Asset(uri), extra=extra)
+        else:
+            events.extra = extra
+
+
+def _uris(value: object) -> Iterator[str]:
+    """Yield the S3 URIs in named outputs, however deep; of CWL, a file's location."""
+    if isinstance(value, str) and value.startswith("s3://"):
+        yield value
+    elif isinstance(value, dict):
+        for member in value.values():
+            yield from _uris(member)
+    elif isinstance(value, list):
+        for member in value:
+            yield from _uris(member)

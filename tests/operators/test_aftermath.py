@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a task tells of a failed run, and hands on of a completed one; S3 and CloudWatch Logs are the endpoint's."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, Asset, AssetAlias, TaskDeferred
+
+from airflow_provider_omics.core.event import RunEvent
+from airflow_provider_omics.core.failures import CLASSES, RETRIED
+from airflow_provider_omics.core.run import Run
+from airflow_provider_omics.exceptions import RunFailedError
+from airflow_provider_omics.hooks import aftermath
+from airflow_provider_omics.hooks.omics import OmicsHook
+
+
+@pytest.fixture
+def traces(omics_local):
+    """Let runs leave logs and outputs."""
+    omics_local.switch(traces=True)
+    omics_local.client("s3").create_bucket(Bucket="bucket")
+    return omics_local
+
+
+def fail(operator, context):
+    with pytest.raises(RunFailedError) as caught:
+        operator.execute(context)
+    return caught.value
+
+
+@pytest.mark.parametrize("reason", [*CLASSES, "A_NEW_REASON"])
+def test_every_reason_ends_in_its_class(reason, start_run, context, omics_local):
+    omics_local.script(status="FAILED", failureReason=reason, statusMessage="the message")
+    error = fail(start_run(), context)
+    assert isinstance(error, AirflowFailException) is (CLASSES.get(reason) not in RETRIED)
+    assert str(error).splitlines()[0] == f"HealthOmics run {error.run.id} FAILED: {reason}: the message"
+
+
+def test_the_failed_tasks_and_the_log_of_the_first_are_told(start_run, context, traces):
+    tasks = [
+        {"name": "align", "status": "COMPLETED"},
+        {"name": "call", "status": "FAILED", "failureReason": "OUT_OF_MEMORY_ERROR", "log": ["reading", "Killed"]},
+    ]
+    traces.script(status="FAILED", failureReason="RUN_TASK_FAILED", tasks=tasks)
+    error = fail(start_run(), context)
+    [_, task, title, first, last, advice, *links] = str(error).splitlines()
+    assert task.startswith("Failed task call (")
+    assert "OUT_OF_MEMORY_ERROR" in task
+    assert (title, first, last) == ("Last lines of the log of task call:", "  reading", "  Killed")
+    assert advice.startswith("Give the task more memory")
+    assert [link.split(":")[0] for link in links] == [
+        "HealthOmics run",
+        "HealthOmics run log",
+        "HealthOmics run outputs",
+    ]
+    assert len(str(error).encode()) < 4096
+
+
+def test_the_worker_says_what_happened_while_the_task_was_deferred(start_run, context, traces):
+    tasks = [{"name": "call", "status": "FAILED", "log": ["Killed"]}]
+    traces.script(status="FAILED", failureReason="RUN_TASK_FAILED", tasks=tasks)
+    operator = start_run(deferrable=True)
+    with pytest.raises(TaskDeferred):
+        operator.execute(context)
+    hook = OmicsHook("aws_default")
+    run = operator.attempt.run
+    while not run.ended:
+        run = hook.get_run(run)
+    with pytest.raises(RunFailedError, match="Killed"):
+        operator.execute_complete(context, RunEvent(run).serialize())
+
+
+@pytest.mark.parametrize("fault", ["AccessDeniedException", "ThrottlingException", "InternalServerException"])
+def test_what_cannot_be_read_fails_nothing(fault, start_run, context, omics_local, caplog):
+    omics_local.script(status="FAILED", failureReason="SERVICE_ERROR", statusMessage="x")
+    omics_local.fault("ListRunTasks", "error", code=fault, probability=1)
+    operator = start_run(botocore_config={"retries": {"total_max_attempts": 1}})
+    assert "SERVICE_ERROR: x" in str(fail(operator, context))
+    assert "cannot be listed" in caplog.text
+
+
+def test_a_log_that_is_not_there_is_a_warning(start_run, context, omics_local, caplog):
+    omics_local.script(status="FAILED", failureReason="RUN_TASK_FAILED", tasks=[{"name": "call", "status": "FAILED"}])
+    assert "Failed task call" in str(fail(start_run(), context))
+    assert "cannot be read" in caplog.text
+
+
+def test_lines_of_an_older_run_of_the_same_id_are_not_told(start_run, context, traces):
+    traces.script(status="FAILED", failureReason="RUN_TASK_FAILED", tasks=[{"name": "call", "status": "FAILED"}])
+    error = fail(start_run(), context)
+    hook = OmicsHook("aws_default")
+    [task], _ = aftermath.failed_tasks(hook, error.run)
+    logs = traces.client("logs")
+    group, stream = "/aws/omics/WorkflowLog", f"run/{error.run.id}/task/{task.id}"
+    logs.create_log_stream(logGroupName=group, logStreamName=stream)
+    then = int(error.run.creation_time * 1000)
+    events = [
+        {"timestamp": then - 3_600_000, "message": "of another run"},
+        {"timestamp": then + 1000, "message": "of this run"},
+    ]
+    logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
+    assert aftermath.last_lines(hook, error.run, task) == ["of this run"]
+
+
+def test_named_outputs_are_handed_on(start_run, context, ti, traces):
+    traces.script(outputs={"germline.vcf": {"file": "a.vcf", "text": "##"}, "germline.reads": 7})
+    answer = start_run().execute(context)
+    vcf = f"{answer['run_output_uri']}/out/vcf/a.vcf"
+    assert ti.xcom["outputs"] == {"germline.vcf": vcf, "germline.reads": 7}
+    hook = OmicsHook("aws_default")
+    run = Run(answer["run_id"], answer["uuid"], answer["arn"], answer["run_output_uri"], "COMPLETED")
+    assert vcf in aftermath.output_files(hook, run)
+
+
+def test_outputs_need_not_be_fetched(start_run, context, ti, traces):
+    traces.script(outputs={"germline.reads": 7})
+    start_run(fetch_outputs=False).execute(context)
+    assert "outputs" not in ti.xcom
+
+
+def test_outputs_that_are_not_there_are_no_failure(start_run, context, ti):
+    assert start_run().execute(context)["status"] == "COMPLETED"
+    assert "outputs" not in ti.xcom
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "named"),
+    [
+        ("output.json", '{"w.x": 1}', {"w.x": 1}),
+        ("outputs.json", "no JSON", None),
+        ("outputs.json", "[1]", {"outputs": [1]}),
+        ("outputs.json", json.dumps({"w.x": "y" * 50_000}), "truncated"),
+    ],
+)
+def test_summaries_of_every_kind(name, text, named, start_run, context, traces):
+    operator = start_run(wait_for_completion=False)
+    answer = operator.execute(context)
+    run = Run(answer["run_id"], answer["uuid"], answer["arn"], answer["run_output_uri"], "COMPLETED")
+    key = f"{run.output_uri.removeprefix('s3://bucket/')}/logs/{name}"
+    traces.client("s3").put_object(Bucket="bucket", Key=key, Body=text.encode())
+    found = aftermath.outputs(OmicsHook("aws_default"), run)
+    assert found == named or (named == "truncated" and f"s3://bucket/{key}" in found["truncated"])
+
+
+class Outlets(dict):
+    """Airflow's accessor of outlet events, of the two ways in which it is used."""
+
+    def __missing__(self, outlet):
+        self[outlet] = SimpleNamespace(extra=None, added=[])
+        self[outlet].add = lambda asset, extra: self[outlet].added.append((asset.uri, extra))
+        return self[outlet]
+
+
+def test_assets_learn_where_the_outputs_are(start_run, context, traces):
+    asset, alias = Asset("s3://bucket/cohort"), AssetAlias("vcfs")
+    traces.script(outputs={"w.vcfs": [{"file": "a.vcf", "text": "a"}], "w.vcf": {"file": "b.vcf", "text": "b"}})
+    context["outlet_events"] = Outlets()
+    answer = start_run(outlets=[asset, alias]).execute(context)
+    extra = context["outlet_events"][asset].extra
+    assert extra == {**answer, "workflow_id": "1234567", "workflow_version_name": None}
+    assert context["outlet_events"][alias].added == [(f"{answer['run_output_uri']}/out/vcf/b.vcf", extra)]
