@@ -25,6 +25,7 @@ def get_provider_info() -> dict[str, Any]:
             },
         ],
         "operators": [_modules("airflow_provider_omics.operators.run", "airflow_provider_omics.operators.cancel")],
+        "sensors": [_modules("airflow_provider_omics.sensors.run")],
         "hooks": [_modules("airflow_provider_omics.hooks.omics")],
         "triggers": [_modules("airflow_provider_omics.triggers.run", "airflow_provider_omics.triggers.turn")],
         "extra-links": [

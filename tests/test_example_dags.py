@@ -20,6 +20,7 @@ CRAM_TO_BAM = {
     "roleArn": "arn:aws:iam::123456789012:role/omics-service-role-serviceRole-W8O1XMPL7QZ",
     "outputUri": "s3://omics-artifacts-01d6xmpl4e72dd32/workflow-output/",
 }
+RUNS = {"cohort.py": 3, "chain.py": 2, "after_chain.py": 0}
 SERVICE_ROLE = "arn:aws:iam::123456789012:role/HealthOmicsServiceRole"
 # What each documented `aws omics start-run` sends, beside requestId and tags.
 DOCUMENTED = {
@@ -78,12 +79,13 @@ def example_runs(examples, monkeypatch):
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_it_runs(file, run_dag, example_runs):
+def test_it_runs(file, run_dag, example_runs, examples):
+    examples.switch(traces=file == "chain.py")
     done = run_dag(FOLDER / file)
     assert "success" in done.state.lower()
     runs = example_runs()
-    assert len(runs) == (3 if file == "cohort.py" else 1)
-    assert {run["status"] for run in runs} == {"COMPLETED"}
+    assert len(runs) == RUNS.get(file, 1)
+    assert {run["status"] for run in runs} <= {"COMPLETED"}
     if file in DOCUMENTED:
         assert runs[0]["request"].items() >= DOCUMENTED[file].items()
 

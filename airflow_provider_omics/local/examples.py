@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_omics.local import catalog, runs
+from airflow_provider_omics.local.plans import script_from
 from airflow_provider_omics.local.state import Caller, Resource, arn
 
 if TYPE_CHECKING:
@@ -54,3 +55,5 @@ def register(state: State) -> None:
         path = arn(caller, f"{kind}/1234567")
         where["1234567"] = Resource("1234567", path, state.next_seq(), state.settings.account, members, {})
     runs.create_run(state, _REQUEST, caller, run_id=_RUN)
+    bam = {"file": "NA12878.bam", "text": "no reads: a simulated run"}
+    state.scripts.append(script_from({"workflowId": "1234567", "outputs": {"cram_to_bam.bam": bam}}))

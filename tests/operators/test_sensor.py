@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""OmicsRunSensor against the local endpoint."""
+
+import asyncio
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowSensorTimeout, TaskDeferred
+
+from airflow_provider_omics.exceptions import OmicsRequestError, RunCancelledError, RunDeletedError, RunFailedError
+from airflow_provider_omics.sensors.run import OmicsRunSensor
+
+
+@pytest.fixture
+def started(start_run, context):
+    """Return the XCom of a run that has just been started."""
+    return lambda: start_run(wait_for_completion=False).execute(context)
+
+
+def sensor(run, **arguments):
+    return OmicsRunSensor(
+        task_id="wait",
+        run_id=run["run_id"],
+        uuid=run["uuid"],
+        **{"poke_interval": 0.05, "poll_interval": 0.05, **arguments},
+    )
+
+
+def test_it_waits_in_its_worker(started, context):
+    run = started()
+    assert sensor(run).execute(context) == {**run, "status": "COMPLETED"}
+
+
+def test_it_waits_in_the_hub(started, context, omics_local):
+    omics_local.clock.freeze()
+    run = started()
+    waiting = sensor(run, deferrable=True)
+    with pytest.raises(TaskDeferred) as deferral:
+        waiting.execute(context)
+    omics_local.clock.resume()
+
+    async def first():
+        async with asyncio.timeout(60):
+            return await anext(deferral.value.trigger.run())
+
+    assert waiting.execute_complete(context, asyncio.run(first()).payload) == {**run, "status": "COMPLETED"}
+
+
+def test_a_run_that_has_ended_needs_no_deferral(started, context, omics_local):
+    run = started()
+    omics_local.force(run["run_id"], "COMPLETED")
+    assert sensor(run, deferrable=True).execute(context)["status"] == "COMPLETED"
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+@pytest.mark.parametrize(("status", "error"), [("FAILED", RunFailedError), ("CANCELLED", RunCancelledError)])
+def test_a_bad_end_is_told(status, error, deferrable, started, context, omics_local):
+    run = started()
+    omics_local.force(run["run_id"], status, failureReason="SERVICE_ERROR")
+    with pytest.raises(error, match=f"run {run['run_id']} {status}"):
+        sensor(run, deferrable=deferrable).execute(context)
+
+
+def test_a_reused_id_is_another_run(started, context, omics_local):
+    run = started()
+    with pytest.raises(RunDeletedError, match="belongs to another run"):
+        sensor({**run, "uuid": "another"}).execute(context)
+    assert omics_local.runs()[0]["status"] != "CANCELLED"
+
+
+def test_a_run_that_does_not_exist(start_run, context):
+    start_run()
+    with pytest.raises(RunDeletedError):
+        sensor({"run_id": "1", "uuid": None}).execute(context)
+
+
+def test_what_is_no_id_is_refused_before_any_call(start_run, context, omics_local):
+    start_run()
+    with pytest.raises(OmicsRequestError, match="run_id must be digits, not 'None'"):
+        sensor({"run_id": "None", "uuid": None}).execute(context)
+    assert "GetRun" not in omics_local.counts()
+
+
+def test_its_timeout_ends_the_waiting_and_not_the_run(started, context, omics_local):
+    omics_local.clock.freeze()
+    run = started()
+    with pytest.raises(AirflowSensorTimeout):
+        sensor(run, timeout=0.2).execute(context)
+    assert omics_local.runs()[0]["status"] == "PENDING"
+
+
+def test_nobody_cancels_a_run_by_ending_its_sensor(started, context, omics_local):
+    omics_local.clock.freeze()
+    with pytest.raises(TaskDeferred) as deferral:
+        sensor(started(), deferrable=True).execute(context)
+    assert deferral.value.trigger.cancel_on_kill is False
