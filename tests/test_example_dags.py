@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_omics.local.examples import BUCKETS
 from airflow_provider_omics.local.server import Server
 from airflow_provider_omics.local.testing import LocalOmics
 
@@ -80,7 +81,10 @@ def example_runs(examples, monkeypatch):
 
 @pytest.mark.parametrize("file", FILES)
 def test_it_runs(file, run_dag, example_runs, examples):
+    # Only the chain needs what its runs have written.
     examples.switch(traces=file == "chain.py")
+    for bucket in BUCKETS:
+        examples.client("s3").create_bucket(Bucket=bucket)
     done = run_dag(FOLDER / file)
     assert "success" in done.state.lower()
     runs = example_runs()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import BaseSensorOperator
@@ -93,7 +94,7 @@ class OmicsRunSensor(BaseSensorOperator):
             # No deadline but the sensor's own: Airflow knows `timeout`, and soft_fail, when the deferral times out.
             trigger=OmicsRunTrigger.of(run, self._hook_params, self.poll_interval, cancel_on_kill=False),
             method_name="execute_complete",
-            timeout=self.timeout,
+            timeout=timedelta(seconds=self.timeout),
         )
 
     def poke(self, context: Context) -> bool:  # noqa: ARG002 - Airflow's signature
