@@ -13,8 +13,6 @@ MAX_INTERVAL: Final = 300.0
 _LOOKS: Final = 60
 _FIRST_LOOK: Final = 5.0
 _MAX_BACK_OFF: Final = 60.0
-# For how long a task asks in its turn before it waits for another one.
-TURN_SECONDS: Final = 20.0
 
 
 def interval(age: float, poll_interval: float | None, shortest: float) -> float:
@@ -80,14 +78,16 @@ class Budget:
 @dataclass(frozen=True, slots=True)
 class Turn:
     """
-    Leave to call StartRun: in its turn a task asks for up to TURN_SECONDS, with a ``pause`` after each refusal.
+    Leave to call StartRun.
 
     :param key: names the turn in the report of its taker.
     :param pause: seconds after which to ask again.
+    :param seconds: for how long to ask before waiting for another turn.
     """
 
     key: str
     pause: float
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,9 @@ class Turns:
 
     _FEWEST: Final = 3
     _MOST: Final = 64
-    _SILENT_SECONDS: Final = 30.0
+    # How long a turn is: several gaps of a small quota; less if only its failure will be told, which then comes sooner.
+    _TOLD_SECONDS: Final = 40.0
+    _UNTOLD_SECONDS: Final = 20.0
     _FULL_SECONDS: Final = 60.0
     _LONGEST_GAP: Final = 10.0  # one in ten seconds, the smallest quota that has been published
     # For how long a taker should ask, in gaps: if less, tokens are lost; if more, workers ask in vain.
@@ -120,6 +122,7 @@ class Turns:
 
     def __init__(self) -> None:
         self._window = float(self._FEWEST)
+        # With the time at which silence is taken for an answer.
         self._taken: dict[str, tuple[Turn, float]] = {}
         # Seconds between two answers, as they come.
         self._gap = 0.2
@@ -127,15 +130,21 @@ class Turns:
         self._closed_until = 0.0
         self._count = 0
 
-    def hand_out(self, now: float) -> Turn | None:
-        """Return a turn, None if there is none now."""
-        for key in [key for key, (_, taken) in self._taken.items() if now - taken > self._SILENT_SECONDS]:
+    def hand_out(self, now: float, *, told: bool = True) -> Turn | None:
+        """
+        Return a turn, None if there is none now.
+
+        :param told: whether the taker reports an answer; one that does not wait for its run has no trigger to do so.
+        """
+        for key in [key for key, (_, silent) in self._taken.items() if now > silent]:
             self.report(now, Report(key, 0, answered=True))
         if now < self._closed_until or len(self._taken) >= int(self._window):
             return None
         self._count += 1
-        turn = Turn(f"{now:.3f}-{self._count}", min(2.0, max(0.25, self._gap / 8)))
-        self._taken[turn.key] = turn, now
+        seconds = self._TOLD_SECONDS if told else self._UNTOLD_SECONDS
+        turn = Turn(f"{now:.3f}-{self._count}", min(2.0, max(0.25, self._gap / 8)), seconds)
+        # A worker takes its time to come.
+        self._taken[turn.key] = turn, now + 1.5 * seconds
         return turn
 
     def give_back(self, turn: Turn) -> None:

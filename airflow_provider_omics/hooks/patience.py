@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_omics.core.pacing import TURN_SECONDS, Report, back_off
+from airflow_provider_omics.core.pacing import Report, back_off
 from airflow_provider_omics.exceptions import StartRunRefusedError
 from airflow_provider_omics.hooks.omics import is_expired, is_full, is_refused, is_transient
 
@@ -67,12 +67,13 @@ class Patience:
 
     def _after_refusal(self, error: Exception, *, full: bool) -> float:
         self._refusals += 1
-        # The turn begins with the first call: what came before it, a client and a look-up, takes its time.
-        self._turn_ends = self._turn_ends or time.monotonic() + TURN_SECONDS
         if self._until is not None:
             pause = _FULL_SECONDS if full else back_off(self._refusals)
             if time.time() + pause < self._until:
                 return pause
-        elif self._turn is not None and not full and time.monotonic() < self._turn_ends:
-            return self._turn.pause
+        elif self._turn is not None and not full:
+            # The turn begins with the first call: what came before it, a client and a look-up, takes its time.
+            self._turn_ends = self._turn_ends or time.monotonic() + self._turn.seconds
+            if time.monotonic() < self._turn_ends:
+                return self._turn.pause
         raise StartRunRefusedError(str(error), self._refusals, full=full) from error

@@ -378,6 +378,7 @@ class StartOmicsRunOperator(StartRunFields):
                 until=until,
                 airflow_tags=self.airflow_tags,
                 cancel_on_kill=self.cancel_on_kill,
+                waits=self.wait_for_completion,
                 report=report,
             ),
             method_name="execute_turn",

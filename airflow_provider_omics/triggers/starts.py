@@ -24,29 +24,30 @@ class StartQueue:
 
     def __init__(self) -> None:
         self._turns = Turns()
-        self._waiting: deque[asyncio.Future[Turn]] = deque()
+        self._waiting: deque[tuple[asyncio.Future[Turn], bool]] = deque()
         self._task: asyncio.Task[None] | None = None
 
     def report(self, report: Report) -> None:
         """Learn what came of a turn."""
         self._turns.report(time.time(), report)
 
-    async def turn(self, *, first: bool = False) -> Turn:
+    async def turn(self, *, first: bool = False, told: bool = True) -> Turn:
         """
         Wait for a turn.
 
         :param first: whether to go before those who wait.
+        :param told: whether an answer to StartRun will be reported.
         """
         await asyncio.sleep(NOTICED)
         mine: asyncio.Future[Turn] = asyncio.get_running_loop().create_future()
-        (self._waiting.appendleft if first else self._waiting.append)(mine)
+        (self._waiting.appendleft if first else self._waiting.append)((mine, told))
         if self._task is None or self._task.done():
             self._task = background(self._hand_out())
         try:
             return await mine
         except asyncio.CancelledError:
             if mine.cancelled():
-                self._waiting.remove(mine)
+                self._waiting.remove((mine, told))
             else:  # It was handed out in the same moment.
                 self._turns.give_back(mine.result())
             raise
@@ -58,9 +59,9 @@ class StartQueue:
 
     def _serve(self) -> None:
         # One that is cancelled leaves the queue only when its trigger goes on.
-        for waiting in [waiting for waiting in self._waiting if not waiting.done()]:
-            turn = self._turns.hand_out(time.time())
+        for waiting, told in [entry for entry in self._waiting if not entry[0].done()]:
+            turn = self._turns.hand_out(time.time(), told=told)
             if turn is None:
                 break
-            self._waiting.remove(waiting)
+            self._waiting.remove((waiting, told))
             waiting.set_result(turn)

@@ -35,6 +35,7 @@ class OmicsTurnTrigger(GuardedTrigger):
     :param until: until when to wait, in epoch seconds.
     :param since: since when to wait, in epoch seconds.
     :param cancel_on_kill: whether to cancel such a run when somebody ends the task.
+    :param waits: whether the task then waits for its run, so that the run's trigger reports what came of the turn.
     :param report: what came of the task's last turn, or of asking without one, as a dict of JSON types.
     """
 
@@ -48,6 +49,7 @@ class OmicsTurnTrigger(GuardedTrigger):
         since: float,
         airflow_tags: bool = True,
         cancel_on_kill: bool = True,
+        waits: bool = True,
         report: dict[str, JsonValue] | None = None,
     ) -> None:
         super().__init__(hook_params=hook_params, cancel_on_kill=cancel_on_kill)
@@ -56,6 +58,7 @@ class OmicsTurnTrigger(GuardedTrigger):
         self.until = until
         self.since = since
         self.airflow_tags = airflow_tags
+        self.waits = waits
         self.report = report
 
     @classmethod
@@ -68,6 +71,7 @@ class OmicsTurnTrigger(GuardedTrigger):
         until: float,
         airflow_tags: bool,
         cancel_on_kill: bool,
+        waits: bool,
         report: Report,
     ) -> OmicsTurnTrigger:
         """Return the trigger that waits for a turn."""
@@ -79,6 +83,7 @@ class OmicsTurnTrigger(GuardedTrigger):
             since=time.time(),
             airflow_tags=airflow_tags,
             cancel_on_kill=cancel_on_kill,
+            waits=waits,
             report=asdict(report),
         )
 
@@ -94,6 +99,7 @@ class OmicsTurnTrigger(GuardedTrigger):
                 "since": self.since,
                 "airflow_tags": self.airflow_tags,
                 "cancel_on_kill": self.cancel_on_kill,
+                "waits": self.waits,
                 "report": self.report,
             },
         )
@@ -107,7 +113,8 @@ class OmicsTurnTrigger(GuardedTrigger):
             try:
                 async with asyncio.timeout(max(0.0, self.until - time.time())):
                     # A full account is no reason to go first: it may be full for this task alone.
-                    turn = await hub.starts.turn(first=bool(report and report.key and not report.full))
+                    again = bool(report and report.key and not report.full)
+                    turn = await hub.starts.turn(first=again, told=self.waits)
             except TimeoutError:
                 turn = None
         return TriggerEvent(TurnEvent(turn).serialize())

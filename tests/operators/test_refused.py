@@ -21,7 +21,7 @@ from airflow_provider_omics.triggers.turn import OmicsTurnTrigger
 
 THROTTLED = {"kind": "error", "code": "ThrottlingException"}
 FULL = {"kind": "error", "code": "ServiceQuotaExceededException", "message": "You have 100000 runs"}
-TURN = TurnEvent(Turn("1", 0.01)).serialize()
+TURN = TurnEvent(Turn("1", 0.01, 0.5)).serialize()
 
 
 def deferral(method, *arguments, **kwargs):
@@ -66,10 +66,7 @@ def test_a_deferrable_task_waits_for_its_turn_and_starts_what_it_was_to_start(st
     assert waiting.report["key"] == event["turn"]["key"]
 
 
-def test_in_its_turn_a_task_asks_more_than_once_and_then_waits_for_another_one(
-    start_run, context, omics_local, monkeypatch
-):
-    monkeypatch.setattr(patience, "TURN_SECONDS", 0.5)
+def test_in_its_turn_a_task_asks_more_than_once_and_then_waits_for_another_one(start_run, context, omics_local):
     omics_local.fault("StartRun", probability=1, **THROTTLED)
     operator = start_run(deferrable=True)
     _, _, kwargs = deferral(operator.execute, context)
