@@ -1,33 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A backfilled cohort, and the same without HealthOmics, which shows what Airflow itself takes."""
+"""A cohort to be backfilled, one run for each Dag run."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from airflow.providers.common.compat.sdk import DAG, BaseOperator
+from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
-
-try:
-    from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
-except ImportError:  # 2.11
-    from airflow.triggers.temporal import TimeDeltaTrigger
 
 RUN_SECONDS = 8
 DATES = {"start_date": datetime(2026, 1, 1, tzinfo=UTC), "end_date": datetime(2026, 10, 1, tzinfo=UTC)}
 RECIPE = {"catchup": False, "max_active_runs": 30, "default_args": {"pool": "omics"}, **DATES}
-
-
-class DeferOperator(BaseOperator):
-    """Wait as long as a run takes."""
-
-    def execute(self, context):  # noqa: ARG002 - Airflow's
-        self.defer(trigger=TimeDeltaTrigger(timedelta(seconds=RUN_SECONDS)), method_name="resume")
-
-    def resume(self, context, event=None):
-        """Do nothing."""
-
 
 with DAG("backfilled", schedule="@hourly", **RECIPE):
     StartOmicsRunOperator(
@@ -40,6 +24,3 @@ with DAG("backfilled", schedule="@hourly", **RECIPE):
         poll_interval=2,
         deferrable=True,
     )
-
-with DAG("backfilled_empty", schedule="@hourly", **RECIPE):
-    DeferOperator(task_id="run")
