@@ -63,4 +63,7 @@ class TurnEvent:
         if not event or event.get("version") != VERSION or "turn" not in event:
             raise ValueError(f"the trigger sent an event of another release: {event!r:.200}")
         turn = event["turn"]
-        return cls(Turn(**turn) if isinstance(turn, dict) else None)
+        try:
+            return cls(Turn(**turn) if isinstance(turn, dict) else None)
+        except TypeError as error:
+            raise ValueError(f"the trigger sent a turn of another release: {error}") from None

@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from airflow_provider_omics.core.event import RunEvent
+from airflow_provider_omics.core.event import RunEvent, TurnEvent
+from airflow_provider_omics.core.pacing import Turn
 from airflow_provider_omics.core.run import Run
 
 RUN = Run("1", "u", "arn:x", "s3://b/1", "FAILED", "RUN_TASK_FAILED", "task x failed", 1.5)
@@ -25,3 +26,14 @@ def test_a_long_message_is_cut():
 def test_an_event_of_another_release_is_refused(event):
     with pytest.raises(ValueError, match="another release"):
         RunEvent.deserialize(event)
+
+
+@pytest.mark.parametrize("event", [TurnEvent(None), TurnEvent(Turn("1", 0.5, 40.0))])
+def test_a_turn_survives_json(event):
+    assert TurnEvent.deserialize(json.loads(json.dumps(event.serialize()))) == event
+
+
+@pytest.mark.parametrize("event", [None, {"version": 0, "turn": None}, {"version": 1, "turn": {"name": "1"}}])
+def test_a_turn_of_another_release_is_refused(event):
+    with pytest.raises(ValueError, match="another release"):
+        TurnEvent.deserialize(event)
