@@ -71,7 +71,7 @@ def each_is_one_run(airflow, cohort, run_ids):
     ("hours", "rate", "longer"),
     [
         # So few Dag runs show no time; 2.11 waits for the end of its 30 before it begins the next ones.
-        pytest.param(range(6), 0.5, None, id="6"),
+        pytest.param(range(6), 0.5, None, id="6", marks=pytest.mark.slow),
         pytest.param(range(100, 300), 0.25, 1.1 if AIRFLOW_3 else None, id="200", marks=SLOW),
     ],
 )
