@@ -19,10 +19,15 @@ _MAX_MESSAGE: Final = 4000
 
 @dataclass(frozen=True, slots=True)
 class RunEvent:
-    """How a run ended, that the deadline came first, or, with ``error``, why the trigger could not go on waiting."""
+    """
+    How a run ended, that the deadline came first, or, with ``error``, why the trigger could not go on waiting.
+
+    :param cancelled: whether the trigger has cancelled the run when the deadline came.
+    """
 
     run: Run
     timed_out: bool = False
+    cancelled: bool = False
     error: str | None = None
 
     def serialize(self) -> dict[str, object]:
@@ -34,6 +39,7 @@ class RunEvent:
             "version": VERSION,
             "run": run,
             "timed_out": self.timed_out,
+            "cancelled": self.cancelled,
             "error": self.error and self.error[:_MAX_MESSAGE],
         }
 
@@ -44,7 +50,12 @@ class RunEvent:
             raise ValueError(f"the trigger sent an event of another release: {event!r:.200}")
         error = event.get("error")
         run = Run(**event["run"])  # type: ignore[arg-type]  # checked above
-        return cls(run, bool(event.get("timed_out")), str(error) if error else None)
+        return cls(
+            run,
+            timed_out=bool(event.get("timed_out")),
+            cancelled=bool(event.get("cancelled")),
+            error=str(error) if error else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ import botocore
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from botocore import UNSIGNED
 from botocore.config import Config
-from botocore.exceptions import ClientError, HTTPClientError, SSLError
+from botocore.exceptions import ClientError, CredentialRetrievalError, HTTPClientError, NoCredentialsError, SSLError
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
 from airflow_provider_omics.core.members import BOTOCORE_VERSION, MEMBERS
@@ -40,6 +40,13 @@ _DEFAULTS: Final = Config(retries={"mode": "adaptive", "total_max_attempts": 10}
 _EXPIRED: Final = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
 _THROTTLED: Final = frozenset({"ThrottlingException", "TooManyRequestsException"})
 _TRANSIENT_CODES: Final = _EXPIRED | _THROTTLED | {"InternalServerException", "RequestTimeoutException"}
+# The network's, as botocore and, where Airflow's secrets backend is asked for a connection, as Python says it; and that
+# of whoever hands out credentials.
+_TRANSIENT: Final = (
+    HTTPClientError | BotocoreConnectionError | CredentialRetrievalError | ConnectionError | TimeoutError
+)
+# Keys that were replaced: a new client may have the new ones.
+_REPLACED: Final = frozenset({"UnrecognizedClientException", "InvalidClientTokenId", "InvalidSignatureException"})
 _SERVER_FAULT: Final = 500
 _MEMBERS: Final = frozenset(member.name for member in MEMBERS)
 LOG_GROUP: Final = "/aws/omics/WorkflowLog"
@@ -55,12 +62,18 @@ def is_transient(error: BaseException) -> bool:
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return error_code(error) in _TRANSIENT_CODES or status >= _SERVER_FAULT
-    return isinstance(error, HTTPClientError | BotocoreConnectionError) and not isinstance(error, SSLError)
+    return isinstance(error, _TRANSIENT) and not isinstance(error, SSLError)
 
 
 def is_expired(error: BaseException) -> bool:
     """Tell whether a new client, with new credentials, may do what this one can no longer do."""
     return isinstance(error, ClientError) and error_code(error) in _EXPIRED
+
+
+def is_stale(error: BaseException) -> bool:
+    """Tell whether a client should not be used again, because its credentials are missing, old or replaced."""
+    replaced = isinstance(error, ClientError) and error_code(error) in _REPLACED
+    return replaced or is_expired(error) or isinstance(error, NoCredentialsError | CredentialRetrievalError)
 
 
 def is_throttled(error: BaseException) -> bool:

@@ -192,9 +192,14 @@ class RunService:
         return f"try {known}" if known else "an earlier try"
 
     def in_flight(self, hook: OmicsHook) -> Run | None:
-        """Return the run of a StartRun whose answer never came, None as long as it is not listed."""
+        """Return the run of a StartRun whose answer never came, or of an earlier try; None while none is listed."""
         found = self._newest(hook)
-        return found.run if found and self.starting is not None and found.submission >= self.starting else None
+        return found.run if found is not None and found.submission >= (self.starting or 0) else None
+
+    def renew(self, hook: OmicsHook, starter: OmicsHook) -> None:
+        """Go on with hooks that have new credentials."""
+        self._began = self.first_answer
+        self.hook, self.starter = hook, starter
 
     # --- the look-up ---
 

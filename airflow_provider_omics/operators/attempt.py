@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omics.compat import KILL_SECONDS, conf, push_link, state_store, task_state
@@ -13,7 +14,7 @@ from airflow_provider_omics.core.attempt import pursue
 from airflow_provider_omics.core.ending import UNKNOWN, worker_cancels
 from airflow_provider_omics.core.intention import Intention
 from airflow_provider_omics.core.pacing import back_off, interval, jittered
-from airflow_provider_omics.core.protocol import Fail, GiveUp, Known, Succeed, Wait
+from airflow_provider_omics.core.protocol import Fail, GiveUp, Known, Succeed, Verdict, Wait
 from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.exceptions import OmicsError, RunTimeoutError, StartRunConflictError
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from airflow_provider_omics.operators.run import StartOmicsRunOperator
 
 log = logging.getLogger(__name__)
+# How often credentials may expire while one attempt looks for its run.
+_RENEWALS = 3
 # A client that must answer before the process is killed.
 _IN_A_HURRY: dict[str, Any] = {
     "connect_timeout": 1.5,
@@ -50,7 +53,7 @@ class Attempt:
         self.run: Run | None = None
         self.service: RunService | None = None
         self._hurried: OmicsHook | None = None
-        self._killed = False
+        self._looks_back = False
 
     def pursue(
         self,
@@ -78,7 +81,7 @@ class Attempt:
             operator.hook(),
             request,
             self.intention,
-            starter=operator.hook(retries={"mode": "standard", "total_max_attempts": 1}),
+            starter=self._starter(),
             patience=patience,
             began=began,
             try_number=self._context["ti"].try_number,
@@ -87,13 +90,14 @@ class Attempt:
             may_start=self._may_start,
             started=self.show,
         )
+        self._looks_back = retry or "requestId" in request
         known = Known(
             retry=retry,
             waits=operator.wait_for_completion,
             own_request_id="requestId" in request,
             record=service.read() if retry else None,
         )
-        verdict = pursue(known, service)
+        verdict = self._with_fresh_credentials(known, service)
         if isinstance(verdict, GiveUp):
             raise StartRunConflictError(
                 f"HealthOmics says that requestId {service.request_id(verdict.submission)} is taken, but lists no run "
@@ -106,10 +110,28 @@ class Attempt:
         else:
             by = service.started_by(run)
             log.info("Reattached to run %s (%s), started by %s, output %s", run.id, run.status, by, run.output_uri)
-        if self._killed:
+        if self._operator.killed:
             # The kill came while StartRun was under way, and Airflow lets the process go on.
             self._settle(time.monotonic() + KILL_SECONDS)
         return verdict
+
+    def _with_fresh_credentials(self, known: Known, service: RunService) -> Verdict:
+        from airflow_provider_omics.hooks.omics import is_expired  # noqa: PLC0415 - DAG files need no boto3
+
+        for _ in range(_RENEWALS):
+            try:
+                return pursue(known, service)
+            except Exception as error:
+                if not is_expired(error):
+                    raise
+                log.warning("The credentials have expired, going on with new ones: %s", error)
+                service.renew(self._operator.hook(), self._starter())
+                known = replace(known, retry=True)
+        return pursue(known, service)
+
+    def _starter(self) -> OmicsHook:
+        """Return a hook that repeats nothing, as HealthOmics' refusals are waited out elsewhere."""
+        return self._operator.hook(retries={"mode": "standard", "total_max_attempts": 1})
 
     @property
     def intention(self) -> Intention:
@@ -156,7 +178,7 @@ class Attempt:
             pause = min(pause, back_off(faults)) if faults else jittered(pause)
             left = pause if self.deadline is None else self.deadline - time.time()
             if left <= 0:
-                raise self.time_out(run)
+                return self.time_out(run)
             time.sleep(min(left, pause))
             try:
                 now = hook.get_run(run)
@@ -176,14 +198,22 @@ class Attempt:
 
     # --- ways out ---
 
-    def time_out(self, run: Run) -> RunTimeoutError:
-        """Cancel a run that outlived the deadline, which our own clock decides, and return the error that says so."""
-        message = f"HealthOmics {run}: not ended within execution_timeout {self._operator.execution_timeout}"
+    def time_out(self, run: Run, *, cancelled: bool = False) -> Run:
+        """
+        Cancel a run that outlived the deadline, which our own clock decides; return it if it has ended meanwhile.
+
+        :param cancelled: whether a trigger has cancelled it already.
+        :raises RunTimeoutError: if it had not ended.
+        """
+        hook = self._operator.hook()
+        now = run if cancelled else hook.get_run(run)
+        if now.ended and not cancelled:
+            return now
+        message = f"HealthOmics {now}: not ended within execution_timeout {self._operator.execution_timeout}"
         if not self._operator.cancel_on_kill:
-            return RunTimeoutError(f"{message}; it goes on, as cancel_on_kill=False says")
-        # A trigger has cancelled it already.
-        now = run if run.ended or run.status == "STOPPING" else self._operator.hook().cancel_run(run)
-        return RunTimeoutError(f"{message}; cancelled, now {now.status}")
+            raise RunTimeoutError(f"{message}; it goes on, as cancel_on_kill=False says")
+        now = now if cancelled else hook.cancel_run(now)
+        raise RunTimeoutError(f"{message}; cancelled, now {now.status}")
 
     def cancel_pushed(self) -> None:
         """Cancel the run that this try pushed to XCom before it was deferred."""
@@ -198,7 +228,6 @@ class Attempt:
 
     def kill(self) -> None:
         """Settle the run's fate in the few seconds between SIGTERM and SIGKILL, and start nothing more."""
-        self._killed = True
         if not self._operator.cancel_on_kill or (self.run is not None and self.run.ended):
             return
         # The main thread was stopped anywhere, perhaps in the middle of a call to Airflow: another one has to ask.
@@ -207,7 +236,7 @@ class Attempt:
         thread.join(KILL_SECONDS)
 
     def _may_start(self) -> None:
-        if self._killed:
+        if self._operator.killed:
             raise OmicsError("The task was killed before it could start a run: nothing was started")
 
     def _settle(self, until: float) -> None:
@@ -225,9 +254,11 @@ class Attempt:
             try:
                 run = self.run
                 if run is None:
-                    if self.service is None or self.service.starting is None:
+                    if self.service is None or (self.service.starting is None and not self._looks_back):
                         return  # Nothing was asked for yet, and nothing will be.
                     run = self.service.in_flight(hook)
+                    if run is None and self.service.starting is None:
+                        return  # No earlier try has left a run.
                 if run is not None:
                     log.info("The task was killed while its state is %s: %s", state, hook.cancel_run(run))
                     return

@@ -187,6 +187,8 @@ class StartOmicsRunOperator(StartRunFields):
         self.retry_on = retry_on
         self.fetch_outputs = fetch_outputs
         self.attempt: Attempt | None = None
+        # Airflow 3 lets the process go on: whatever it comes to, it starts nothing more.
+        self.killed = False
         self._build_request(known_only=True)
         if poll_interval is not None and poll_interval <= 0:
             raise OmicsRequestError(f"{type(self).__name__} {self.task_id}: poll_interval must be above 0 seconds")
@@ -228,9 +230,10 @@ class StartOmicsRunOperator(StartRunFields):
                 f"Waiting for run {told.run.id} ({told.run.status}) broke, and the run goes on: {told.error}\n"
                 "A retry waits for the same run; after the last one CancelOmicsRunOperator, or the console, ends it."
             )
+        run = told.run
         if told.timed_out:
-            raise attempt.time_out(told.run)
-        return self._conclude(context, told.run, judge=judge)
+            run = attempt.time_out(run, cancelled=told.cancelled)
+        return self._conclude(context, run, judge=judge)
 
     def execute_turn(
         self,
@@ -291,6 +294,7 @@ class StartOmicsRunOperator(StartRunFields):
 
     def on_kill(self) -> None:
         """Cancel the run if somebody meant this task's end; leave it to the next try if the machine goes away."""
+        self.killed = True
         if self.attempt is not None:
             self.attempt.kill()
 
@@ -396,7 +400,7 @@ class StartOmicsRunOperator(StartRunFields):
     def _conclude(self, context: Context, run: Run, *, judge: bool) -> dict[str, str]:
         if judge and not run.succeeded:
             self.log.info("HealthOmics %s; it was ending before this try came, so the next run is this try's", run)
-            return self._pursue(context, retry=True)
+            return self._pursue(context, retry=True, deadline=self.attempt.deadline if self.attempt else None)
         return self._finish(context, run)
 
     def _finish(self, context: Context, run: Run) -> dict[str, str]:

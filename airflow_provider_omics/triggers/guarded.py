@@ -15,6 +15,7 @@ from asgiref.sync import sync_to_async
 from airflow_provider_omics.compat import task_state, waits_for
 from airflow_provider_omics.core.ending import UNKNOWN, trigger_cancels
 from airflow_provider_omics.core.hook_params import HookParams
+from airflow_provider_omics.triggers.hub import join
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 # Airflow 3.3 calls on_kill; older ones only cancel the coroutine.
 _HAS_ON_KILL = hasattr(BaseTrigger, "on_kill")
 _SETTLE_SECONDS = 25.0
+_CANCEL_SECONDS = 10.0
 # The event loop keeps no strong reference to a task.
 _settling: set[asyncio.Task[None]] = set()
 
@@ -90,21 +92,22 @@ class GuardedTrigger(BaseTrigger):
         if not trigger_cancels(state, mine=mine):
             self.log.info("This trigger was cancelled while its task is %s: its run is left alone", state)
             return
-        from airflow_provider_omics.hooks.omics import OmicsHook, is_transient  # noqa: PLC0415 - not for those who wait
+        # Of many that are ended at once, the last one is told its state late; it has time to cancel, too.
+        until = max(until, time.monotonic() + _CANCEL_SECONDS)
+        async with join(self.params) as hub:
+            while time.monotonic() < until:
+                try:
+                    async with asyncio.timeout(max(1.0, until - time.monotonic())):
+                        self.log.info("The task is %s: %s", state, await hub.call(self.cancel_with))
+                except Exception as error:
+                    from airflow_provider_omics.hooks.omics import is_transient  # noqa: PLC0415 - imported by now
 
-        while time.monotonic() < until:
-            try:
-                hook = OmicsHook.from_params(self.params, {"connect_timeout": 3, "read_timeout": 5})
-                # Only this side may ask Airflow for the connection; the thread that makes the client must not.
-                await sync_to_async(getattr)(hook, "conn_config")
-                self.log.info("The task is %s: %s", state, await asyncio.to_thread(self.cancel_with, hook))
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-                self.log.warning("The run is not cancelled yet: %s", error)
-                await asyncio.sleep(1)
-            else:
-                return
+                    if not is_transient(error):
+                        raise
+                    self.log.warning("The run is not cancelled yet: %s", error)
+                    await asyncio.sleep(1)
+                else:
+                    return
         self.log.error("The run could not be cancelled in time: CancelOmicsRunOperator finds it")
 
     async def _standing(self) -> tuple[str | None, bool]:

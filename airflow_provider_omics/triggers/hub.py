@@ -55,14 +55,14 @@ class Hub:
         self._connecting: asyncio.Task[OmicsHook] | None = None
 
     async def call(self, method: Callable[[OmicsHook], T]) -> T:
-        """Call a method of the hook in a thread; a hook whose credentials have expired is not used again."""
+        """Call a method of the hook in a thread; a hook whose credentials no longer do is not used again."""
         hook = self._hook or await self._connected()
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, method, hook)
         except Exception as error:
-            from airflow_provider_omics.hooks.omics import is_expired  # noqa: PLC0415 - imported in a thread by now
+            from airflow_provider_omics.hooks.omics import is_stale  # noqa: PLC0415 - imported in a thread by now
 
-            if is_expired(error) and self._hook is hook:
+            if is_stale(error) and self._hook is hook:
                 self._hook = self._connecting = None
             raise
 

@@ -121,7 +121,11 @@ class Polls:
             while self._watches:
                 await self._until_due()
                 await self._slots.acquire()
-                await asyncio.sleep(self._hub.budget.take(_now()))
+                try:
+                    await asyncio.sleep(self._hub.budget.take(_now()))
+                except asyncio.CancelledError:
+                    self._slots.release()
+                    raise
                 if self._listing_pays():
                     self._slots.release()
                     await self._list()

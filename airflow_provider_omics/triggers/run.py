@@ -103,7 +103,7 @@ class OmicsRunTrigger(GuardedTrigger):
                             before, run = run, await watch.next(self.deadline)
                             self._tell(before, watch)
                     except TimeoutError:
-                        return TriggerEvent(RunEvent(await self._time_out(hub, run), timed_out=True).serialize())
+                        return TriggerEvent((await self._time_out(hub, run)).serialize())
         except Exception as error:  # noqa: BLE001 - whatever it is, the operator says it: trigger logs get lost
             return TriggerEvent(RunEvent(run, error=f"{type(error).__name__}: {error}").serialize())
         return TriggerEvent(RunEvent(run).serialize())
@@ -115,18 +115,20 @@ class OmicsRunTrigger(GuardedTrigger):
             self.log.warning("GetRun of run %s failed, asking again: %s", watch.run.id, watch.fault)
             watch.fault = None
 
-    async def _time_out(self, hub: Hub, run: Run) -> Run:
+    async def _time_out(self, hub: Hub, run: Run) -> RunEvent:
         """Cancel the run here: a worker may come late, or, on Airflow 2, not at all when the time-out has passed."""
-        if not self.cancel_on_kill:
-            return run
         try:
             async with asyncio.timeout(_CANCEL_SECONDS):
+                # It may have ended while nobody looked.
+                run = await hub.call(methodcaller("get_run", run))
+                if run.ended or not self.cancel_on_kill:
+                    return RunEvent(run, timed_out=not run.ended)
                 run = await hub.call(methodcaller("cancel_run", run))
         except Exception as error:  # noqa: BLE001 - the worker tries again
             self.log.warning("Run %s is not cancelled yet: %s", run.id, error)
-        else:
-            self.log.info("Its time is up: %s", run)
-        return run
+            return RunEvent(run, timed_out=True)
+        self.log.info("Its time is up: %s", run)
+        return RunEvent(run, timed_out=True, cancelled=True)
 
     def mark(self) -> tuple[str, str]:
         """Return the XCom that names the run."""

@@ -70,8 +70,8 @@ def each_is_one_run(airflow, cohort, run_ids):
 @pytest.mark.parametrize(
     ("hours", "rate", "longer"),
     [
-        # So few Dag runs show no time; 2.11 waits for the end of its 30 before it begins the next ones. The aim is a tenth
-        # more than the quota allows (docs/backfills.md); the bound is for a machine that has other work, too.
+        # So few Dag runs show no time; 2.11 waits for the end of its 30 before it begins the next ones. The aim is a
+        # tenth more than the quota allows (docs/backfills.md); the bound is for a machine that has other work, too.
         pytest.param(range(6), 0.5, None, id="6", marks=pytest.mark.slow),
         pytest.param(range(100, 300), 0.25, 1.25 if AIRFLOW_3 else None, id="200", marks=SLOW),
     ],

@@ -330,3 +330,39 @@ def test_a_fault_of_the_hub_itself_is_told_to_everyone(start, monkeypatch):
             return await asyncio.gather(*map(end_of, runs), return_exceptions=True)
 
     assert [type(error) for error in asyncio.run(go())] == [ZeroDivisionError] * 2
+
+
+@pytest.mark.parametrize("fault", [TimeoutError("the secrets backend"), ConnectionResetError("the API server")])
+def test_a_fault_of_the_network_while_connecting_ends_nothing(fault, connection, start, monkeypatch):
+    faults = [fault]
+    conn_config = OmicsHook.conn_config.func
+
+    def broken(self):
+        if faults:
+            raise faults.pop()
+        return conn_config(self)
+
+    monkeypatch.setattr(OmicsHook, "conn_config", property(broken))
+    [run] = start()
+
+    async def go():
+        return await finish(connection, [asyncio.create_task(end_of(run))])
+
+    [end] = asyncio.run(go())
+    assert end.succeeded
+
+
+def test_no_slot_gets_lost_with_those_who_leave(connection, start, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__OMICS__CALLS_PER_SECOND", "5")
+    runs = start(12)
+
+    async def go():
+        async with hubs.join(HookParams()) as hub:
+            for run in runs:
+                with hub.polls.watching(run, 0.01):
+                    await asyncio.sleep(0.1)
+            connection.clock.advance(3600)
+            return await finish(connection, [asyncio.create_task(end_of(runs[0]))])
+
+    [end] = asyncio.run(go())
+    assert end.succeeded

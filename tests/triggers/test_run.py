@@ -84,3 +84,13 @@ def test_a_cancel_that_fails_is_left_to_the_worker(trigger, omics_local):
     omics_local.fault("CancelRun", "error", probability=1)
     [event] = asyncio.run(events(waiting))
     assert (event.timed_out, event.run.status, event.error) == (True, "PENDING", None)
+
+
+def test_a_run_that_ended_before_the_deadline_was_noticed_is_told_as_ended(trigger, omics_local):
+    omics_local.clock.freeze()
+    waiting = trigger()
+    omics_local.force(waiting.run_args["id"], "COMPLETED")
+    waiting.deadline = time.time() - 60
+    [event] = asyncio.run(events(waiting))
+    assert (event.timed_out, event.run.status) == (False, "COMPLETED")
+    assert "CancelRun" not in omics_local.counts()

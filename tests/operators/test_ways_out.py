@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What may happen to a task while it looks, waits or is about to start: a kill, a deadline, expired credentials."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from airflow.providers.common.compat.sdk import TaskDeferred
+from botocore.exceptions import ClientError
+
+from airflow_provider_omics.core.event import RunEvent
+from airflow_provider_omics.core.run import Run
+from airflow_provider_omics.exceptions import OmicsError, RunTimeoutError
+from airflow_provider_omics.hooks.omics import OmicsHook
+from airflow_provider_omics.hooks.run_service import RunService
+from airflow_provider_omics.operators import attempt
+
+
+class Terminated(BaseException):
+    """What Airflow 2.11 raises in a task that gets SIGTERM."""
+
+
+@pytest.fixture(autouse=True)
+def ended_by_a_person(monkeypatch, omics_local):
+    """Let the endpoint's clock stand, and Airflow say that somebody marked the task failed."""
+    omics_local.clock.freeze()
+    monkeypatch.setattr(attempt, "task_state", lambda _ti: "failed")
+
+
+def deferred(operator, context):
+    with pytest.raises(TaskDeferred) as deferral:
+        operator.execute(context)
+    return deferral.value
+
+
+def test_a_kill_while_a_retry_waits_for_a_dying_run_starts_nothing(start_run, context, ti, omics_local, monkeypatch):
+    deferred(start_run(deferrable=True), context)
+    [run] = omics_local.runs()
+    omics_local.force(run["id"], "STOPPING")
+    ti.try_number = 2
+    operator = start_run()
+
+    def killed_while_waiting(_attempt, run):
+        operator.on_kill()
+        omics_local.force(run.id, "CANCELLED")
+        return OmicsHook("aws_default").get_run(run)  # Airflow 3 lets the process go on
+
+    monkeypatch.setattr(attempt.Attempt, "wait", killed_while_waiting)
+    with pytest.raises(OmicsError, match="nothing was started"):
+        operator.execute(context)
+    assert omics_local.counts()["StartRun"] == 1
+
+
+def test_a_kill_before_anything_was_asked_starts_nothing(start_run, context, omics_local):
+    operator = start_run()
+    operator.on_kill()
+    with pytest.raises(OmicsError, match="nothing was started"):
+        operator.execute(context)
+    assert "StartRun" not in omics_local.counts()
+
+
+def test_a_kill_while_a_retry_looks_ends_the_run_of_the_try_before(start_run, context, ti, omics_local, monkeypatch):
+    deferred(start_run(deferrable=True), context)
+    ti.try_number = 2
+    operator = start_run()
+
+    def killed_while_looking(*_):
+        operator.on_kill()
+        raise Terminated
+
+    monkeypatch.setattr(RunService, "look_up", killed_while_looking)
+    with pytest.raises(Terminated):
+        operator.execute(context)
+    assert omics_local.runs()[0]["status"] == "STOPPING"
+
+
+def test_a_kill_while_a_retry_that_has_no_run_looks_is_quick(start_run, context, ti, omics_local, monkeypatch):
+    ti.try_number = 2
+    operator = start_run()
+
+    def killed_while_looking(*_):
+        operator.on_kill()
+        raise Terminated
+
+    monkeypatch.setattr(RunService, "look_up", killed_while_looking)
+    with pytest.raises(Terminated):
+        operator.execute(context)
+    assert omics_local.counts() == {"ListRuns": 1}
+
+
+@pytest.mark.parametrize("call", ["start_run", "list_runs", "get_run"])
+def test_expired_credentials_cost_no_try(call, start_run, context, ti, omics_local, monkeypatch):
+    if call != "start_run":
+        deferred(start_run(deferrable=True), context)
+        ti.try_number = 2
+    expired = [ClientError({"Error": {"Code": "ExpiredTokenException"}}, call)]
+    real = getattr(OmicsHook, call)
+    monkeypatch.setattr(
+        OmicsHook, call, lambda *given: (_ for _ in ()).throw(expired.pop()) if expired else real(*given)
+    )
+    deferred(start_run(deferrable=True), context)
+    assert expired == []
+    assert len(omics_local.runs()) == 1
+
+
+def test_a_run_that_follows_a_dying_one_gets_no_more_time(start_run, context, ti, omics_local):
+    operator = start_run(deferrable=True, execution_timeout=timedelta(hours=1))
+    deferred(operator, context)
+    omics_local.force(ti.xcom["run_id"], "STOPPING")
+    ti.try_number = 2
+    waiting = deferred(operator, context)
+    run = Run(**waiting.trigger.run_args)
+    omics_local.force(run.id, "FAILED", failureReason="SERVICE_ERROR")
+    event = RunEvent(replace(run, status="FAILED")).serialize()
+    kwargs = {**waiting.kwargs, "deadline": waiting.kwargs["deadline"] - 1000}
+    with pytest.raises(TaskDeferred) as again:
+        operator.execute_complete(context, event, **kwargs)
+    assert again.value.trigger.deadline == kwargs["deadline"]
+
+
+def test_a_run_that_ended_before_the_deadline_was_noticed_counts(start_run, context, omics_local):
+    operator = start_run(deferrable=True, execution_timeout=timedelta(seconds=10))
+    run = Run(**deferred(operator, context).trigger.run_args)
+    omics_local.force(run.id, "COMPLETED")
+    event = RunEvent(run, timed_out=True).serialize()
+    assert operator.execute_complete(context, event)["status"] == "COMPLETED"
+
+
+def test_a_run_that_the_trigger_cancelled_is_a_time_out_whatever_became_of_it(start_run, context, omics_local):
+    operator = start_run(deferrable=True, execution_timeout=timedelta(seconds=10))
+    run = Run(**deferred(operator, context).trigger.run_args)
+    event = RunEvent(replace(run, status="CANCELLED"), timed_out=True, cancelled=True).serialize()
+    with pytest.raises(RunTimeoutError, match="cancelled, now CANCELLED"):
+        operator.execute_complete(context, event)
+    assert "CancelRun" not in omics_local.counts()
