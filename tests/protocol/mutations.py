@@ -105,7 +105,7 @@ MUTATIONS = (
     Mutation("an event of another try is not believed", RUN, "        if stale:", "        stale = False\n        if stale:", OPERATOR + "test_an_event_of_another_try_is_not_believed"),
     Mutation("a run that was dying is followed by the next, deferred too", RUN, '"judge": verdict.judge', '"judge": False', OPERATOR + "test_a_dying_run_is_waited_out_and_followed_by_the_next"),
     # --- cancelling ---
-    Mutation("the deadline cancels", TASK, "now = now if cancelled else hook.cancel_run(now)", "now = run", OPERATOR + "test_the_deadline_cancels_the_run"),
+    Mutation("the deadline cancels", TASK, "now {hook.cancel_run(now).status}", "now {now.status}", OPERATOR + "test_the_deadline_cancels_the_run"),
     Mutation("Airflow's own time-out of a deferral cancels", RUN, "if is_deferral_timeout(next_method, next_kwargs) and self", "if self", OPERATOR + "test_airflows_own_time_out_cancels_and_a_lost_trigger_does_not"),
     Mutation("past the deadline nobody is asked", TASK, "past_deadline = self.deadline is not None and time.time() >= self.deadline", "past_deadline = False", OPERATOR + "test_a_kill_past_the_deadline_cancels"),
     Mutation("an eviction cancels nothing", ENDING, "return state in _BY_A_PERSON", "return state not in _TO_BE_CONTINUED", OPERATOR + "test_a_machine_that_goes_away_does_not"),

@@ -73,7 +73,8 @@ def test_the_deadline_cancels_the_run(cancels, status, trigger, omics_local):
     waiting.cancel_on_kill = cancels
     waiting.deadline = time.time() + 0.2
     [event] = asyncio.run(events(waiting))
-    assert (event.timed_out, event.run.status) == (True, status)
+    # What it was when its time was up.
+    assert (event.timed_out, event.cancelled, event.run.status) == (True, cancels, "PENDING")
     assert omics_local.runs()[0]["status"] == status
 
 
