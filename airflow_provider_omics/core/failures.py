@@ -67,7 +67,6 @@ class FailedTask:
     name: str
     failure_reason: str | None = None
     status_message: str | None = None
-    log_stream: str | None = None
 
     def __str__(self) -> str:
         """Say which task and why, on one line."""
@@ -84,7 +83,6 @@ class Failure:
     :param retry: whether Airflow may try again.
     """
 
-    run: Run
     kind: str
     retry: bool
     tasks: tuple[FailedTask, ...] = ()
@@ -142,4 +140,4 @@ def understand(
             [kind] = kinds
             reasons += own
     wanted = RETRIED if retry_on is None else retry_on
-    return Failure(run, kind, kind in wanted or not set(reasons).isdisjoint(wanted), tuple(tasks), failed, tuple(log))
+    return Failure(kind, kind in wanted or not set(reasons).isdisjoint(wanted), tuple(tasks), failed, tuple(log))

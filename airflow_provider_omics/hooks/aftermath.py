@@ -43,7 +43,6 @@ def _task(hook: OmicsHook, run: Run, item: dict[str, Any]) -> FailedTask:
         str(item.get("name") or "?"),
         answer.get("failureReason"),
         answer.get("statusMessage"),
-        answer.get("logStream"),
     )
 
 
@@ -77,12 +76,9 @@ def outputs(hook: OmicsHook, run: Run) -> dict[str, Any] | None:
             if size > MAX_OUTPUTS:
                 return {"truncated": f"{size} bytes are too many for XCom: read s3://{where.netloc}/{key}"}
             named = json.loads(answer["Body"].read())
-        except ClientError as error:
-            if error_code(error) in ("NoSuchKey", "404"):
+        except (ClientError, BotoCoreError, ValueError) as error:
+            if isinstance(error, ClientError) and error_code(error) in ("NoSuchKey", "404"):
                 continue
-            log.warning("The outputs of run %s cannot be read: %s", run.id, error)
-            return None
-        except (BotoCoreError, ValueError) as error:
             log.warning("The outputs of run %s cannot be read: %s", run.id, error)
             return None
         return named if isinstance(named, dict) else {"outputs": named}

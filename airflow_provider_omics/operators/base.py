@@ -15,7 +15,29 @@ if TYPE_CHECKING:
     from airflow_provider_omics.hooks.omics import OmicsHook
 
 
-class OmicsOperator(BaseOperator):
+class OmicsConnection:
+    """What an operator or a sensor makes of its four connection arguments."""
+
+    aws_conn_id: str | None
+    region_name: str | None
+    verify: bool | str | None
+    botocore_config: dict[str, JsonValue] | None
+
+    @property
+    def hook_params(self) -> HookParams:
+        """The connection arguments as one."""
+        from airflow_provider_omics.core.hook_params import HookParams  # noqa: PLC0415 - a DAG file does not pay for it
+
+        return HookParams(self.aws_conn_id, self.region_name, self.verify, self.botocore_config)
+
+    def hook(self, **config: JsonValue) -> OmicsHook:
+        """Return a new hook; ``config`` wins over ``botocore_config``."""
+        from airflow_provider_omics.hooks.omics import OmicsHook  # noqa: PLC0415 - DAG files need no boto3
+
+        return OmicsHook.from_params(self.hook_params, config)
+
+
+class OmicsOperator(OmicsConnection, BaseOperator):
     """
     Reach AWS HealthOmics by an Airflow connection.
 
@@ -42,16 +64,3 @@ class OmicsOperator(BaseOperator):
         self.region_name = region_name
         self.verify = verify
         self.botocore_config = botocore_config
-
-    @property
-    def hook_params(self) -> HookParams:
-        """The connection arguments as one."""
-        from airflow_provider_omics.core.hook_params import HookParams  # noqa: PLC0415 - a DAG file does not pay for it
-
-        return HookParams(self.aws_conn_id, self.region_name, self.verify, self.botocore_config)
-
-    def hook(self, **config: JsonValue) -> OmicsHook:
-        """Return a new hook; ``config`` wins over ``botocore_config``."""
-        from airflow_provider_omics.hooks.omics import OmicsHook  # noqa: PLC0415 - DAG files need no boto3
-
-        return OmicsHook.from_params(self.hook_params, config)

@@ -16,19 +16,19 @@ from airflow_provider_omics.exceptions import (
     RunFailedError,
     RunWaitError,
 )
+from airflow_provider_omics.operators.base import OmicsConnection, OmicsOperator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_omics.compat import Context
     from airflow_provider_omics.core.documents import JsonValue
-    from airflow_provider_omics.core.hook_params import HookParams
     from airflow_provider_omics.core.run import Run
 
 _ENDINGS = {"FAILED": RunFailedError, "CANCELLED": RunCancelledError, "DELETED": RunDeletedError}
 
 
-class OmicsRunSensor(BaseSensorOperator):
+class OmicsRunSensor(OmicsConnection, BaseSensorOperator):
     """
     Wait until a run has COMPLETED; the run itself is never cancelled by this task.
 
@@ -50,8 +50,8 @@ class OmicsRunSensor(BaseSensorOperator):
     :raises RunDeletedError: if it is deleted, or does not exist.
     """
 
-    template_fields: Sequence[str] = ("run_id", "uuid", "aws_conn_id", "region_name")
-    ui_color = "#d6e9d0"
+    template_fields: Sequence[str] = ("run_id", "uuid", *OmicsOperator.template_fields)
+    ui_color = OmicsOperator.ui_color
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class OmicsRunSensor(BaseSensorOperator):
 
         self.defer(
             # No deadline but the sensor's own: Airflow knows `timeout`, and soft_fail, when the deferral times out.
-            trigger=OmicsRunTrigger.of(run, self._hook_params, self.poll_interval, cancel_on_kill=False),
+            trigger=OmicsRunTrigger.of(run, self.hook_params, self.poll_interval, cancel_on_kill=False),
             method_name="execute_complete",
             timeout=timedelta(seconds=self.timeout),
         )
@@ -113,22 +113,15 @@ class OmicsRunSensor(BaseSensorOperator):
 
     def _look(self) -> Run:
         from airflow_provider_omics.core.run import Run  # noqa: PLC0415 - a DAG file does not pay for it
-        from airflow_provider_omics.hooks.omics import OmicsHook  # noqa: PLC0415 - DAG files need no boto3
 
         run_id = str(self.run_id).strip()
         if not run_id.isdecimal():
             raise OmicsRequestError(f"{type(self).__name__} {self.task_id}: run_id must be digits, not {run_id!r}")
         uuid = "" if self.uuid in (None, "None") else str(self.uuid)
-        return OmicsHook.from_params(self._hook_params).get_run(Run(run_id, uuid, "", "", "PENDING"))
+        return self.hook().get_run(Run(run_id, uuid, "", "", "PENDING"))
 
     def _judge(self, run: Run) -> dict[str, str]:
         if not run.succeeded:
             raise _ENDINGS[run.status](run)
         self.log.info("HealthOmics %s, output %s", run, run.output_uri)
         return run.xcom()
-
-    @property
-    def _hook_params(self) -> HookParams:
-        from airflow_provider_omics.core.hook_params import HookParams  # noqa: PLC0415 - a DAG file does not pay for it
-
-        return HookParams(self.aws_conn_id, self.region_name, self.verify, self.botocore_config)

@@ -16,7 +16,7 @@ from asgiref.sync import sync_to_async
 from airflow_provider_omics.compat import conf
 from airflow_provider_omics.core.pacing import Budget, back_off
 from airflow_provider_omics.triggers.background import background
-from airflow_provider_omics.triggers.polls import Polls
+from airflow_provider_omics.triggers.polls import IN_FLIGHT, Polls
 from airflow_provider_omics.triggers.starts import StartQueue
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 log = logging.getLogger(__name__)
-# How many calls may be under way at once, so that a slow one does not hold up the others.
-THREADS: Final = 8
 _CALLS_PER_SECOND: Final = 8.0
 
 _hubs: dict[tuple[asyncio.AbstractEventLoop, str], Hub] = {}
@@ -50,7 +48,7 @@ class Hub:
         self.starts = StartQueue()
         self.members = 0
         self._params = params
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="omics-hub")
+        self._threads = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="omics-hub")
         self._hook: OmicsHook | None = None
         self._connecting: asyncio.Task[OmicsHook] | None = None
 

@@ -28,7 +28,8 @@ log = logging.getLogger(__name__)
 # In the order of a run's life: a run that moves on while the pages are read is met again, not missed.
 _ACTIVE: Final = ("PENDING", "STARTING", "RUNNING", "STOPPING")
 _PAGE: Final = 100
-_IN_FLIGHT: Final = 8
+# How many calls may be under way at once, so that a slow one does not hold up the others.
+IN_FLIGHT: Final = 8
 # A listed run whose creation is further off than this is another one, that took over the id.
 _SAME_CREATION: Final = 300.0
 
@@ -84,7 +85,7 @@ class Polls:
         self._missing: deque[Watch] = deque()
         self._missing_next = True
         self._changed = asyncio.Event()
-        self._slots = asyncio.Semaphore(_IN_FLIGHT)
+        self._slots = asyncio.Semaphore(IN_FLIGHT)
         self._looks: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
         # What the last listing has taught: active runs of others, and how long it took until all was known.

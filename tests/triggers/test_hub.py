@@ -264,7 +264,7 @@ def test_the_budget_is_kept(connection, start, monkeypatch):
 
     made, elapsed = asyncio.run(go())
     # Those that were under way when the counting began come as they like.
-    assert made <= 20 * 1.1 * elapsed + 1 + polls._IN_FLIGHT
+    assert made <= 20 * 1.1 * elapsed + 1 + polls.IN_FLIGHT
 
 
 def test_a_new_run_is_seen_while_a_crowd_of_ends_is_drained(connection, start, monkeypatch):
