@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+import uuid
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,12 +46,14 @@ def back_off(faults: int) -> float:
 
 class Budget:
     """
-    Spaces calls evenly, at most ``limit`` a second; a throttled call halves the rate, each good one mends it a little.
+    Spaces calls evenly, fewer than ``limit`` a second; a throttled one halves the rate, a good one mends it a little.
 
     :param limit: calls a second.
     """
 
     _LEAST: Final = 0.25
+    # Calls may arrive a little closer together than they left, and the limit holds where they arrive.
+    _SLACK: Final = 1.02
 
     def __init__(self, limit: float) -> None:
         self.limit = limit
@@ -58,11 +61,13 @@ class Budget:
         self._next = 0.0
         self._slowed = -1.0
 
-    def take(self, now: float) -> float:
-        """Reserve the next call, and return the seconds until it may be made."""
-        at = max(now, self._next)
-        self._next = at + 1 / self.rate
-        return at - now
+    def pause(self, now: float) -> float:
+        """Return the seconds until the next call may be made."""
+        return max(0.0, self._next - now)
+
+    def spend(self, now: float) -> None:
+        """Note that a call is made: from now, not from when it might have been, the next one keeps its distance."""
+        self._next = now + self._SLACK / self.rate
 
     def throttled(self, now: float) -> None:
         """Slow down; the calls that were under way together count once."""
@@ -128,7 +133,6 @@ class Turns:
         self._gap = 0.2
         self._last_answer: float | None = None
         self._closed_until = 0.0
-        self._count = 0
 
     def hand_out(self, now: float, *, told: bool = True) -> Turn | None:
         """
@@ -140,9 +144,8 @@ class Turns:
             self.report(now, Report(key, 0, answered=True))
         if now < self._closed_until or len(self._taken) >= int(self._window):
             return None
-        self._count += 1
         seconds = self._TOLD_SECONDS if told else self._UNTOLD_SECONDS
-        turn = Turn(f"{now:.3f}-{self._count}", min(2.0, max(0.25, self._gap / 8)), seconds)
+        turn = Turn(uuid.uuid4().hex, min(2.0, max(0.25, self._gap / 8)), seconds)
         # A worker takes its time to come.
         self._taken[turn.key] = turn, now + 1.5 * seconds
         return turn

@@ -91,6 +91,11 @@ def is_refused(error: BaseException) -> bool:
     return is_throttled(error) or is_full(error)
 
 
+def is_denied(error: BaseException) -> bool:
+    """Tell whether the caller lacks the permission."""
+    return isinstance(error, ClientError) and error_code(error) == "AccessDeniedException"
+
+
 def error_code(error: ClientError) -> str:
     """Return the code of a service's error, such as ``ConflictException``."""
     return str(error.response.get("Error", {}).get("Code", ""))

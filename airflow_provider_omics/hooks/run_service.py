@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from airflow_provider_omics.core.protocol import Record, Sighting
 from airflow_provider_omics.core.run import ENDED, Run
 from airflow_provider_omics.exceptions import StartRunConflictError
-from airflow_provider_omics.hooks.omics import error_code, is_refused
+from airflow_provider_omics.hooks.omics import is_denied, is_refused
 from airflow_provider_omics.hooks.patience import Patience
 
 if TYPE_CHECKING:
@@ -132,9 +132,9 @@ class RunService:
         patience = time.monotonic() + LISTING_PATIENCE
         while True:
             try:
-                found = self._newest(self.hook)
+                found = self.newest(self.hook)
             except ClientError as error:
-                if error_code(error) != "AccessDeniedException":
+                if not is_denied(error):
                     raise
                 log.warning("A retry may not look for its run, and relies on the requestId: %s", error)
                 return None
@@ -193,7 +193,7 @@ class RunService:
 
     def in_flight(self, hook: OmicsHook) -> Run | None:
         """Return the run of a StartRun whose answer never came, or of an earlier try; None while none is listed."""
-        found = self._newest(hook)
+        found = self.newest(hook)
         return found.run if found is not None and found.submission >= (self.starting or 0) else None
 
     def renew(self, hook: OmicsHook, starter: OmicsHook) -> None:
@@ -203,7 +203,12 @@ class RunService:
 
     # --- the look-up ---
 
-    def _newest(self, hook: OmicsHook) -> Sighting | None:
+    def newest(self, hook: OmicsHook) -> Sighting | None:
+        """
+        Return the intention's newest run.
+
+        :raises ClientError: if the caller may not look.
+        """
         start = None if self._own_request_id else self.intention.dag_run_start
         items = hook.list_runs(str(self._request["name"]), start.timestamp() - _CLOCK_SKEW if start else 0.0)
         if not self._airflow_tags:
@@ -222,7 +227,7 @@ class RunService:
             try:
                 now = hook.get_run(run)
             except ClientError as error:
-                if error_code(error) != "AccessDeniedException":
+                if not is_denied(error):
                     raise
                 log.warning("Run %s has this task's name and may not be looked at: %s", run.id, error)
                 continue

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 _CALLS_PER_SECOND: Final = 8.0
 
 _hubs: dict[tuple[asyncio.AbstractEventLoop, str], Hub] = {}
-_budgets: dict[asyncio.AbstractEventLoop, Budget] = {}
+_budgets: dict[asyncio.AbstractEventLoop, tuple[Budget, asyncio.Lock]] = {}
 
 
 class Hub:
@@ -40,10 +40,12 @@ class Hub:
 
     :param params: how to reach AWS.
     :param budget: of all calls that the process makes.
+    :param next_call: held by who is the next to spend of it.
     """
 
-    def __init__(self, params: HookParams, budget: Budget) -> None:
+    def __init__(self, params: HookParams, budget: Budget, next_call: asyncio.Lock) -> None:
         self.budget = budget
+        self._next_call = next_call
         self.polls = Polls(self, conf.getfloat("omics", "poll_interval", fallback=30.0))
         self.starts = StartQueue()
         self.members = 0
@@ -51,6 +53,13 @@ class Hub:
         self._threads = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="omics-hub")
         self._hook: OmicsHook | None = None
         self._connecting: asyncio.Task[OmicsHook] | None = None
+
+    async def spend(self) -> None:
+        """Wait until the budget has a call to spare, in the order of asking, and take it."""
+        loop = asyncio.get_running_loop()
+        async with self._next_call:
+            await asyncio.sleep(self.budget.pause(loop.time()))
+            self.budget.spend(loop.time())
 
     async def call(self, method: Callable[[OmicsHook], T]) -> T:
         """Call a method of the hook in a thread; a hook whose credentials no longer do is not used again."""
@@ -110,7 +119,7 @@ async def join(params: HookParams) -> AsyncIterator[Hub]:
     key = loop, params.key
     hub = _hubs.get(key)
     if hub is None:
-        hub = _hubs[key] = Hub(params, _budget(loop))
+        hub = _hubs[key] = Hub(params, *_budget(loop))
     hub.members += 1
     try:
         yield hub
@@ -123,9 +132,9 @@ async def join(params: HookParams) -> AsyncIterator[Hub]:
                 _budgets.pop(loop, None)
 
 
-def _budget(loop: asyncio.AbstractEventLoop) -> Budget:
+def _budget(loop: asyncio.AbstractEventLoop) -> tuple[Budget, asyncio.Lock]:
     calls = conf.getfloat("omics", "calls_per_second", fallback=_CALLS_PER_SECOND)
-    return _budgets.setdefault(loop, Budget(calls))
+    return _budgets.setdefault(loop, (Budget(calls), asyncio.Lock()))
 
 
 @contextmanager

@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 # In the order of a run's life: a run that moves on while the pages are read is met again, not missed.
 _ACTIVE: Final = ("PENDING", "STARTING", "RUNNING", "STOPPING")
 _PAGE: Final = 100
+# How often a page is asked for before the listing is given up; nobody is looked at meanwhile.
+_PAGE_TRIES: Final = 4
 # How many calls may be under way at once, so that a slow one does not hold up the others.
 IN_FLIGHT: Final = 8
 # A listed run whose creation is further off than this is another one, that took over the id.
@@ -123,7 +125,7 @@ class Polls:
                 await self._until_due()
                 await self._slots.acquire()
                 try:
-                    await asyncio.sleep(self._hub.budget.take(_now()))
+                    await self._hub.spend()
                 except asyncio.CancelledError:
                     self._slots.release()
                     raise
@@ -284,13 +286,31 @@ class Polls:
             token: str | None = None
             while len(wanted) > 1:
                 if not paid:
-                    await asyncio.sleep(self._hub.budget.take(_now()))
+                    await self._hub.spend()
                 paid = False
-                items, token = await self._hub.call(methodcaller("list_page", status, token))
-                self._hub.budget.succeeded()
+                items, token = await self._page(status, token)
                 yield items
                 if token is None:
                     break
+
+    async def _page(self, status: str, token: str | None) -> tuple[list[dict[str, Any]], str | None]:
+        """Return a page and the token of the next; a fault that passes costs the page again, not the whole listing."""
+        from airflow_provider_omics.hooks.omics import is_throttled, is_transient  # noqa: PLC0415 - not at import
+
+        for faults in itertools.count(1):
+            try:
+                items, following = await self._hub.call(methodcaller("list_page", status, token))
+            except Exception as error:
+                if is_throttled(error):
+                    self._hub.budget.throttled(_now())
+                if not is_transient(error) or faults == _PAGE_TRIES:
+                    raise
+                await asyncio.sleep(back_off(faults))
+                await self._hub.spend()
+            else:
+                self._hub.budget.succeeded()
+                return items, following
+        raise AssertionError
 
     def _meet(self, wanted: dict[str, list[Watch]], item: dict[str, Any]) -> bool:
         """Tell whether a listed run is a member's, and note that it lives."""
@@ -314,15 +334,11 @@ class Polls:
         self._plan(watch, max(jittered(seconds) - self._lead, seconds / 2))
 
     def _note_list_fault(self, error: Exception) -> None:
-        from airflow_provider_omics.hooks.omics import is_throttled, is_transient  # noqa: PLC0415 - not at import
+        from airflow_provider_omics.hooks.omics import is_denied, is_transient  # noqa: PLC0415 - not at import
 
         self._list_faults += 1
-        if is_throttled(error):
-            self._hub.budget.throttled(_now())
-        if is_transient(error):
-            self._list_again = _now() + back_off(self._list_faults)
-        else:
-            self._list_again = math.inf
+        self._list_again = math.inf if is_denied(error) else _now() + back_off(self._list_faults)
+        if not is_transient(error):
             log.warning("ListRuns is not possible, so every run costs GetRun calls: %s", error)
 
 

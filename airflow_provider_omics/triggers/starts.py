@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
@@ -29,7 +28,7 @@ class StartQueue:
 
     def report(self, report: Report) -> None:
         """Learn what came of a turn."""
-        self._turns.report(time.time(), report)
+        self._turns.report(asyncio.get_running_loop().time(), report)
 
     async def turn(self, *, first: bool = False, told: bool = True) -> Turn:
         """
@@ -60,7 +59,7 @@ class StartQueue:
     def _serve(self) -> None:
         # One that is cancelled leaves the queue only when its trigger goes on.
         for waiting, told in [entry for entry in self._waiting if not entry[0].done()]:
-            turn = self._turns.hand_out(time.time(), told=told)
+            turn = self._turns.hand_out(asyncio.get_running_loop().time(), told=told)
             if turn is None:
                 break
             self._waiting.remove((waiting, told))

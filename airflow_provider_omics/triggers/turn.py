@@ -125,11 +125,17 @@ class OmicsTurnTrigger(GuardedTrigger):
 
     def cancel_with(self, hook: OmicsHook) -> Run | str:
         """Look for a run of this intention, which a StartRun whose answer was lost may have started, and cancel it."""
-        from airflow_provider_omics.hooks.run_service import RunService  # noqa: PLC0415 - not for those who wait
+        from airflow_provider_omics.hooks.omics import is_denied  # noqa: PLC0415 - not for those who wait
+        from airflow_provider_omics.hooks.run_service import RunService  # noqa: PLC0415 - likewise
 
         intention = Intention.deserialize(self.intention)
         service = RunService(hook, self.identity, intention, airflow_tags=self.airflow_tags)
-        found = service.look_up(None)
+        try:
+            found = service.newest(hook)
+        except Exception as error:
+            if not is_denied(error):
+                raise
+            return f"whether it has started a run cannot be looked up: {error}"
         if found is None:
             return "it has started no run"
         if (found.run.creation_time or 0.0) > self.since + NOTICED:

@@ -8,7 +8,7 @@ from itertools import count
 
 import pytest
 
-from airflow_provider_omics.core.pacing import Report, Turns
+from airflow_provider_omics.core.pacing import Budget, Report, Turns
 
 # What passes before a deferred task is in the queue.
 NOTICED = 15.0
@@ -146,3 +146,23 @@ def test_a_turn_that_is_given_back_is_the_next_ones():
     assert turns.hand_out(0) is None
     turns.give_back(taken[0])
     assert turns.hand_out(0)
+
+
+@pytest.mark.parametrize("limit", [1.0, 8.0, 20.0])
+def test_no_second_sees_more_calls_than_the_budget_allows(limit):
+    lateness = random.Random(1)  # noqa: S311 - no secret
+    budget, now, made = Budget(limit), 0.0, []
+    while len(made) < 500:
+        # Who was told to wait wakes late, and now and then very late.
+        now += budget.pause(now) + lateness.choice([0.0, 0.001, 0.3])
+        made.append(now)
+        budget.spend(now)
+    assert max(sum(at <= later < at + 1 for later in made) for at in made) <= limit
+
+
+def test_the_budget_is_used_up():
+    budget, now = Budget(8.0), 0.0
+    for _ in range(800):
+        now += budget.pause(now)
+        budget.spend(now)
+    assert now <= 103

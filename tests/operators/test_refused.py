@@ -14,6 +14,7 @@ from airflow_provider_omics.core.event import TurnEvent
 from airflow_provider_omics.core.pacing import Turn
 from airflow_provider_omics.exceptions import OmicsError, StartRunRefusedError
 from airflow_provider_omics.hooks import patience
+from airflow_provider_omics.hooks.omics import OmicsHook
 from airflow_provider_omics.operators import attempt
 from airflow_provider_omics.triggers import guarded
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
@@ -75,6 +76,14 @@ def test_in_its_turn_a_task_asks_more_than_once_and_then_waits_for_another_one(s
     assert trigger.report["refusals"] > 1
     assert not trigger.report["answered"]
     assert omics_local.runs() == []
+
+
+def test_who_ends_a_task_that_waits_for_its_turn_is_told_what_could_not_be_looked_up(start_run, context, omics_local):
+    omics_local.fault("StartRun", times=1, **THROTTLED)
+    trigger, _, _ = deferral(start_run(deferrable=True).execute, context)
+    assert trigger.cancel_with(OmicsHook()) == "it has started no run"
+    omics_local.fault("ListRuns", "error", code="AccessDeniedException", times=1)
+    assert "cannot be looked up" in trigger.cancel_with(OmicsHook())
 
 
 def test_a_sync_task_waits_in_its_worker(start_run, context, omics_local):

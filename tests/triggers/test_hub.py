@@ -5,7 +5,7 @@ import asyncio
 import threading
 
 import pytest
-from botocore.exceptions import ClientError, NoRegionError
+from botocore.exceptions import ClientError, EndpointConnectionError, NoRegionError
 
 from airflow_provider_omics.core.hook_params import HookParams
 from airflow_provider_omics.hooks.omics import OmicsHook
@@ -139,6 +139,45 @@ def test_a_fault_of_a_page_does_not_hold_up_anybody(connection, start):
     assert all(end.succeeded for end in asyncio.run(go()))
 
 
+def test_a_fault_of_one_page_costs_that_page_alone(connection, start, monkeypatch):
+    runs = start(250)
+    asked = []
+    list_page = OmicsHook.list_page
+
+    def faulty(self, status, token):
+        asked.append((status, token))
+        if len(asked) in {2, 3}:
+            raise EndpointConnectionError(endpoint_url="http://workflows-omics")
+        return list_page(self, status, token)
+
+    monkeypatch.setattr(OmicsHook, "list_page", faulty)
+
+    async def go():
+        waiting = [asyncio.create_task(end_of(run, poll_interval=2)) for run in runs]
+        await until(lambda: len(asked) >= 5)
+        return await finish(connection, waiting)
+
+    assert all(end.succeeded for end in asyncio.run(go()))
+    first, *again = asked[:4]
+    assert first == ("PENDING", None)
+    assert len(set(again)) == 1
+    assert again[0][1] is not None
+
+
+def test_a_listing_that_was_refused_is_tried_again(connection, start, monkeypatch, caplog):
+    connection.fault("ListRuns", "error", code="ValidationException", times=1)
+    monkeypatch.setattr(polls, "back_off", lambda _faults: 0.1)
+    runs = start(20)
+
+    async def go():
+        waiting = [asyncio.create_task(end_of(run)) for run in runs]
+        await until(lambda: connection.counts().get("ListRuns", 0) >= 3)
+        return await finish(connection, waiting)
+
+    assert all(end.succeeded for end in asyncio.run(go()))
+    assert caplog.text.count("ListRuns is not possible") == 1
+
+
 def test_one_member_without_permission_fails_alone(connection, start, monkeypatch):
     poisoned, *others = start(3)
     get_run = OmicsHook.get_run
@@ -236,7 +275,7 @@ def test_throttling_slows_down_and_fails_nobody(connection, start):
     async def go():
         waiting = [asyncio.create_task(end_of(run)) for run in runs]
         await until(lambda: len(calls(connection, "GetRun", 429)) == 4)
-        [budget] = hubs._budgets.values()
+        [(budget, _)] = hubs._budgets.values()
         slowed = budget.rate
         return slowed, await finish(connection, waiting)
 
