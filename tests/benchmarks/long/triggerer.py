@@ -153,8 +153,8 @@ def measure(make, count: int, window: float, *, quotas: str | dict = "published"
             # A trigger's log, which says that it was started, has a folder of its own.
             while len(list(home.glob("logs/*/*/*/map_index=*"))) < len(triggers):
                 wait(process, 1, None)
-            # Ours are looked at for the first time, theirs have yet to make their clients.
-            wait(process, 15, calls)
+            # By then each run was seen RUNNING, which is logged once; theirs have yet to make their clients.
+            wait(process, INTERVAL + 15, calls)
             while make is theirs and len({call["id"] for call in calls.polls}) < count:
                 wait(process, 1, calls)
             started, cpu, calls_cpu = time.time(), looked_at.cpu(), looked_at.calls_cpu()
