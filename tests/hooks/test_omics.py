@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The hook's client: what the connection says, what the caller says, what the provider says."""
 
+import inspect
 import json
 
 import pytest
@@ -103,3 +104,13 @@ def test_a_network_that_is_away_is_waited_for(connect):
         hook.get_run(Run("1", "u", "", "", "PENDING"))
     assert is_transient(refused.value)
     assert not is_transient(SSLError(endpoint_url="x", error="certificate verify failed"))
+
+
+def test_the_caller_is_named_in_the_user_agent_without_reading_sources(connect, monkeypatch):
+    class Caller:
+        def execute(self):
+            return connect().conn.meta.config.user_agent_extra
+
+    monkeypatch.setattr(inspect, "stack", lambda: pytest.fail("the sources of all frames were read"))
+    assert "Caller/Caller" in Caller().execute()
+    assert "Caller/Unknown" in connect().conn.meta.config.user_agent_extra
