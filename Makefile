@@ -38,6 +38,10 @@ $(VENV)/%/.ready: requirements/%.txt pyproject.toml
 demo: $(READY3) ## run the germline workflow from a real Airflow Dag on a local HealthOmics endpoint
 	@$(BIN3)/python -m demo
 
+.PHONY: demo-chain
+demo-chain: $(READY3) ## the same reads through two runs, the second on the outputs of the first, to a DAG that an asset starts
+	@$(BIN3)/python -m demo --chain
+
 .PHONY: ui
 ui: $(READY3) ## the same, and leave Airflow's UI and the endpoint up until Ctrl-C
 	@$(BIN3)/python -m demo --ui

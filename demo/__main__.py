@@ -25,12 +25,16 @@ if TYPE_CHECKING:
 
 DAG_FOLDER = Path(__file__).resolve().parent.parent / "example_dags"
 DAG_ID = "omics_germline_after_arrival"
+CHAIN, REPORT = "omics_germline_chain", "omics_germline_report"
+# The tasks that start runs; the first is in both Dags.
+RUN_TASKS = ("call_variants", "filter_variants")
 STARTED = time.monotonic()
 
 
 def main() -> int:
     """Run the demo; with ``--ui`` leave everything up until Ctrl-C."""
     parser = argparse.ArgumentParser("python -m demo", description=__doc__)
+    parser.add_argument("--chain", action="store_true", help="filter in a second run, report in a second DAG")
     parser.add_argument("--ui", action="store_true", help="leave Airflow and the endpoint up until Ctrl-C")
     options = parser.parse_args()
     # Like Ctrl-C: unwind, and so end all that was started.
@@ -38,7 +42,7 @@ def main() -> int:
     BUILD.mkdir(exist_ok=True)
     try:
         with tempfile.TemporaryDirectory(prefix="demo-", dir=BUILD) as scratch:
-            return 0 if play(Path(scratch), stay=options.ui) else 1
+            return 0 if play(Path(scratch), chain=options.chain, stay=options.ui) else 1
     except KeyboardInterrupt:
         say("Stopped.")
         return 130
@@ -47,59 +51,106 @@ def main() -> int:
         return 1
 
 
-def play(scratch: Path, *, stay: bool) -> bool:
+def play(scratch: Path, *, chain: bool, stay: bool) -> bool:
     """Set the stage, show a Dag run from the arrival of its data to its report, and clear the stage."""
     with omics_local(scratch / "omics-local.log") as url:
         say(f"HealthOmics answers on {url}")
         data = make_data(scratch / "data")
-        workflow_id = prepare(url, data)
-        say(f"Workflow {workflow_id} is registered, its reference is in s3://{BUCKET}; now Airflow starts …")
+        workflows = prepare(url, data)
+        registered = ", ".join(f"{name} {workflow_id}" for name, workflow_id in workflows.items())
+        say(f"Workflows are registered ({registered}), a reference is in s3://{BUCKET}; now Airflow starts …")
         settings = {
             "AIRFLOW_CONN_AWS_DEFAULT": environment(url)["AIRFLOW_CONN_AWS_DEFAULT"],
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
             "AIRFLOW__OMICS__POLL_INTERVAL": "1",
         }
+        dag_id, conf = (CHAIN, workflows) if chain else (DAG_ID, {"workflow_id": workflows["germline"]})
+        conf = {**conf, "bucket": BUCKET}
         with airflow_processes(DAG_FOLDER, settings) as airflow:
             say(f"Airflow answers on {airflow.url} ({', '.join(airflow.components)})")
-            succeeded = show(airflow, url, data, workflow_id)
+            show = show_chain if chain else show_one
+            succeeded = show(airflow, url, data, conf)
             if stay:
-                conf = json.dumps({"workflow_id": workflow_id, "bucket": BUCKET})
-                say(f"Look around: {airflow.url}/dags/{DAG_ID} (no password). Ctrl-C ends everything.")
-                say(f"To run the DAG again, trigger it with the conf {conf}; its links lead to the real AWS console.")
+                say(f"Look around: {airflow.url}/dags/{dag_id} (no password). Ctrl-C ends everything.")
+                say(f"To run it again, trigger it with the conf {json.dumps(conf)}; its links lead to AWS.")
                 while True:
                     time.sleep(0.5)
         return succeeded
 
 
-def show(airflow: AirflowProcesses, url: str, data: Data, workflow_id: str) -> bool:
-    """Trigger the Dag, let the reads arrive while it waits, follow it to its end and sum up."""
+def show_one(airflow: AirflowProcesses, url: str, data: Data, conf: dict[str, str]) -> bool:
+    """Follow one Dag run and sum up."""
     omics, s3 = client(url, "omics"), client(url, "s3")
-    run = airflow.trigger(DAG_ID, {"workflow_id": workflow_id, "bucket": BUCKET})
-    airflow.rest("PATCH", f"/dags/{DAG_ID}", {"is_paused": False})
-    say(f"Dag run {run.run_id} is triggered")
-    airflow.wait_for(run, "up_for_reschedule", task_id="wait_for_reads")
-    say("wait_for_reads has looked, and waits. Now the reads arrive:")
-    for reads in (data.reads_1, data.reads_2):
-        s3.upload_file(str(reads), BUCKET, f"arrivals/{reads.name}")
-        say(f"    s3://{BUCKET}/arrivals/{reads.name}, {reads.stat().st_size:,} bytes")
-    arrived = time.monotonic()
+    run, arrived = start(airflow, s3, data, DAG_ID, conf)
     follow(airflow, omics, run)
     found, expected = airflow.database.xcom(run, "report"), f"{len(data.planted)} of {len(data.planted)}"
     if found != expected:
         say(f"The report should say {expected} variants, but says {found}.\n{airflow.report(run)}")
         return False
     done = omics.get_run(id=airflow.database.xcom(run, "call_variants", "run_id"))
+    print(f"\nHealthOmics run {done['id']}, uuid {done['uuid']}: {found} planted variants found")
+    sum_up(omics, s3, done)
+    tell_times(arrived)
+    return True
+
+
+def show_chain(airflow: AirflowProcesses, url: str, data: Data, conf: dict[str, str]) -> bool:
+    """Follow a Dag run of two runs, and the one that their asset starts, and sum up."""
+    omics, s3 = client(url, "omics"), client(url, "s3")
+    airflow.unpause(REPORT)
+    run, arrived = start(airflow, s3, data, CHAIN, conf)
+    follow(airflow, omics, run)
+    if airflow.database.run_state(run) != "success":
+        say(f"The chain is broken.\n{airflow.report(run)}")
+        return False
+    woken = airflow.until(lambda: airflow.database.newest_run(REPORT), f"{REPORT} to be started")
+    say(f"The asset has started {REPORT}")
+    airflow.wait_for(woken, "success")
+    for task_id in RUN_TASKS:
+        done = omics.get_run(id=airflow.database.xcom(run, task_id, "run_id"))
+        print(f"\n{task_id}: HealthOmics run {done['id']}, uuid {done['uuid']}")
+        sum_up(omics, s3, done)
+    [line] = airflow.database.xcom(woken, "report")
+    print(f"\nReported by {REPORT}\n  {line}")
+    tell_times(arrived)
+    return f"kept {len(data.planted)} variants" in line
+
+
+def start(
+    airflow: AirflowProcesses,
+    s3: Any,  # noqa: ANN401 - a boto3 client
+    data: Data,
+    dag_id: str,
+    conf: dict[str, str],
+) -> tuple[Run, float]:
+    """Trigger a Dag, let the reads arrive while its sensor waits, and return the Dag run and when they had arrived."""
+    run = airflow.trigger(dag_id, conf)
+    airflow.unpause(dag_id)
+    say(f"Dag run {run.run_id} is triggered")
+    airflow.wait_for(run, "up_for_reschedule", task_id="wait_for_reads")
+    say("wait_for_reads has looked, and waits. Now the reads arrive:")
+    for reads in (data.reads_1, data.reads_2):
+        s3.upload_file(str(reads), BUCKET, f"arrivals/{reads.name}")
+        say(f"    s3://{BUCKET}/arrivals/{reads.name}, {reads.stat().st_size:,} bytes")
+    return run, time.monotonic()
+
+
+def sum_up(omics: Any, s3: Any, done: dict[str, Any]) -> None:  # noqa: ANN401 - boto3 clients
+    """Print a run's named outputs and how long its tasks took."""
     tasks = omics.list_run_tasks(id=done["id"])["items"]
     outputs = json.load(s3.get_object(Bucket=BUCKET, Key=f"results/{done['id']}/logs/outputs.json")["Body"])
-    print(f"\nHealthOmics run {done['id']}, uuid {done['uuid']}: {found} planted variants found\n\nOutputs")
+    print("\nOutputs")
     for name, value in outputs.items():
         print(f"  {name:24} {value}")
     print("\nTime taken")
     for name, part in [("HealthOmics run", done), *((f"  {task['name']}", task) for task in tasks)]:
         print(f"  {name:24} {(part['stopTime'] - part['startTime']).total_seconds():5.1f} s")
+
+
+def tell_times(arrived: float) -> None:
+    """Print how long all has taken."""
     print(f"  {'from arrival to report':24} {time.monotonic() - arrived:5.1f} s")
     print(f"  {'all':24} {time.monotonic() - STARTED:5.1f} s")
-    return True
 
 
 def follow(airflow: AirflowProcesses, omics: Any, run: Run) -> None:  # noqa: ANN401 - a boto3 client
@@ -109,7 +160,7 @@ def follow(airflow: AirflowProcesses, omics: Any, run: Run) -> None:  # noqa: AN
     def ended() -> bool:
         over = airflow.database.run_state(run) in ENDED
         now = {task.task_id: task.state for task in airflow.database.tasks(run) if task.state}
-        if run_id := airflow.database.xcom(run, "call_variants", "run_id"):
+        for run_id in filter(None, (airflow.database.xcom(run, task_id, "run_id") for task_id in RUN_TASKS)):
             now[f"    HealthOmics run {run_id}"] = omics.get_run(id=run_id)["status"]
             now |= {f"        {task['name']}": task["status"] for task in omics.list_run_tasks(id=run_id)["items"]}
         for what, state in now.items():

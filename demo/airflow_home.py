@@ -121,6 +121,11 @@ class Database:
         rows = self.query("SELECT state FROM dag_run WHERE dag_id=? AND run_id=?", *run)
         return rows[0][0] if rows else None
 
+    def newest_run(self, dag_id: str) -> Run | None:
+        """Return a Dag's newest run, None when there is none."""
+        rows = self.query("SELECT run_id FROM dag_run WHERE dag_id=? ORDER BY id DESC LIMIT 1", dag_id)
+        return Run(dag_id, rows[0][0]) if rows else None
+
     def tasks(self, run: Run) -> list[TaskState]:
         """Return the task instances of a Dag run."""
         columns = ", ".join(TaskState.__slots__)

@@ -119,6 +119,13 @@ class AirflowProcesses:
             self.cli("dags", "trigger", "--run-id", run.run_id, "--conf", json.dumps(dict(conf or {})), dag_id)
         return run
 
+    def unpause(self, dag_id: str) -> None:
+        """Let the scheduler start a Dag's runs."""
+        if AIRFLOW_3:
+            self.rest("PATCH", f"/dags/{dag_id}", {"is_paused": False})
+        else:
+            self.cli("dags", "unpause", dag_id)
+
     def wait_for(
         self, run: Run, *states: str, task_id: str | None = None, map_index: int = -1, timeout: float = 300
     ) -> str:
@@ -167,7 +174,7 @@ class AirflowProcesses:
                 lines += [f"    {line}" for line in self.log(run, task.task_id, task.map_index).splitlines()[-25:]]
         return "\n".join(lines)
 
-    def until(self, reached: Callable[[], T], what: str, *, run: Run | None = None, timeout: float = 240) -> T:
+    def until(self, reached: Callable[[], T | None], what: str, *, run: Run | None = None, timeout: float = 240) -> T:
         """Call a function until its answer is true, and return that; a component that died ends the waiting."""
         deadline = time.monotonic() + timeout
         while not (answer := reached()):

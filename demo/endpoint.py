@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from demo.reads import Data
 
 BUCKET = "omics-demo"
-WORKFLOW = Path(__file__).parent / "germline"
+WORKFLOWS = ("germline", "filter")
 READY = "omics-local ready "
 
 
@@ -50,17 +50,22 @@ def client(url: str, service: str) -> Any:  # noqa: ANN401 - boto3 makes its cli
     return session.client(service, endpoint_url=url, config=Config(inject_host_prefix=False))
 
 
-def prepare(url: str, data: Data) -> str:
-    """Make the bucket with the reference and the truth in it, register the workflow and return its id."""
+def prepare(url: str, data: Data) -> dict[str, str]:
+    """Make the bucket with the reference and the truth in it, register the workflows and return their ids by name."""
     s3 = client(url, "s3")
     s3.create_bucket(Bucket=BUCKET)
     for file in (data.reference, data.truth):
         s3.upload_file(str(file), BUCKET, f"reference/{file.name}")
+    return {name: register(url, Path(__file__).parent / name) for name in WORKFLOWS}
+
+
+def register(url: str, folder: Path) -> str:
+    """Register a folder as a workflow and return its id."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as definition:
-        for file in sorted(WORKFLOW.iterdir()):
+        for file in sorted(folder.iterdir()):
             definition.write(file, file.name)
     omics = client(url, "omics")
-    workflow = omics.create_workflow(name="germline", engine="WDL", main="main.wdl", definitionZip=archive.getvalue())
+    workflow = omics.create_workflow(name=folder.name, engine="WDL", main="main.wdl", definitionZip=archive.getvalue())
     omics.get_waiter("workflow_active").wait(id=workflow["id"], WaiterConfig={"Delay": 1})
     return str(workflow["id"])
