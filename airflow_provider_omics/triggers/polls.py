@@ -295,12 +295,13 @@ class Polls:
 
     async def _page(self, status: str, token: str | None) -> tuple[list[dict[str, Any]], str | None]:
         """Return a page and the token of the next; a fault that passes costs the page again, not the whole listing."""
-        from airflow_provider_omics.hooks.omics import is_throttled, is_transient  # noqa: PLC0415 - not at import
-
         for faults in itertools.count(1):
             try:
                 items, following = await self._hub.call(methodcaller("list_page", status, token))
             except Exception as error:
+                # Imported by now, in a thread: on the event loop it would take a tenth of a second.
+                from airflow_provider_omics.hooks.omics import is_throttled, is_transient  # noqa: PLC0415
+
                 if is_throttled(error):
                     self._hub.budget.throttled(_now())
                 if not is_transient(error) or faults == _PAGE_TRIES:
