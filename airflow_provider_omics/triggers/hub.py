@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 _CALLS_PER_SECOND: Final = 8.0
 
 _hubs: dict[tuple[asyncio.AbstractEventLoop, str], Hub] = {}
+# On which occasions the collector was told to look no more through what is there to stay.
+_frozen: set[str] = set()
 _budgets: dict[asyncio.AbstractEventLoop, tuple[Budget, asyncio.Lock]] = {}
 
 
@@ -87,7 +89,7 @@ class Hub:
             try:
                 # Only the event loop's side may ask Airflow for the connection; the client's thread must not.
                 await sync_to_async(getattr)(hook, "conn_config")
-                await loop.run_in_executor(self._threads, hook.lighten_pages)
+                await loop.run_in_executor(self._threads, _make_client, hook)
             except Exception as error:
                 from airflow_provider_omics.hooks.omics import is_transient  # noqa: PLC0415 - imported in a thread by now
 
@@ -138,16 +140,17 @@ def _budget(loop: asyncio.AbstractEventLoop) -> tuple[Budget, asyncio.Lock]:
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
+def _no_collection(occasion: str) -> Iterator[None]:
     """
-    Import without a garbage collection, for which every thread, the event loop's too, would stand still.
+    Make many objects without a garbage collection, for which every thread, the event loop's too, would stand still.
 
     So many new objects bring on a collection of all that Airflow has in memory, a quarter of a second. Frozen, what is
-    there to stay is not looked through again. Once is enough: what is frozen later might be garbage some day.
+    there to stay is not looked through again. Once for each occasion: what is frozen later might be garbage some day.
     """
-    if not gc.isenabled() or gc.get_freeze_count():
+    if not gc.isenabled() or occasion in _frozen:
         yield
         return
+    _frozen.add(occasion)
     gc.disable()
     try:
         yield
@@ -158,10 +161,15 @@ def _no_collection() -> Iterator[None]:
 
 def _new_hook(params: HookParams) -> OmicsHook:
     # Imported in a thread: botocore takes longer than an event loop may be held up.
-    with _no_collection():
+    with _no_collection("import"):
         from airflow_provider_omics.hooks.omics import OmicsHook  # noqa: PLC0415
 
     # The hub itself repeats what failed, within its budget.
     return OmicsHook.from_params(
         params, {"retries": {"mode": "standard", "total_max_attempts": 1}, "connect_timeout": 10, "read_timeout": 30}
     )
+
+
+def _make_client(hook: OmicsHook) -> None:
+    with _no_collection("client"):
+        hook.lighten_pages()

@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 # In the order of a run's life: a run that moves on while the pages are read is met again, not missed.
 _ACTIVE: Final = ("PENDING", "STARTING", "RUNNING", "STOPPING")
 _PAGE: Final = 100
+# How many of a page are told before the event loop may do something else.
+_AT_ONCE: Final = 20
 # How often a page is asked for before the listing is given up; nobody is looked at meanwhile.
 _PAGE_TRIES: Final = 4
 # How many calls may be under way at once, so that a slow one does not hold up the others.
@@ -259,7 +261,11 @@ class Polls:
         try:
             async for items in self._pages(wanted):
                 worth -= 1
-                strangers += sum(not self._meet(wanted, item) for item in items)
+                for number, item in enumerate(items):
+                    if number % _AT_ONCE == 0:
+                        # Each whose status has changed logs a line: the event loop serves others in between.
+                        await asyncio.sleep(0)
+                    strangers += not self._meet(wanted, item)
                 if worth <= 0 and len(wanted) > 1:
                     # So many are active beside ours that asking for each of ours is cheaper.
                     self._others = max(strangers, self._others + _PAGE)
