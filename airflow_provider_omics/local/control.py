@@ -87,6 +87,10 @@ def _fault(engine: Engine, asked: Asked) -> Json:
     return {}
 
 
+def _faults(engine: Engine, _asked: Asked) -> Json:
+    return [asdict(fault) for fault in engine.traffic.faults()]
+
+
 def _forgive(engine: Engine, _asked: Asked) -> Json:
     engine.traffic.forgive()
     return {}
@@ -142,6 +146,7 @@ _ACTIONS: dict[tuple[str, str], Callable[[Engine, Asked], Json]] = {
     ("POST", "/_local/clock"): _clock,
     ("POST", "/_local/reset"): _reset,
     ("POST", "/_local/faults"): _fault,
+    ("GET", "/_local/faults"): _faults,
     ("DELETE", "/_local/faults"): _forgive,
     ("POST", "/_local/scripts"): _script,
     ("POST", "/_local/workflows"): _workflow,

@@ -39,7 +39,9 @@ class Service:
     def __init__(self, name: str) -> None:
         self.model = botocore.session.get_session().get_service_model(name)
         self.statuses: dict[str, int] = {
-            shape.name: shape.metadata["error"]["httpStatusCode"] for shape in self.model.error_shapes
+            # Every AWS service answers it, and no model has it ("Common errors" of an API reference).
+            "ExpiredTokenException": 403,
+            **{shape.name: shape.metadata["error"]["httpStatusCode"] for shape in self.model.error_shapes},
         }
         self._routes: dict[tuple[str, int], list[tuple[list[str], OperationModel]]] = defaultdict(list)
         for operation in map(self.model.operation_model, self.model.operation_names):

@@ -85,6 +85,11 @@ class LocalOmics:
         """Plan a ``drop``, ``lost``, ``error`` (``code=``) or ``delay`` (``seconds=``); see ``traffic.Fault``."""
         self.call("POST", "faults", {"operation": operation, "kind": kind, **members})
 
+    def faults(self) -> list[dict[str, Any]]:
+        """Return the planned faults that are not used up, each with the number of calls that it ``struck``."""
+        answer: list[dict[str, Any]] = self.call("GET", "faults")
+        return answer
+
     def forgive(self) -> None:
         """Drop all planned faults."""
         self.call("DELETE", "faults")

@@ -6,7 +6,7 @@ from __future__ import annotations
 import random
 import threading
 from collections import Counter, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 from airflow_provider_omics.local.checks import check
@@ -25,7 +25,7 @@ class Fault:
     """One planned fault of an operation ("*" is any): it strikes ``times`` calls, each with a ``probability``.
 
     ``drop`` closes the connection before the call is handled, ``lost`` after it, ``error`` answers a ``code`` of the
-    model instead of handling it, ``delay`` handles it after ``seconds``.
+    model, or ``ExpiredTokenException``, instead of handling it, ``delay`` handles it after ``seconds``.
     """
 
     operation: str
@@ -35,6 +35,8 @@ class Fault:
     code: str = "InternalServerException"
     message: str = "A planned fault"
     seconds: float = 1.0
+    # How many calls it has struck.
+    struck: int = field(default=0, init=False)
 
 
 @dataclass(slots=True)
@@ -82,6 +84,11 @@ class Traffic:
         with self._lock:
             self._faults.append(fault)
 
+    def faults(self) -> list[Fault]:
+        """Return the faults that are planned and not used up."""
+        with self._lock:
+            return list(self._faults)
+
     def forgive(self) -> None:
         """Drop all planned faults."""
         with self._lock:
@@ -92,6 +99,7 @@ class Traffic:
         with self._lock:
             for fault in self._faults:
                 if fault.operation in ("*", operation) and self._random.random() < fault.probability:
+                    fault.struck += 1
                     if fault.times is not None:
                         fault.times -= 1
                         if fault.times <= 0:
@@ -120,7 +128,7 @@ def fault_from(members: Mapping[str, Any], codes: Mapping[str, int], operations:
     try:
         fault = Fault(**members)
     except TypeError:
-        known = ", ".join(Fault.__dataclass_fields__)
+        known = ", ".join(member.name for member in fields(Fault) if member.init)
         raise ValueError(f"A fault needs operation and kind, and has of {known}; not {', '.join(members)}.") from None
     check("fault's", members, get_type_hints(Fault))
     if "probability" in members and "times" not in members:

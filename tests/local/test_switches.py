@@ -123,6 +123,7 @@ def test_botocores_retries_after_a_lost_answer_start_one_run(omics_local):
         ("ValidationException", 400),
         ("ServiceQuotaExceededException", 402),
         ("AccessDeniedException", 403),
+        ("ExpiredTokenException", 403),
         ("ResourceNotFoundException", 404),
         ("RequestTimeoutException", 408),
         ("ConflictException", 409),
@@ -130,7 +131,7 @@ def test_botocores_retries_after_a_lost_answer_start_one_run(omics_local):
         ("InternalServerException", 500),
     ],
 )
-def test_any_error_of_the_model(code, status, start, omics_local, refused):
+def test_any_error(code, status, start, omics_local, refused):
     omics_local.fault("StartRun", "error", code=code, message="planned")
     assert refused(start) == (code, status)
     assert omics_local.runs() == []
@@ -170,6 +171,17 @@ def test_a_fault_with_a_probability_strikes_some(client, omics_local):
     assert outcomes == {"ok", "error"}
 
 
+def test_a_fault_counts_the_calls_that_it_struck(start, client, omics_local):
+    omics_local.fault("ListRuns", "delay", probability=1, seconds=0)
+    assert start()
+    for _ in range(2):
+        client.list_runs()
+    [fault] = omics_local.faults()
+    assert (fault["operation"], fault["kind"], fault["struck"]) == ("ListRuns", "delay", 2)
+    omics_local.forgive()
+    assert omics_local.faults() == []
+
+
 @pytest.mark.parametrize(
     "fault", [("StartRuns", "drop", {}), ("StartRun", "burn", {}), ("StartRun", "error", {"code": "Oops"})]
 )
@@ -190,6 +202,7 @@ CLOCK = [
 FAULT = {"operation": "GetRun", "kind": "drop"}
 FAULTS = [{**FAULT, name: "x"} for name in ("probability", "times", "seconds")] + [
     {**FAULT, "message": 1},
+    {**FAULT, "struck": 1},
     {"kind": "drop"},
 ]
 TASKS = [{"status": "NOPE"}, {"cpus": "2"}, {"log": "text"}, {"log": [1]}, {"statusMessage": 1}]
