@@ -23,7 +23,8 @@ from airflow.utils.types import DagRunTriggeredByType, DagRunType
 
 def main() -> None:
     triggers = json.load(sys.stdin)
-    with DAG("waiting", schedule=None) as dag:
+    # A scheduler, if there is one, leaves alone what has waited.
+    with DAG("waiting", schedule=None, is_paused_upon_creation=True) as dag:
         EmptyOperator(task_id="wait")
     lazy = LazyDeserializedDAG.from_dag(dag)
     now = utcnow()
@@ -53,6 +54,8 @@ def main() -> None:
             ti.state, ti.try_number, ti.start_date, ti.trigger = TaskInstanceState.DEFERRED, 1, now, trigger
             ti.next_method = "execute_complete"
             session.add(ti)
+            if not number % 100:
+                session.commit()  # SQLite has one writer at a time
 
 
 if __name__ == "__main__":

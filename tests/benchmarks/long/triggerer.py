@@ -91,6 +91,12 @@ class Triggerer:
         return sum(process.memory_full_info().pss for process in self._all())
 
 
+def defer(triggers: list[tuple[str, dict[str, object]]], env: dict[str, str]) -> None:
+    """Write a deferred task instance for each trigger into a home's database."""
+    command = [sys.executable, HERE / "rows.py"]
+    subprocess.run(command, input=json.dumps(triggers), env=env, check=True, text=True, stdout=subprocess.DEVNULL)
+
+
 @contextmanager
 def triggerer(home: Path, env: dict[str, str]):
     command = [sys.executable, "-m", "airflow", "triggerer", "--capacity", "20000", "--skip-serve-logs"]
@@ -134,14 +140,7 @@ def measure(make, count: int, window: float, *, quotas: str | dict = "published"
             runs = start_runs(local, (plan for _ in range(count)))
             local.switch(quotas=quotas)
         triggers = [("asleep.MetronomeTrigger", {"path": str(beats)}), *make(runs, count)]
-        subprocess.run(
-            [sys.executable, HERE / "rows.py"],
-            input=json.dumps(triggers),
-            env=env,
-            check=True,
-            text=True,
-            stdout=subprocess.DEVNULL,
-        )
+        defer(triggers, env)
         calls = Calls(local) if local else None
         database = Database(home)
         with triggerer(home, env) as process:
