@@ -32,6 +32,8 @@ _PAGE: Final = 100
 _AT_ONCE: Final = 20
 # How often a page is asked for before the listing is given up; nobody is looked at meanwhile.
 _PAGE_TRIES: Final = 4
+# How many missing runs are looked at for each page, before all are listed again.
+_MISSING_A_PAGE: Final = 3
 # How many calls may be under way at once, so that a slow one does not hold up the others.
 IN_FLIGHT: Final = 8
 # A listed run whose creation is further off than this is another one, that took over the id.
@@ -88,6 +90,8 @@ class Polls:
         # Runs that the pages did not show: they have ended, or are too new, and only GetRun tells.
         self._missing: deque[Watch] = deque()
         self._missing_next = True
+        # How many of them go before the next listing: it would show the same, and one after the other shows no end.
+        self._owed = 0
         self._changed = asyncio.Event()
         self._slots = asyncio.Semaphore(IN_FLIGHT)
         self._looks: set[asyncio.Task[None]] = set()
@@ -188,8 +192,9 @@ class Polls:
         if first is not None and first.due > _now():
             first = None
         # The missing and the due take turns: neither a burst of ends nor a crowd of new runs starves the other.
-        if missing is not None and (first is None or self._missing_next):
+        if missing is not None and (first is None or self._missing_next or self._owed > 0):
             self._missing.popleft()
+            self._owed -= 1
             watch = missing
         elif first is not None:
             heapq.heappop(self._queue)
@@ -239,14 +244,19 @@ class Polls:
         else:
             watch.fault = error
             watch.news.set()
+        missing = watch.missing
         self._plan(watch, min(self._interval(watch), back_off(watch.faults)))
+        # What the pages did not show, they will not show next time.
+        watch.missing = missing
 
     # --- ListRuns ---
 
     def _listing_pays(self) -> bool:
         """Tell whether the pages of all active runs cost less than the GetRun calls that they save."""
         first = self._first()
-        if first is None or first.due > _now() or _now() < self._list_again:
+        if first is None or first.missing or first.due > _now() or _now() < self._list_again:
+            return False
+        if self._owed > 0 and self._first_missing() is not None:
             return False
         horizon = _now() + self._interval(first)
         saved = sum(watch.due <= horizon for watch in self._watches if not watch.missing)
@@ -258,6 +268,7 @@ class Polls:
             if not watch.missing and watch.due < math.inf:
                 wanted.setdefault(watch.run.id, []).append(watch)
         begun, worth, strangers = _now(), len(wanted), 0
+        self._owed = 0
         try:
             async for items in self._pages(wanted):
                 worth -= 1
@@ -302,6 +313,7 @@ class Polls:
     async def _page(self, status: str, token: str | None) -> tuple[list[dict[str, Any]], str | None]:
         """Return a page and the token of the next; a fault that passes costs the page again, not the whole listing."""
         for faults in itertools.count(1):
+            self._owed += _MISSING_A_PAGE
             try:
                 items, following = await self._hub.call(methodcaller("list_page", status, token))
             except Exception as error:

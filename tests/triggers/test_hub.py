@@ -328,6 +328,52 @@ def test_a_new_run_is_seen_while_a_crowd_of_ends_is_drained(connection, start, m
     assert asyncio.run(go()) > 50
 
 
+def test_ends_are_seen_though_a_listing_takes_longer_than_the_interval(connection, start, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__OMICS__CALLS_PER_SECOND", "20")
+    runs = start(500)
+    for run in runs[:40]:
+        connection.force(run.id, "COMPLETED")
+
+    async def go():
+        waiting = [asyncio.create_task(end_of(run, poll_interval=0.1)) for run in runs]
+        async with asyncio.timeout(60):
+            ends = await asyncio.gather(*waiting[:40])
+        monkeypatch.setattr(next(iter(hubs._hubs.values())).budget, "limit", 1000.0)
+        return ends + await finish(connection, waiting[40:])
+
+    assert all(end.succeeded for end in asyncio.run(go()))
+
+
+def test_a_fault_at_a_missing_run_is_no_reason_to_list_all_again(connection, start, monkeypatch):
+    *others, ended = start(250)
+    connection.force(ended.id, "COMPLETED")
+    faults = [EndpointConnectionError(endpoint_url="http://workflows-omics")]
+    get_run = OmicsHook.get_run
+
+    def faulty(self, run):
+        if run.id == ended.id and faults and connection.counts().get("ListRuns"):
+            raise faults.pop()
+        return get_run(self, run)
+
+    monkeypatch.setattr(OmicsHook, "get_run", faulty)
+
+    async def go():
+        waiting = [asyncio.create_task(end_of(run, poll_interval=120)) for run in (*others, ended)]
+        async with asyncio.timeout(60):
+            end = await waiting.pop()
+        pages = connection.counts()["ListRuns"]
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        return end, pages
+
+    end, pages = asyncio.run(go())
+    assert end.succeeded
+    assert faults == []
+    # One listing shows all but the one that has ended.
+    assert pages == 3
+
+
 def test_a_hub_without_members_leaves_nothing_behind(connection, start):
     [run] = start()
 
