@@ -52,9 +52,11 @@ class Task(NamedTuple):
 
 
 def plan_faults(local, share: float) -> None:
-    """Let each kind strike the same share of all calls: a later one meets only what those before it have left."""
+    """Let this share of all calls meet a fault, and StartRun one more of its own."""
+    each = share / sum(operation == "*" for operation, _, _ in FAULTS)
     for number, (operation, kind, members) in enumerate(FAULTS):
-        local.fault(operation, kind, probability=share / (1 - number * share), **members)
+        # A later one meets only what those before it have left.
+        local.fault(operation, kind, probability=each / (1 - number * each), **members)
 
 
 def say_faults(local) -> None:
@@ -206,7 +208,7 @@ def main() -> int:
     parser.add_argument("--grace", type=float, default=15, help="minutes, with faults, for what then still goes on")
     parser.add_argument("--triggers", type=int, default=2000)
     parser.add_argument("--tasks", type=int, default=200, help=f"a multiple of {len(WORKFLOWS)}")
-    parser.add_argument("--faults", type=float, default=0.05, help="the share of calls that each kind of fault strikes")
+    parser.add_argument("--faults", type=float, default=0.05, help="the share of calls that meet a fault")
     parser.add_argument("--kill-every", type=float, default=4, help="minutes between two deaths of the triggerer")
     return 0 if soak(parser.parse_args()) else 1
 
