@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A backfill at 5 StartRun a second, against the same Dag with an operator that only defers; run it as a script."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import psutil
+from crowd import START, endpoint
+from triggerer import figure
+
+from demo.airflow_processes import AirflowProcesses, airflow_processes
+from tests.airflow.conftest import ONCE
+from tests.airflow.dags.backfill import RUN_SECONDS
+from tests.airflow.test_backfill import backfill
+
+RATIO = 1.1
+DAGS = Path(__file__).resolve().parents[2] / "airflow" / "dags"
+
+
+def cpu(airflow: AirflowProcesses) -> float:
+    """Return the CPU time of the scheduler, its workers and the tasks that they have executed."""
+    scheduler = psutil.Process(airflow._processes["scheduler"].pid)
+    return sum(sum(it.cpu_times()[:4]) for it in [scheduler, *scheduler.children(recursive=True)])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=200, help="Dag runs in each backfill")
+    parser.add_argument("--rounds", type=int, default=1, help="how often to measure each, one after the other")
+    options = parser.parse_args()
+    took, spent = (dict.fromkeys(("backfilled", "only_deferring"), 0.0) for _ in range(2))
+    with endpoint() as local, airflow_processes(DAGS, {**local.env(), **ONCE}) as airflow:
+        airflow.cli("pools", "set", "omics", "50", "HealthOmics", "--include-deferred")
+        local.script(workflowId=START["workflowId"], pending=1, starting=1, running=RUN_SECONDS - 2)
+        local.switch(quotas="published")
+        for number in range(options.rounds):
+            hours = range(number * options.runs, (number + 1) * options.runs)
+            for dag_id in took:
+                _, seconds = backfill(airflow, dag_id, hours)
+                took[dag_id] += seconds
+                # The scheduler was started anew for this backfill.
+                spent[dag_id] += cpu(airflow)
+                print(f"{dag_id}: {seconds:.0f} s, load {os.getloadavg()[0]:.1f}", file=sys.stderr, flush=True)
+        calls = [call["status"] for call in local.calls("StartRun")]
+        started = len(local.runs())
+    count = options.runs * options.rounds
+    figure(
+        f"{count} Dag runs: StartOmicsRunOperator, only deferring",
+        f"{took['backfilled']:.0f}, {took['only_deferring']:.0f} s",
+    )
+    ratio = took["omics"] / took["empty"]
+    figure("  ratio", f"{ratio:.3f}", f"(at most {RATIO})")
+    each = ", ".join(f"{spent[dag_id] / count:.2f}" for dag_id in took)
+    figure("  CPU time of scheduler, workers and tasks, for each Dag run", f"{each} s")
+    figure("  StartRun: calls, of which 429; runs", f"{len(calls)}, {calls.count(429)}; {started}")
+    return 0 if ratio <= RATIO and started == count else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
