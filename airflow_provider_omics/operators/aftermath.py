@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from airflow_provider_omics.compat import Context
     from airflow_provider_omics.core.documents import JsonValue
     from airflow_provider_omics.core.run import Run
-    from airflow_provider_omics.operators.run import StartOmicsRunOperator
+    from airflow_provider_omics.operators.start_run_task import StartRunTask
 
 log = logging.getLogger(__name__)
 # A workflow may write thousands of files; each asset is a row of Airflow's database.
 _MAX_ASSETS = 100
 
 
-def failure(operator: StartOmicsRunOperator, run: Run) -> RunFailedError:
+def failure(operator: StartRunTask, run: Run) -> RunFailedError:
     """Return the error of a run that FAILED: retryable or not, with all that helps to mend it."""
     hook = operator.hook()
     tasks, failed = failed_tasks(hook, run)
@@ -36,7 +36,7 @@ def failure(operator: StartOmicsRunOperator, run: Run) -> RunFailedError:
     return kind(run, found.text(cached=bool(operator.cache_id), links=links))
 
 
-def hand_on(operator: StartOmicsRunOperator, context: Context, run: Run) -> None:
+def hand_on(operator: StartRunTask, context: Context, run: Run) -> None:
     """Push a completed run's named outputs, and tell the task's outlets where they are."""
     named = outputs(operator.hook(), run) if operator.fetch_outputs else None
     if named is not None:
@@ -45,7 +45,7 @@ def hand_on(operator: StartOmicsRunOperator, context: Context, run: Run) -> None
         _tell_outlets(operator, context, run, named)
 
 
-def _tell_outlets(operator: StartOmicsRunOperator, context: Context, run: Run, named: dict[str, Any] | None) -> None:
+def _tell_outlets(operator: StartRunTask, context: Context, run: Run, named: dict[str, Any] | None) -> None:
     extra: dict[str, JsonValue] = {
         **run.xcom(),
         "workflow_id": operator.workflow_id,

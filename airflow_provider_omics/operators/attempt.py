@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from airflow_provider_omics.hooks.omics import OmicsHook
     from airflow_provider_omics.hooks.patience import Patience
     from airflow_provider_omics.hooks.run_service import RunService
-    from airflow_provider_omics.operators.run import StartOmicsRunOperator
+    from airflow_provider_omics.operators.start_run_task import StartRunTask
 
 log = logging.getLogger(__name__)
 # How often credentials may expire while one attempt looks for its run.
@@ -46,7 +46,7 @@ class Attempt:
     :param deadline: until when the try may wait, in epoch seconds.
     """
 
-    def __init__(self, operator: StartOmicsRunOperator, context: Context, deadline: float | None = None) -> None:
+    def __init__(self, operator: StartRunTask, context: Context, deadline: float | None = None) -> None:
         self.deadline = deadline
         self._operator = operator
         self._context = context

@@ -3,37 +3,20 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omics.compat import conf, is_deferral_timeout
-from airflow_provider_omics.exceptions import (
-    OmicsRequestError,
-    RequestIdSpentError,
-    RunCancelledError,
-    RunDeletedError,
-    RunWaitError,
-    StartRunRefusedError,
-)
-from airflow_provider_omics.links.run import OmicsRunLink, OmicsRunLogLink, OmicsRunOutputLink
-from airflow_provider_omics.operators.start_run_fields import StartRunFields
+from airflow_provider_omics.compat import conf
+from airflow_provider_omics.exceptions import OmicsRequestError
+from airflow_provider_omics.operators.start_run_task import StartRunTask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_provider_omics.compat import Context
     from airflow_provider_omics.core.documents import JsonValue
-    from airflow_provider_omics.core.pacing import Report, Turn
-    from airflow_provider_omics.core.run import Run
-    from airflow_provider_omics.links.run import RunLink
-    from airflow_provider_omics.operators.attempt import Attempt
-
-_ENDINGS = {"CANCELLED": RunCancelledError, "DELETED": RunDeletedError}
 
 
-class StartOmicsRunOperator(StartRunFields):
+class StartOmicsRunOperator(StartRunTask):
     """
     Start an AWS HealthOmics run, once per intention, and wait until it has ended.
 
@@ -99,8 +82,6 @@ class StartOmicsRunOperator(StartRunFields):
     :raises RunCancelledError: if the run ends CANCELLED; no retry follows.
     :raises RunDeletedError: if the run is deleted; no retry follows.
     """
-
-    operator_extra_links: Sequence[RunLink] = (OmicsRunLink(), OmicsRunLogLink(), OmicsRunOutputLink())
 
     def __init__(
         self,
@@ -186,240 +167,6 @@ class StartOmicsRunOperator(StartRunFields):
         self.cancel_on_kill = cancel_on_kill
         self.retry_on = retry_on
         self.fetch_outputs = fetch_outputs
-        self.attempt: Attempt | None = None
-        # Airflow 3 lets the process go on: whatever it comes to, it starts nothing more.
-        self.killed = False
         self._build_request(known_only=True)
         if poll_interval is not None and poll_interval <= 0:
             raise OmicsRequestError(f"{type(self).__name__} {self.task_id}: poll_interval must be above 0 seconds")
-
-    def execute(self, context: Context) -> dict[str, str]:
-        """Find or start the run of this intention, and wait for it."""
-        return self._pursue(context, retry=context["ti"].try_number > 1)
-
-    def execute_complete(
-        self,
-        context: Context,
-        event: dict[str, object] | None = None,
-        *,
-        try_number: int | None = None,
-        judge: bool = False,
-        deadline: float | None = None,
-    ) -> dict[str, str]:
-        """
-        Go on when the trigger has said how the run ended; may run twice.
-
-        :param event: what the trigger said.
-        :param try_number: the try that deferred; an event of another one is not believed.
-        :param judge: whether the run was dying before that try found it, so that its bad end is not the try's.
-        :param deadline: until when the try may wait, in epoch seconds.
-        """
-        from airflow_provider_omics.core.event import RunEvent  # noqa: PLC0415 - a DAG file does not pay for it
-
-        try:
-            told = RunEvent.deserialize(event)
-        except ValueError as error:
-            self.log.warning("Looking for the run anew: %s", error)
-            return self._pursue(context, retry=True)
-        if self._is_of_another_try(context, try_number):
-            return self._pursue(context, retry=True)
-        attempt = self._begin(context, deadline)
-        attempt.show(told.run)
-        if told.error:
-            raise RunWaitError(
-                f"Waiting for run {told.run.id} ({told.run.status}) broke, and the run goes on: {told.error}\n"
-                "A retry waits for the same run; after the last one CancelOmicsRunOperator, or the console, ends it."
-            )
-        run = told.run
-        if told.timed_out:
-            run = attempt.time_out(run, cancelled=told.cancelled)
-        return self._conclude(context, run, judge=judge)
-
-    def execute_turn(
-        self,
-        context: Context,
-        event: dict[str, object] | None = None,
-        *,
-        try_number: int | None = None,
-        request: dict[str, JsonValue] | None = None,
-        began: float | None = None,
-        deadline: float | None = None,
-        until: float | None = None,
-        why: str = "",
-        full: bool = False,
-    ) -> dict[str, str]:
-        """
-        Call StartRun again when the trigger has said that it is this task's turn.
-
-        :param event: what the trigger said.
-        :param try_number: the try that deferred; an event of another one is not believed.
-        :param request: the request as it was first rendered.
-        :param began: when HealthOmics first answered this try, in epoch seconds.
-        :param deadline: until when the try may wait, in epoch seconds.
-        :param until: until when it may wait for its run to be started, in epoch seconds.
-        :param why: what StartRun answered before.
-        :param full: whether it said that the account is full.
-        """
-        from airflow_provider_omics.core.event import TurnEvent  # noqa: PLC0415 - a DAG file does not pay for it
-
-        try:
-            turn = TurnEvent.deserialize(event).turn
-        except ValueError as error:
-            self.log.warning("Looking for the run anew: %s", error)
-            return self._pursue(context, retry=True)
-        if self._is_of_another_try(context, try_number):
-            return self._pursue(context, retry=True)
-        return self._pursue(
-            context,
-            retry=True,
-            turn=turn,
-            given_up=None if turn else StartRunRefusedError(why, full=full),
-            request=request,
-            began=began,
-            deadline=deadline,
-            until=until,
-        )
-
-    def _is_of_another_try(self, context: Context, try_number: int | None) -> bool:
-        stale = try_number is not None and try_number != context["ti"].try_number
-        if stale:
-            self.log.info("The event is of try %s: looking for the run anew", try_number)
-        return stale
-
-    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:  # noqa: ANN401
-        """Let Airflow's own time-out of a deferral, too, cancel the run; any other failure of the trigger leaves it."""
-        if is_deferral_timeout(next_method, next_kwargs) and self.cancel_on_kill:
-            self._begin(context).cancel_pushed()
-        return super().resume_execution(next_method, next_kwargs, context)
-
-    def on_kill(self) -> None:
-        """Cancel the run if somebody meant this task's end; leave it to the next try if the machine goes away."""
-        self.killed = True
-        if self.attempt is not None:
-            self.attempt.kill()
-
-    def _begin(self, context: Context, deadline: float | None = None) -> Attempt:
-        from airflow_provider_omics.operators.attempt import Attempt  # noqa: PLC0415 - a DAG file does not pay for it
-
-        self.attempt = Attempt(self, context, deadline)
-        return self.attempt
-
-    def _pursue(
-        self,
-        context: Context,
-        *,
-        retry: bool,
-        turn: Turn | None = None,
-        given_up: StartRunRefusedError | None = None,
-        request: dict[str, JsonValue] | None = None,
-        began: float | None = None,
-        deadline: float | None = None,
-        until: float | None = None,
-    ) -> dict[str, str]:
-        from airflow_provider_omics.core.pacing import Report  # noqa: PLC0415 - a DAG file does not pay for it
-        from airflow_provider_omics.core.protocol import Wait  # noqa: PLC0415 - a DAG file does not pay for it
-        from airflow_provider_omics.hooks.patience import Patience  # noqa: PLC0415 - DAG files need no boto3
-
-        attempt = self._begin(context, deadline or self._deadline())
-        if until is None:
-            until = time.time() + self.submit_timeout.total_seconds()
-            until = min(until, attempt.deadline) if attempt.deadline else until
-        request = self._build_request() if request is None else request
-        elsewhere = self.deferrable and given_up is None
-        patience = Patience(None if elsewhere else until, turn, given_up)
-        try:
-            verdict = attempt.pursue(request, retry=retry, patience=patience, began=began)
-        except StartRunRefusedError as refused:
-            if not elsewhere:
-                raise
-            report = Report(turn.key if turn else "", refused.refusals, answered=False, full=refused.full)
-            self._defer_for_turn(context, attempt, request, until, report=report, refused=refused)
-        if not isinstance(verdict, Wait):
-            return self._finish(context, verdict.run)
-        if self.deferrable:
-            from airflow_provider_omics.triggers.run import OmicsRunTrigger  # noqa: PLC0415 - DAG files need no boto3
-
-            self.defer(
-                trigger=OmicsRunTrigger.of(
-                    verdict.run,
-                    # The triggerer's environment may name another Region than the worker's.
-                    replace(self.hook_params, region_name=self.region_name or verdict.run.region),
-                    self.poll_interval,
-                    deadline=attempt.deadline,
-                    cancel_on_kill=self.cancel_on_kill,
-                    report=patience.report(),
-                ),
-                method_name="execute_complete",
-                kwargs={
-                    "try_number": context["ti"].try_number,
-                    "judge": verdict.judge,
-                    "deadline": attempt.deadline,
-                },
-            )
-        return self._conclude(context, attempt.wait(verdict.run), judge=verdict.judge)
-
-    def _defer_for_turn(
-        self,
-        context: Context,
-        attempt: Attempt,
-        request: dict[str, JsonValue],
-        until: float,
-        *,
-        report: Report,
-        refused: StartRunRefusedError,
-    ) -> NoReturn:
-        from airflow_provider_omics.triggers.turn import OmicsTurnTrigger, waiting_for_turn  # noqa: PLC0415 - likewise
-
-        key, value = waiting_for_turn(attempt.intention)
-        context["ti"].xcom_push(key=key, value=value)
-        why = refused if refused.full else refused.why
-        self.log.info("Waiting for a turn to call StartRun, without a worker: %s", why)
-        self.defer(
-            trigger=OmicsTurnTrigger.of(
-                attempt.intention,
-                {name: request[name] for name in ("name", "requestId") if name in request},
-                replace(self.hook_params, region_name=self.region_name or attempt.region),
-                until=until,
-                airflow_tags=self.airflow_tags,
-                cancel_on_kill=self.cancel_on_kill,
-                waits=self.wait_for_completion,
-                report=report,
-            ),
-            method_name="execute_turn",
-            kwargs={
-                "try_number": context["ti"].try_number,
-                "request": request,
-                "began": attempt.began,
-                "deadline": attempt.deadline,
-                "until": until,
-                "why": refused.why,
-                "full": refused.full,
-            },
-        )
-
-    def _conclude(self, context: Context, run: Run, *, judge: bool) -> dict[str, str]:
-        if judge and not run.succeeded:
-            self.log.info("HealthOmics %s; it was ending before this try came, so the next run is this try's", run)
-            return self._pursue(context, retry=True, deadline=self.attempt.deadline if self.attempt else None)
-        return self._finish(context, run)
-
-    def _finish(self, context: Context, run: Run) -> dict[str, str]:
-        from airflow_provider_omics.operators import aftermath  # noqa: PLC0415 - DAG files need no boto3
-
-        if run.succeeded or not self.wait_for_completion:
-            self.log.info("HealthOmics %s, output %s", run, run.output_uri)
-            if run.succeeded:
-                aftermath.hand_on(self, context, run)
-            return run.xcom()
-        if self.request_id:
-            raise RequestIdSpentError(run, "One run for a request_id, ever: give another one to start a new run.")
-        if run.status == "FAILED":
-            raise aftermath.failure(self, run)
-        raise _ENDINGS[run.status](run)
-
-    def _deadline(self) -> float | None:
-        """Return the time before Airflow's own time-out, which would leave the run alone, in epoch seconds."""
-        if self.execution_timeout is None:
-            return None
-        seconds = self.execution_timeout.total_seconds()
-        return time.time() + seconds - min(10.0, seconds / 10)
