@@ -68,7 +68,7 @@ MUTATIONS = (
     Mutation("a name of one's own tells nothing without tags", SERVICE, 'if self._request["name"] != self._name or not', "if not"),
     Mutation("a run without a uuid is not adopted", SERVICE, "if not run.uuid:", "if False:", SCENARIOS),
     Mutation("a caller's requestId is looked for by every try", ATTEMPT, "if known.own_request_id:", "if False:", CARRIED),
-    Mutation("a look-up that is denied is no failure", SERVICE, '                if error_code(error) != "AccessDeniedException":\n                    raise\n                log.warning("A retry', '                raise\n                log.warning("A retry', OPERATOR + "test_a_look_up_that_is_denied_relies_on_the_request_id"),
+    Mutation("a look-up that is denied is no failure", SERVICE, '                if not is_denied(error):\n                    raise\n                log.warning("A retry', '                raise\n                log.warning("A retry', OPERATOR + "test_a_look_up_that_is_denied_relies_on_the_request_id"),
     # --- judging ---
     Mutation("a bad end of before is followed by the next run", PROTOCOL, "if seen.here or known.own_request_id:", "if True:"),
     Mutation("a FAILED run is no success", PROTOCOL, "if run.succeeded or not", "if run.ended or not"),
@@ -133,7 +133,7 @@ MUTATIONS = (
     Mutation("a refusal burns no try", PATIENCE, "        if is_refused(error):", "        if False:", REFUSED + "test_a_sync_task_waits_in_its_worker"),
     Mutation("a turn starts what was first rendered", RUN, "self._build_request() if request is None else request", "self._build_request()", REFUSED + "test_a_deferrable_task_waits_for_its_turn_and_starts_what_it_was_to_start"),
     Mutation("when the time is up nothing is started", PATIENCE, "if self._given_up is not None:", "if False:", REFUSED + "test_when_the_time_is_up_nothing_is_started_any_more"),
-    Mutation("a task that is ended in the queue is looked up", TURN, "found = service.look_up(None)", "found = None", REFUSED + "test_a_person_ends_the_run_of_an_answer_that_was_lost"),
+    Mutation("a task that is ended in the queue is looked up", TURN, "found = service.newest(hook)", "found = None", REFUSED + "test_a_person_ends_the_run_of_an_answer_that_was_lost"),
 )  # fmt: skip
 
 
