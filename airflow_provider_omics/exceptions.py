@@ -25,16 +25,22 @@ from typing import TYPE_CHECKING
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
+from airflow_provider_omics.core.text import clipped, one_line
+
 if TYPE_CHECKING:
     from airflow_provider_omics.core.run import Run
 
 
-# A service message of any length must leave room for what helps.
-_MAX_LINE = 1400
+# In bytes: a service message of any length must leave room for what helps.
+_MOST = 4000
+_MOST_OF_LINE = 1250
 
 
 class OmicsError(AirflowException):
-    """Whatever the provider raises."""
+    """Whatever the provider raises; its text has less than 4 KB."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(clipped(message, _MOST))
 
 
 class OmicsRequestError(OmicsError, AirflowFailException):
@@ -75,11 +81,13 @@ class RunEndedError(OmicsError):
     The run ended without success.
 
     :param run: the run as GetRun last showed it.
+    :param advice: what helps, below the line that says how it ended.
     """
 
     def __init__(self, run: Run, advice: str = "") -> None:
         self.run = run
-        super().__init__(f"HealthOmics {run}"[:_MAX_LINE] + (f"\n{advice}" if advice else ""))
+        line = clipped(one_line(f"HealthOmics {run}"), _MOST_OF_LINE)
+        super().__init__(f"{line}\n{advice}" if advice else line)
 
 
 class RunFailedError(RunEndedError):

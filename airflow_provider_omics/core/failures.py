@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
+
+from airflow_provider_omics.core.text import clipped, one_line, size
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -54,9 +57,18 @@ RETRIED: Final = ("transient", "capacity")
 # Reasons that say no more than that a task failed, whose own reason then counts.
 _AMBIGUOUS: Final = "task"
 
+# User guide, "How call caching works": what leaves nothing in the run cache.
+_UNCACHED: Final = frozenset({"RUN_TIMED_OUT", "FILE_SYSTEM_OUT_OF_SPACE", "EXPORT_FAILED"})
+# GetRunTask has no member for it; a task's message or log may name it, 0 that of something else.
+_EXIT: Final = re.compile(r"(?i)\bexit(?:ed)?(?: with)?(?: non-zero)? (?:code|status)\W{0,3}([1-9]\d{0,2})\b")
+
 MAX_TASKS: Final = 5
-_MAX_BYTES: Final = 2500
-_MAX_LINE: Final = 300
+# One page of ListRunTasks.
+_MAX_FAILED: Final = 100
+# In bytes: below the first line of the exception; of a task or a line of its log; of all links.
+_MOST: Final = 2700
+_MOST_OF_LINE: Final = 220
+_MOST_OF_LINKS: Final = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +79,18 @@ class FailedTask:
     name: str
     failure_reason: str | None = None
     status_message: str | None = None
+    exit_code: str | None = None
 
     def __str__(self) -> str:
-        """Say which task and why, on one line."""
+        """Say which task, how its command ended, and why, on one line."""
+        code = self.exit_code or exit_code([self.status_message or ""])
         why = ": ".join(part for part in (self.failure_reason, self.status_message) if part)
-        return f"{self.name} ({self.id})" + (f": {why}" if why else "")
+        return one_line(f"{self.name} ({self.id})" + (f", exit {code}" if code else "") + (f": {why}" if why else ""))
+
+
+def exit_code(lines: Sequence[str]) -> str | None:
+    """Return the exit code that the last line to name one names."""
+    return next((found[-1] for line in reversed(lines) if (found := _EXIT.findall(line))), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +100,10 @@ class Failure:
 
     :param kind: the class of its reason.
     :param retry: whether Airflow may try again.
+    :param tasks: the first of the failed tasks.
+    :param failed: how many failed in all.
+    :param log: the last lines of the first one's log.
+    :param cached: whether such a failure leaves the tasks that were done in a run cache.
     """
 
     kind: str
@@ -88,30 +111,42 @@ class Failure:
     tasks: tuple[FailedTask, ...] = ()
     failed: int = 0
     log: tuple[str, ...] = ()
+    cached: bool = True
 
     def text(self, *, cached: bool, links: Sequence[str] = ()) -> str:
         """
-        Return what to tell below the reason: failed tasks, the end of the first one's log, advice, links; under 2.5 KB.
+        Return what to tell below the reason: failed tasks, the end of the first one's log, advice, links; under 2.7 KB.
 
-        :param cached: whether the run writes a run cache, from which a retry resumes.
-        :param links: pages of the AWS console.
+        :param cached: whether the run uses a run cache.
+        :param links: pages of the AWS console; those that are too long are left to the task's page.
         """
-        head = [f"Failed task {task}"[:_MAX_LINE] for task in self.tasks[:MAX_TASKS]]
-        if self.failed > len(self.tasks[:MAX_TASKS]):
-            head.append(f"… {self.failed} tasks failed in all")
-        advice = _ADVICE[self.kind] + (" The retry resumes from the run cache." if cached and self.retry else "")
-        tail = [advice, *links]
-        room = _MAX_BYTES - sum(len(line.encode()) + 1 for line in (*head, *tail)) - 80
-        shown: list[str] = []
-        for line in reversed(self.log):
-            cut = line[:_MAX_LINE]
-            room -= len(cut.encode()) + 3
-            if room < 0:
-                break
-            shown.insert(0, f"  {cut}")
-        if shown:
-            head += [f"Last lines of the log of task {self.tasks[0].name}:", *shown]
-        return "\n".join((*head, *tail)).encode()[:_MAX_BYTES].decode(errors="ignore")
+        head = [clipped(f"Failed task {task}", _MOST_OF_LINE) for task in self.tasks[:MAX_TASKS]]
+        if self.failed > len(head):
+            head.append(f"… {'100+' if self.failed > _MAX_FAILED else self.failed} tasks failed in all")
+        tail = [self._advice(cached=cached), *_fitting(links, _MOST_OF_LINKS)]
+        room = _MOST - sum(size(line) + 1 for line in (*head, *tail))
+        if self.log:
+            title = clipped(f"Last lines of the log of task {self.tasks[0].name}:", _MOST_OF_LINE)
+            last = [f"  {clipped(line, _MOST_OF_LINE)}" for line in reversed(self.log)]
+            head += [title, *reversed(_fitting(last, room - size(title) - 1))]
+        return "\n".join((*head, *tail))
+
+    def _advice(self, *, cached: bool) -> str:
+        advice = _ADVICE[self.kind]
+        if not (cached and self.cached):
+            return advice
+        return f"{advice} {'A retry' if self.retry else 'A clear of the task'} resumes from the run cache."
+
+
+def _fitting(lines: Sequence[str], room: int) -> list[str]:
+    """Return lines, from the first on, for which there is room in bytes."""
+    fitting = []
+    for line in lines:
+        room -= size(line) + 1
+        if room < 0:
+            break
+        fitting.append(line)
+    return fitting
 
 
 def understand(
@@ -140,4 +175,13 @@ def understand(
             [kind] = kinds
             reasons += own
     wanted = RETRIED if retry_on is None else retry_on
-    return Failure(kind, kind in wanted or not set(reasons).isdisjoint(wanted), tuple(tasks), failed, tuple(log))
+    if tasks and (code := exit_code(log)):
+        tasks = [replace(tasks[0], exit_code=exit_code([tasks[0].status_message or ""]) or code), *tasks[1:]]
+    return Failure(
+        kind,
+        retry=kind in wanted or not set(reasons).isdisjoint(wanted),
+        tasks=tuple(tasks),
+        failed=failed,
+        log=tuple(log),
+        cached=_UNCACHED.isdisjoint(reasons),
+    )

@@ -22,8 +22,9 @@ class Run:
     """
     What StartRun or GetRun said.
 
-    ``uuid`` is the identity, because HealthOmics reuses the ids of deleted runs. ``creation_time`` is in epoch seconds;
-    until GetRun tells it, that of StartRun's answer. ``request_id`` is the tag by which a look-up knows its own runs.
+    ``uuid`` is the identity, because HealthOmics reuses the ids of deleted runs. Times are in epoch seconds;
+    ``creation_time`` is, until GetRun tells it, that of StartRun's answer, ``start_time`` that of RUNNING.
+    ``request_id`` is the tag by which a look-up knows its own runs.
     """
 
     id: str
@@ -35,6 +36,8 @@ class Run:
     status_message: str | None = None
     creation_time: float | None = None
     request_id: str | None = None
+    start_time: float | None = None
+    stop_time: float | None = None
 
     @classmethod
     def from_response(cls, response: Mapping[str, Any]) -> Run:
@@ -42,6 +45,9 @@ class Run:
 
         def text(member: str) -> str:
             return str(response.get(member) or "")
+
+        def seconds(member: str) -> float | None:
+            return response[member].timestamp() if response.get(member) else None
 
         created = response.get("creationTime")
         date = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
@@ -57,6 +63,8 @@ class Run:
             status_message=text("statusMessage") or None,
             creation_time=created.timestamp() if created else None,
             request_id=response.get("tags", {}).get(REQUEST_ID_TAG),
+            start_time=seconds("startTime"),
+            stop_time=seconds("stopTime"),
         )
 
     @property

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from airflow_provider_omics.core.failures import MAX_TASKS, FailedTask
-from airflow_provider_omics.hooks.omics import LOG_GROUP, error_code
+from airflow_provider_omics.hooks.logs import RunLog
+from airflow_provider_omics.hooks.omics import error_code
 
 if TYPE_CHECKING:
     from airflow_provider_omics.core.run import Run
@@ -21,23 +22,26 @@ log = logging.getLogger(__name__)
 # User guide, "Run outputs"; the page on logs and that on outputs name it differently.
 _SUMMARIES: Final = ("outputs.json", "output.json")
 _LINES: Final = 30
-# Ids are reused, and so are log streams: only lines of the run's own time are its own. Clocks differ a little.
-_SLACK_SECONDS: Final = 300
 MAX_OUTPUTS: Final = 48_000
 
 
 def failed_tasks(hook: OmicsHook, run: Run) -> tuple[list[FailedTask], int]:
-    """Return the first failed tasks of a run, and how many of its first hundred failed ones there are."""
+    """Return the first failed tasks of a run, and how many of its failed ones there are, 101 standing for more."""
     try:
-        items = hook.conn.list_run_tasks(id=run.id, status="FAILED", maxResults=100)["items"]
-        return [_task(hook, run, item) for item in items[:MAX_TASKS]], len(items)
+        answer = hook.conn.list_run_tasks(id=run.id, status="FAILED", maxResults=100)
     except (ClientError, BotoCoreError) as error:
         log.warning("The failed tasks of run %s cannot be listed: %s", run.id, error)
         return [], 0
+    items = answer["items"]
+    return [_task(hook, run, item) for item in items[:MAX_TASKS]], len(items) + bool(answer.get("nextToken"))
 
 
 def _task(hook: OmicsHook, run: Run, item: dict[str, Any]) -> FailedTask:
-    answer = hook.conn.get_run_task(id=run.id, taskId=item["taskId"])
+    answer: dict[str, Any] = {}
+    try:
+        answer = hook.conn.get_run_task(id=run.id, taskId=item["taskId"])
+    except (ClientError, BotoCoreError) as error:
+        log.warning("Why task %s of run %s failed cannot be asked: %s", item["taskId"], run.id, error)
     return FailedTask(
         str(item["taskId"]),
         str(item.get("name") or "?"),
@@ -48,16 +52,12 @@ def _task(hook: OmicsHook, run: Run, item: dict[str, Any]) -> FailedTask:
 
 def last_lines(hook: OmicsHook, run: Run, task: FailedTask) -> list[str]:
     """Return the last lines of a failed task's log, none if they cannot be read."""
-    start = int(((run.creation_time or 0) - _SLACK_SECONDS) * 1000)
-    stream = f"run/{run.id}/task/{task.id}"
+    stream = RunLog(lambda: hook, f"run/{run.id}/task/{task.id}")
     try:
-        answer = hook.client_of("logs").get_log_events(
-            logGroupName=LOG_GROUP, logStreamName=stream, startTime=max(0, start), limit=_LINES
-        )
+        return stream.last(run, _LINES)
     except (ClientError, BotoCoreError) as error:
-        log.warning("The log of task %s cannot be read (stream %s): %s", task.name, stream, error)
+        log.warning("The log of task %s cannot be read (stream %s): %s", task.name, stream.stream, error)
         return []
-    return [str(event["message"]).rstrip() for event in answer["events"]]
 
 
 def outputs(hook: OmicsHook, run: Run) -> dict[str, Any] | None:

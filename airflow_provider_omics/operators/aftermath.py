@@ -27,7 +27,8 @@ _MAX_ASSETS = 100
 
 def failure(operator: StartRunTask, run: Run) -> RunFailedError:
     """Return the error of a run that FAILED: retryable or not, with all that helps to mend it."""
-    hook = operator.hook()
+    # Ten adaptive attempts at a log would keep the failure waiting, and nobody has to have the log.
+    hook = operator.hook(retries={"mode": "standard", "total_max_attempts": 3})
     tasks, failed = failed_tasks(hook, run)
     lines = last_lines(hook, run, tasks[0]) if tasks else []
     found = understand(run, tasks, failed=failed, log=lines, retry_on=operator.retry_on)

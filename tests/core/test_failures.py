@@ -5,6 +5,7 @@ import pytest
 
 from airflow_provider_omics.core.failures import CLASSES, FailedTask, understand
 from airflow_provider_omics.core.run import Run
+from airflow_provider_omics.exceptions import RunFailedError, RunWaitError
 
 RUN = Run("1", "u", "arn:aws:omics:us-east-1:123456789012:run/1", "s3://b/1", "FAILED")
 
@@ -59,16 +60,71 @@ def test_what_is_told_comes_in_order():
         "Last lines of the log of task call-0:",
         "  first",
         "  last",
-        "A task of the workflow failed: its log says why.",
+        "A task of the workflow failed: its log says why. A clear of the task resumes from the run cache.",
         "the console: https://x",
     ]
 
 
-def test_a_retry_that_resumes_from_a_cache_says_so():
-    assert "resumes from the run cache" in understand(run("SERVICE_ERROR")).text(cached=True)
+@pytest.mark.parametrize(
+    ("reason", "cached", "told"),
+    [
+        ("SERVICE_ERROR", True, "A retry resumes from the run cache."),
+        ("OUT_OF_MEMORY_ERROR", True, "A clear of the task resumes from the run cache."),
+        ("SERVICE_ERROR", False, None),
+        # These leave nothing in the cache.
+        ("RUN_TIMED_OUT", True, None),
+        ("FILE_SYSTEM_OUT_OF_SPACE", True, None),
+        ("EXPORT_FAILED", True, None),
+    ],
+)
+def test_what_resumes_from_a_run_cache_is_told(reason, cached, told):
+    text = understand(run(reason)).text(cached=cached)
+    assert text.endswith(told) if told else "run cache" not in text
 
 
-def test_it_is_never_long():
-    tasks = [FailedTask(str(i), "é" * 500, "R" * 64, "m" * 5000) for i in range(5)]
+@pytest.mark.parametrize(
+    ("message", "log", "told"),
+    [
+        ("The task's command failed with exit status 3.", [], "exit 3"),
+        ("it exited with code 137", ["exit code 1"], "exit 137"),
+        (None, ["tool: exit code 2", "terminated with an error exit status (1)", "bye"], "exit 1"),
+        (None, ["samtools: exit code 0"], None),
+        (None, ["the exit code is not told"], None),
+    ],
+)
+def test_an_exit_code_is_told_where_one_is_named(message, log, told):
+    text = understand(run("RUN_TASK_FAILED"), [FailedTask("7", "call", "X", message)], failed=1, log=log).text(
+        cached=False
+    )
+    first = text.splitlines()[0]
+    assert first.startswith(f"Failed task call (7), {told}: X") if told else first.startswith("Failed task call (7): X")
+
+
+def test_of_more_tasks_than_a_page_the_number_is_not_told():
+    assert "… 100+ tasks failed in all" in understand(run("X"), [], failed=101).text(cached=False)
+
+
+def test_it_is_never_long_and_keeps_the_advice():
+    tasks = [FailedTask(str(i), "é" * 500, "R" * 64, "m\n" * 5000) for i in range(5)]
     found = understand(run("RUN_TASK_FAILED", "x" * 9000), tasks, failed=100, log=["ü" * 5000] * 500)
-    assert len(found.text(cached=True, links=["y" * 300] * 3).encode()) <= 2500
+    text = found.text(cached=True, links=["y" * 300, "z" * 800])
+    assert len(text.encode()) <= 2700
+    lines = text.splitlines()
+    assert [line[:11] for line in lines[:6]] == ["Failed task"] * 5 + ["… 100 tasks"]
+    assert lines[6].startswith("Last lines")
+    assert lines[7].startswith("  ü")
+    # A link that does not fit is left out whole.
+    assert lines[-2:] == [
+        "A task of the workflow failed: its log says why. A clear of the task resumes from the run cache.",
+        "y" * 300,
+    ]
+
+
+@pytest.mark.parametrize("letter", ["x", "ü", "🧬"])
+def test_an_exception_has_less_than_4_kb_and_begins_with_one_line(letter):
+    found = understand(run("X"), [FailedTask("1", letter * 500)] * 5, failed=6, log=[letter * 5000] * 500)
+    error = RunFailedError(run("X", f"why\n{letter * 9000}"), found.text(cached=True, links=["y" * 300]))
+    assert len(str(error).encode(errors="replace")) < 4096
+    assert str(error).splitlines()[0].startswith(f"HealthOmics run 1 FAILED: X: why {letter}")
+    assert str(error).splitlines()[-1] == "y" * 300
+    assert len(str(RunWaitError(letter * 9000)).encode(errors="replace")) < 4096

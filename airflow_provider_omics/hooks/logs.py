@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The log streams of a run in CloudWatch Logs, in the bounds of the run's own time, and of what a task log may hold."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+from airflow_provider_omics.core.text import clipped, size
+from airflow_provider_omics.hooks.omics import LOG_GROUP, error_code, is_expired, is_transient
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from airflow_provider_omics.core.run import Run
+    from airflow_provider_omics.hooks.omics import OmicsHook
+
+log = logging.getLogger(__name__)
+# Ids are reused, and so are log streams: only lines of the run's own time are its own. Clocks differ a little.
+_SLACK_SECONDS: Final = 300
+# Of one look: lines, their bytes, and those of a single line.
+MAX_LINES: Final = 1000
+MAX_BYTES: Final = 200_000
+_MAX_LINE: Final = 2000
+# How many pages, of 10,000 lines or 1 MB, are read for the last lines of a log that was not read before.
+_MAX_PAGES: Final = 20
+
+
+class RunLog:
+    """
+    One log stream of a run.
+
+    :param new_hook: returns the hook whose connection to use, and another one when that has expired.
+    :param stream: the stream's name.
+    """
+
+    def __init__(self, new_hook: Callable[[], OmicsHook], stream: str) -> None:
+        self.stream = stream
+        self._new_hook = new_hook
+        self._logs: Any = None
+        self._token: dict[str, str] = {}
+
+    def last(self, run: Run, limit: int) -> list[str]:
+        """Return the last lines, at most so many."""
+        return [_line(event) for event in self._get(**_since(run), **_until(run), limit=limit)["events"]]
+
+    def more(self, run: Run, **limit: int) -> list[str] | None:
+        """Return a page of the lines that follow those returned before; None at the end of the stream."""
+        answer = self._get(**_since(run), **self._token, startFromHead=True, **limit)
+        token = {"nextToken": answer["nextForwardToken"]}
+        if token == self._token and not answer["events"]:
+            return None
+        self._token = token
+        until = _until(run).get("endTime")
+        return [_line(event) for event in answer["events"] if until is None or event["timestamp"] < until]
+
+    def _get(self, **where: Any) -> Any:  # noqa: ANN401 - boto3's
+        if self._logs is None:
+            self._logs = self._new_hook().client_of("logs")
+        try:
+            return self._logs.get_log_events(logGroupName=LOG_GROUP, logStreamName=self.stream, **where)
+        except ClientError as error:
+            if is_expired(error):
+                self._logs = None
+            raise
+
+
+class EngineLog:
+    """
+    The log of a run's engine, copied into the task's.
+
+    :param new_hook: returns the hook whose connection to use, and another one when that has expired.
+    :param run: the run.
+    """
+
+    def __init__(self, new_hook: Callable[[], OmicsHook], run: Run) -> None:
+        self._log = RunLog(new_hook, f"run/{run.id}/engine")
+        self._warned = False
+        self._in_vain = False
+
+    def copy(self, run: Run) -> None:
+        """Log what is new, of a run that has ended the end of all that is left; what cannot be read fails nothing."""
+        if self._in_vain:
+            return
+        try:
+            lines, whole = self._rest(run) if run.ended else (self._log.more(run, limit=MAX_LINES) or [], True)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on
+            self._note(run, error)
+            return
+        shown = _last_that_fit(lines)
+        if not whole or len(shown) < len(lines):
+            log.info("engine | … lines are left out here: log stream %s has them all", self._log.stream)
+        for line in shown:
+            log.info("engine | %s", line)
+
+    def _rest(self, run: Run) -> tuple[list[str], bool]:
+        """Return the last lines of all that were not copied yet, and whether those are all."""
+        rest: list[str] = []
+        whole = True
+        for _ in range(_MAX_PAGES):
+            page = self._log.more(run)
+            if page is None:
+                return rest, whole
+            whole = whole and len(rest) + len(page) <= MAX_LINES
+            rest = [*rest, *page][-MAX_LINES:]
+        return self._log.last(run, MAX_LINES), False
+
+    def _note(self, run: Run, error: Exception) -> None:
+        if isinstance(error, ClientError) and error_code(error) == "ResourceNotFoundException":
+            # It may come; by one page of the user guide it does so when the run has failed.
+            if run.ended:
+                log.info("Run %s has no engine log (stream %s)", run.id, self._log.stream)
+            return
+        self._in_vain = not is_transient(error)
+        if not self._warned:
+            self._warned = True
+            log.warning("The engine log of run %s cannot be read (stream %s): %s", run.id, self._log.stream, error)
+
+
+def _since(run: Run) -> dict[str, int]:
+    return {"startTime": max(0, int(((run.creation_time or 0) - _SLACK_SECONDS) * 1000))}
+
+
+def _until(run: Run) -> dict[str, int]:
+    return {"endTime": int((run.stop_time + _SLACK_SECONDS) * 1000)} if run.stop_time else {}
+
+
+def _line(event: dict[str, Any]) -> str:
+    return clipped(str(event["message"]).rstrip(), _MAX_LINE)
+
+
+def _last_that_fit(lines: Sequence[str]) -> Sequence[str]:
+    room = MAX_BYTES
+    for number, line in enumerate(reversed(lines)):
+        room -= size(line)
+        if room < 0:
+            return lines[len(lines) - number :]
+    return lines
