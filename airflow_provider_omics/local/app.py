@@ -15,7 +15,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from airflow_provider_omics.local import control
+from airflow_provider_omics.local import control, neighbours
 from airflow_provider_omics.local.engine import OPERATIONS, call, needs_object, not_implemented
 from airflow_provider_omics.local.protocol import ServiceError
 from airflow_provider_omics.local.state import Caller
@@ -76,7 +76,7 @@ class App:
             if service == "omics":
                 await self._omics(scope, query, region, receive, send)
             else:
-                await self._others(service, scope, receive, send)
+                await self._others(service, scope, headers, receive, send)
         else:
             message = "The request is not signed; this endpoint answers AWS clients only"
             await self._send(send, _error("MissingAuthenticationTokenException", message, 403))
@@ -148,8 +148,18 @@ class App:
                 raise ServiceError("ValidationException", f"{uri} cannot be read: {error}") from None
             return path.read_bytes()
 
-    async def _others(self, service: str, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand a request to moto, which is imported when it is first needed."""
+    async def _others(self, service: str, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
+        """Hand a request to moto, which is imported when it is first needed, unless a fault is planned for it."""
+        fault = self.engine.traffic.fault(neighbours.operation_of(service, scope, headers))
+        if fault and fault.kind == "delay":
+            await asyncio.sleep(fault.seconds)
+        elif fault and fault.kind == "drop":
+            _abort(send)
+            return
+        elif fault:
+            await _body(receive)
+            await self._send(send, Answer(*neighbours.planned_error(service, fault)))
+            return
         if self._aws is None:
             async with self._aws_lock:
                 if self._aws is None:

@@ -9,6 +9,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
+from airflow_provider_omics.local import neighbours
 from airflow_provider_omics.local.checks import check
 from airflow_provider_omics.local.protocol import ServiceError
 
@@ -23,6 +24,8 @@ _REMEMBERED_CALLS = 10_000
 @dataclass(slots=True)
 class Fault:
     """One planned fault of an operation ("*" is any): it strikes ``times`` calls, each with a ``probability``.
+
+    An operation is one of HealthOmics, or of S3 or CloudWatch Logs, such as ``s3:GetObject``, which "*" is not.
 
     ``drop`` closes the connection before the call is handled, ``lost`` after it, ``error`` answers a ``code`` of the
     model, or ``ExpiredTokenException``, instead of handling it, ``delay`` handles it after ``seconds``.
@@ -98,7 +101,8 @@ class Traffic:
         """Return the first planned fault that strikes this call, and use it up."""
         with self._lock:
             for fault in self._faults:
-                if fault.operation in ("*", operation) and self._random.random() < fault.probability:
+                any_fits = fault.operation == "*" and ":" not in operation
+                if (any_fits or fault.operation == operation) and self._random.random() < fault.probability:
                     fault.struck += 1
                     if fault.times is not None:
                         fault.times -= 1
@@ -133,8 +137,12 @@ def fault_from(members: Mapping[str, Any], codes: Mapping[str, int], operations:
     check("fault's", members, get_type_hints(Fault))
     if "probability" in members and "times" not in members:
         fault.times = None
-    if fault.operation not in ("*", *operations):
+    service, _, beside = fault.operation.partition(":")
+    if fault.operation not in ("*", *operations, *neighbours.OPERATIONS):
         raise ValueError(f"The model has no operation {fault.operation!r}.")
+    if beside and fault.kind == "lost":
+        raise ValueError(f"A fault of {fault.operation} cannot be lost; it can be drop, error or delay.")
+    codes = neighbours.CODES[service] if beside else codes
     if fault.kind == "error" and fault.code not in codes:
         raise ValueError(f"The model has no error {fault.code!r}; it has {', '.join(sorted(codes))}.")
     return fault

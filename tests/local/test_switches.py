@@ -272,3 +272,64 @@ def test_a_reset_forgets_everything(start, omics_local, client, frozen):
     assert omics_local.switch()["speed"] == 1
     assert omics_local.counts() == {"ListRuns": 1, "ListWorkflows": 1}
     assert omics_local.client("s3").list_buckets()["Buckets"] == []
+
+
+@pytest.mark.parametrize(
+    ("operation", "code", "status"),
+    [
+        ("logs:GetLogEvents", "AccessDeniedException", 400),
+        ("logs:GetLogEvents", "ThrottlingException", 400),
+        ("s3:GetObject", "AccessDenied", 403),
+        ("s3:GetObject", "SlowDown", 503),
+    ],
+)
+def test_services_beside_it_fail_as_planned_and_others_go_on(operation, code, status, omics_local):
+    s3, logs = omics_local.client("s3"), omics_local.client("logs")
+    s3.create_bucket(Bucket="bucket")
+    logs.create_log_group(logGroupName="g")
+    logs.create_log_stream(logGroupName="g", logStreamName="s")
+    calls = {
+        "s3:GetObject": lambda: s3.get_object(Bucket="bucket", Key="a/b"),
+        "logs:GetLogEvents": lambda: logs.get_log_events(logGroupName="g", logStreamName="s"),
+    }
+    omics_local.fault(operation, "error", code=code, message="a < b")
+    s3.put_object(Bucket="bucket", Key="a/b", Body=b"x")
+    s3.list_objects_v2(Bucket="bucket")
+    omics_local.client().list_runs()
+    with pytest.raises(ClientError) as caught:
+        calls[operation]()
+    answer = caught.value.response
+    assert (answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]) == (code, status)
+    assert answer["Error"]["Message"] == "a < b"
+    for call in calls.values():
+        call()
+
+
+def test_a_fault_of_any_operation_is_not_one_of_the_services_beside_it(omics_local):
+    omics_local.fault("*", "error")
+    omics_local.client("s3").create_bucket(Bucket="bucket")
+    with pytest.raises(ClientError, match="InternalServerException"):
+        omics_local.client().list_runs()
+
+
+@pytest.mark.parametrize(("kind", "error"), [("drop", ConnectionClosedError), ("delay", ReadTimeoutError)])
+def test_services_beside_it_hang_up_or_wait(kind, error, omics_local):
+    s3 = omics_local.client("s3", read_timeout=1)
+    s3.create_bucket(Bucket="bucket")
+    omics_local.fault("s3:ListObjectsV2", kind, seconds=3.0)
+    with pytest.raises(error):
+        s3.list_objects_v2(Bucket="bucket")
+    s3.list_objects_v2(Bucket="bucket")
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        ({"operation": "s3:GetObject", "kind": "error", "code": "ThrottlingException"}, "SlowDown"),
+        ({"operation": "s3:GetObject", "kind": "lost"}, "cannot be lost"),
+        ({"operation": "sqs:SendMessage", "kind": "drop"}, "no operation"),
+    ],
+)
+def test_a_fault_that_no_service_has_is_refused(fault, why, omics_local):
+    with pytest.raises(ValueError, match=why):
+        omics_local.fault(**fault)

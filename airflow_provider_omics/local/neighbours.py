@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The services beside HealthOmics: which operation a request is, and what a planned error of it looks like."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+from xml.sax.saxutils import escape
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_provider_omics.local.traffic import Fault
+
+# The codes of S3's guide to errors and of CloudWatch Logs' "Common Errors" that a caller tells apart, with HTTP status.
+CODES: Final = {
+    "s3": {"AccessDenied": 403, "InternalError": 500, "SlowDown": 503},
+    "logs": {"AccessDeniedException": 400, "ServiceUnavailableException": 500, "ThrottlingException": 400},
+}
+_OF_OBJECTS: Final = {"GET": "GetObject", "PUT": "PutObject", "HEAD": "HeadObject", "DELETE": "DeleteObject"}
+_OF_BUCKETS: Final = {"GET": "ListObjectsV2", "PUT": "CreateBucket", "HEAD": "HeadBucket", "DELETE": "DeleteBucket"}
+OPERATIONS: Final = (
+    *(f"s3:{name}" for name in (*_OF_OBJECTS.values(), *_OF_BUCKETS.values())),
+    *(f"logs:{name}" for name in ("GetLogEvents", "FilterLogEvents", "DescribeLogStreams")),
+)
+
+
+def operation_of(service: str, scope: Mapping[str, Any], headers: Mapping[str, str]) -> str:
+    """Return a request's operation as IAM writes it, such as ``s3:GetObject``; of S3, by method and path alone."""
+    if service == "s3":
+        of = _OF_OBJECTS if scope["path"].strip("/").partition("/")[2] else _OF_BUCKETS
+        name = of.get(scope["method"], "")
+    else:
+        name = headers.get("x-amz-target", "").rpartition(".")[2]
+    return f"{service}:{name}"
+
+
+def planned_error(service: str, fault: Fault) -> tuple[int, bytes]:
+    """Return the HTTP status and the body of a planned error, as the service writes it."""
+    status = CODES[service][fault.code]
+    if service == "s3":
+        text = f"<Error><Code>{fault.code}</Code><Message>{escape(fault.message)}</Message></Error>"
+        return status, text.encode()
+    return status, json.dumps({"__type": fault.code, "message": fault.message}).encode()
