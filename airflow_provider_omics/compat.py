@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     import jinja2
+    from airflow.sdk.types import RuntimeTaskInstanceProtocol
+
+    RunningTask = RuntimeTaskInstanceProtocol
 
     class StateStore(Protocol):
         """What of a task instance outlives its attempts, on Airflow 3.3 and newer; a clear does not empty it."""

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-# The packages of the extra `local` that the provider itself must do without.
+# The packages of the extra `local`, and OpenLineage's, that the provider itself must do without.
 REFUSE = """
 import importlib.abc, sys
 
 class Refuse(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path, target=None):
-        if name.split(".")[0] in {"a2wsgi", "flask_cors", "moto", "uvicorn", "WDL"}:
+        if name.split(".")[0] in {"a2wsgi", "flask_cors", "moto", "openlineage", "uvicorn", "WDL"}:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Refuse())

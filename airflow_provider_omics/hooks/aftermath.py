@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a run leaves behind: its failed tasks and their logs, its named outputs, its files."""
+"""What a run leaves behind: its failed tasks and their logs, its named outputs, its files, its description."""
 
 from __future__ import annotations
 
@@ -96,3 +96,21 @@ def output_files(hook: OmicsHook, run: Run) -> list[str]:
     prefix = f"{where.path.strip('/')}/"
     pages = hook.client_of("s3").get_paginator("list_objects_v2").paginate(Bucket=where.netloc, Prefix=prefix)
     return [f"s3://{where.netloc}/{item['Key']}" for page in pages for item in page.get("Contents", [])]
+
+
+def description(hook: OmicsHook, run: Run) -> dict[str, Any]:
+    """Return GetRun's answer with the workflow's ``engine``; what cannot be had, for whatever cause, is missing."""
+    try:
+        answer: dict[str, Any] = hook.conn.get_run(id=run.id)
+    except Exception as error:  # noqa: BLE001 - it only adds to what is known without it
+        log.info("Run %s is told of without GetRun: %s", run.id, error)
+        return {}
+    if answer.get("uuid") != run.uuid:
+        return {}  # Its id belongs to another run now.
+    names = {"id": "workflowId", "type": "workflowType", "workflowOwnerId": "workflowOwnerId"}
+    try:
+        which = {name: answer[member] for name, member in names.items() if member in answer}
+        answer["engine"] = hook.conn.get_workflow(**which)["engine"]
+    except Exception as error:  # noqa: BLE001 - likewise
+        log.info("Run %s is told of without its workflow's engine: %s", run.id, error)
+    return answer

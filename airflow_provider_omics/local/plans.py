@@ -18,6 +18,7 @@ class Plan:
     A task is an object with a ``name`` and perhaps ``cpus``, ``memory``, ``gpus``, ``status``, ``failureReason``,
     ``statusMessage`` and ``log`` (lines); the tasks share the time in RUNNING, one after the other. An output's value
     is JSON, or ``{"file": name, "text": content}``, which becomes an object in S3; ``log`` is the engine's lines.
+    ``resourceDigests`` are what GetRun says of the run's inputs.
     """
 
     pending: float = 5
@@ -30,6 +31,7 @@ class Plan:
     tasks: tuple[Mapping[str, Any], ...] = ({"name": "main"},)
     outputs: Mapping[str, Any] | None = None
     log: tuple[str, ...] = ()
+    resourceDigests: Mapping[str, str] | None = None  # noqa: N815 - likewise
 
     def __post_init__(self) -> None:
         if self.status not in ENDED[:3]:

@@ -155,6 +155,7 @@ def get_run(state: State, params: Answer, caller: Caller) -> Answer:
         "failureReason": run.failure_reason,
         "statusMessage": run.status_message,
         "tags": run.tags,
+        "resourceDigests": run.plan.resourceDigests if run.plan else None,
         "logLocation": {
             "engineLogStream": log_stream_arn(run.caller, f"{stream}/engine"),
             "runLogStream": log_stream_arn(run.caller, stream),

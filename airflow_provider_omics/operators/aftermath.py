@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import Asset, AssetAlias
 
 from airflow_provider_omics.core.failures import understand
+from airflow_provider_omics.core.lineage import uris
 from airflow_provider_omics.exceptions import RunFailedError, RunFailedForGoodError
 from airflow_provider_omics.hooks.aftermath import failed_tasks, last_lines, outputs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from airflow_provider_omics.compat import Context
     from airflow_provider_omics.core.documents import JsonValue
     from airflow_provider_omics.core.run import Run
@@ -40,6 +39,7 @@ def failure(operator: StartRunTask, run: Run) -> RunFailedError:
 def hand_on(operator: StartRunTask, context: Context, run: Run) -> None:
     """Push a completed run's named outputs, and tell the task's outlets where they are."""
     named = outputs(operator.hook(), run) if operator.fetch_outputs else None
+    operator.named_outputs = named
     if named is not None:
         context["ti"].xcom_push(key="outputs", value=named)
     if operator.outlets:
@@ -52,23 +52,11 @@ def _tell_outlets(operator: StartRunTask, context: Context, run: Run, named: dic
         "workflow_id": operator.workflow_id,
         "workflow_version_name": operator.workflow_version_name,
     }
-    uris = list(dict.fromkeys(_uris(named)))[:_MAX_ASSETS] or [run.output_uri]
+    written = list(dict.fromkeys(uris(named)))[:_MAX_ASSETS] or [run.output_uri]
     for outlet in operator.outlets:
         events = context["outlet_events"][outlet]
         if isinstance(outlet, AssetAlias):
-            for uri in uris:
+            for uri in written:
                 events.add(Asset(uri), extra=extra)
         else:
             events.extra = extra
-
-
-def _uris(value: object) -> Iterator[str]:
-    """Yield the S3 URIs in named outputs, however deep; of CWL, a file's location."""
-    if isinstance(value, str) and value.startswith("s3://"):
-        yield value
-    elif isinstance(value, dict):
-        for member in value.values():
-            yield from _uris(member)
-    elif isinstance(value, list):
-        for member in value:
-            yield from _uris(member)

@@ -19,7 +19,7 @@ from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.exceptions import OmicsError, RunTimeoutError, StartRunConflictError
 
 if TYPE_CHECKING:
-    from airflow_provider_omics.compat import Context
+    from airflow_provider_omics.compat import Context, RunningTask
     from airflow_provider_omics.core.documents import JsonValue
     from airflow_provider_omics.hooks.omics import OmicsHook
     from airflow_provider_omics.hooks.patience import Patience
@@ -30,11 +30,20 @@ log = logging.getLogger(__name__)
 # How often credentials may expire while one attempt looks for its run.
 _RENEWALS = 3
 # A client that must answer before the process is killed.
-_IN_A_HURRY: dict[str, Any] = {
+IN_A_HURRY: dict[str, Any] = {
     "connect_timeout": 1.5,
     "read_timeout": 1.5,
     "retries": {"mode": "standard", "total_max_attempts": 1},
 }
+
+
+def pushed(ti: RunningTask) -> Run | None:
+    """Return the run that this try has pushed to XCom, as far as that tells, None if it has come to none."""
+    run_id, uuid, arn, output_uri = (
+        ti.xcom_pull(task_ids=ti.task_id, key=key, map_indexes=ti.map_index)
+        for key in ("run_id", "uuid", "arn", "run_output_uri")
+    )
+    return Run(run_id, uuid, arn, output_uri, "RUNNING") if run_id else None
 
 
 class Attempt:
@@ -75,7 +84,7 @@ class Attempt:
 
         operator = self._operator
         # Airflow is asked for the connection now: after SIGTERM its answer may come too late.
-        self._hurried = operator.hook(**_IN_A_HURRY)
+        self._hurried = operator.hook(**IN_A_HURRY)
         self._hurried.conn_config  # noqa: B018 - a cached property
         self.service = service = RunService(
             operator.hook(),
@@ -219,14 +228,10 @@ class Attempt:
 
     def cancel_pushed(self) -> None:
         """Cancel the run that this try pushed to XCom before it was deferred."""
-        ti = self._context["ti"]
-        pushed = {
-            key: ti.xcom_pull(task_ids=ti.task_id, key=key, map_indexes=ti.map_index)
-            for key in ("run_id", "uuid", "arn", "run_output_uri")
-        }
-        if pushed["run_id"]:
-            run = Run(pushed["run_id"], pushed["uuid"], pushed["arn"], pushed["run_output_uri"], "RUNNING")
-            log.info("execution_timeout passed: %s", self._operator.hook().cancel_run(run))
+        run = pushed(self._context["ti"])
+        if run is not None:
+            self.run = self._operator.hook().cancel_run(run)
+            log.info("execution_timeout passed: %s", self.run)
 
     def kill(self) -> None:
         """Settle the run's fate in the few seconds between SIGTERM and SIGKILL, and start nothing more."""
@@ -251,7 +256,7 @@ class Attempt:
             return
         from airflow_provider_omics.hooks.omics import is_transient  # noqa: PLC0415 - DAG files need no boto3
 
-        hook = self._hurried or self._operator.hook(**_IN_A_HURRY)
+        hook = self._hurried or self._operator.hook(**IN_A_HURRY)
         while time.monotonic() < until:
             try:
                 run = self.run

@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from typing import TypeVar
 
-    from airflow_provider_omics.compat import Context
+    from airflow_provider_omics.compat import Context, RunningTask
     from airflow_provider_omics.core.documents import JsonValue
     from airflow_provider_omics.core.event import RunEvent, TurnEvent
     from airflow_provider_omics.core.pacing import Report, Turn
     from airflow_provider_omics.core.run import Run
     from airflow_provider_omics.links.run import RunLink
     from airflow_provider_omics.operators.attempt import Attempt
+    from airflow_provider_omics.operators.lineage import Lineage
 
     Told = TypeVar("Told", RunEvent, TurnEvent)
 
@@ -53,6 +54,7 @@ class StartRunTask(StartRunFields):
     retry_on: Sequence[str] | None
     fetch_outputs: bool
     attempt: Attempt | None = None
+    named_outputs: dict[str, JsonValue] | None = None
     # Airflow 3 lets the process go on: whatever it comes to, it starts nothing more.
     killed: bool = False
 
@@ -160,6 +162,22 @@ class StartRunTask(StartRunFields):
         self.killed = True
         if self.attempt is not None:
             self.attempt.kill()
+
+    def get_openlineage_facets_on_start(self) -> Lineage:
+        """Tell OpenLineage what the run will read; its provider calls this, where it is installed."""
+        from airflow_provider_omics.operators import lineage  # noqa: PLC0415 - needs OpenLineage
+
+        return lineage.of_start(self)
+
+    def get_openlineage_facets_on_complete(self, task_instance: RunningTask) -> Lineage:
+        """
+        Tell OpenLineage what the run has read and written, and how it ended; called after a failure, too.
+
+        :param task_instance: the task instance, whose XComs name the run.
+        """
+        from airflow_provider_omics.operators import lineage  # noqa: PLC0415 - needs OpenLineage
+
+        return lineage.of_end(self, task_instance)
 
     def _begin(self, context: Context, deadline: float | None = None) -> Attempt:
         from airflow_provider_omics.operators.attempt import Attempt  # noqa: PLC0415 - a DAG file does not pay for it

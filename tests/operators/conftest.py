@@ -30,6 +30,10 @@ class TaskInstance:
     def xcom_push(self, key, value):
         self.xcom[key] = value
 
+    def xcom_pull(self, task_ids, *, key, map_indexes):
+        assert (task_ids, map_indexes) == (self.task_id, self.map_index)
+        return self.xcom.get(key)
+
 
 @pytest.fixture
 def ti():
