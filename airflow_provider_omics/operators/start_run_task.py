@@ -43,8 +43,10 @@ class StartRunTask(StartRunFields):
     operator_extra_links: Sequence[RunLink] = (OmicsRunLink(), OmicsRunLogLink(), OmicsRunOutputLink())
 
     workflow_id: str | None
+    workflow_type: str | None
     workflow_version_name: str | None
     cache_id: str | None
+    parameters: Mapping[str, object] | str | None
     request_id: str | None
     wait_for_completion: bool
     deferrable: bool
