@@ -78,7 +78,7 @@ class AwsPublisher:
             ]
             logs.put_log_events(**where, logEvents=events)
 
-    def event(self, detail_type: str, detail: dict[str, Any], resources: list[str]) -> None:
+    def event(self, detail_type: str, detail: dict[str, Any], resources: list[str], moment: datetime) -> None:
         """Put one ``aws.omics`` event on the default EventBridge bus."""
         region = resources[0].split(":")[3]
         self._client("events", region).put_events(
@@ -88,7 +88,7 @@ class AwsPublisher:
                     "DetailType": detail_type,
                     "Detail": json.dumps(detail),
                     "Resources": resources,
-                    "Time": datetime.now(UTC),
+                    "Time": moment,
                 }
             ]
         )

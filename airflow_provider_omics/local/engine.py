@@ -103,6 +103,8 @@ class Engine:
             if self.executor:
                 for run in self.state.runs.values():
                     self.executor.cancel(run.id)
+            if self.traces:
+                self.traces.listening = False
             self.traffic = Traffic()
             self.state = State(self.lock, executor=self.executor, traces=self.traces)
             self.state.ended = partial(batches.run_ended, self.state)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omics.local import plans
 from airflow_provider_omics.local.clock import later
+from airflow_provider_omics.local.events import emit_run
 from airflow_provider_omics.local.manifest import manifest_lines
 from airflow_provider_omics.local.records import ACTIVE, ENDED, Definition, Task
 from airflow_provider_omics.local.state import log_stream_arn
@@ -33,8 +34,7 @@ def move(state: State, run: Record, status: str, now: datetime, **why: str | Non
         run.start_time = now
     if status in ENDED and run.stop_time is None:
         run.stop_time = now
-    if state.traces:
-        state.traces.run_event(run, state.workflows.get(run.request.get("workflowId", "")))
+    emit_run(state, run, now)
     if status in ENDED:
         state.ended(run)
 

@@ -102,5 +102,5 @@ class Publisher(Protocol):
     def log(self, stream: str, lines: list[tuple[datetime, str]]) -> None:
         """Append lines to a stream of ``/aws/omics/WorkflowLog``, made when missing."""
 
-    def event(self, detail_type: str, detail: dict[str, Any], resources: list[str]) -> None:
+    def event(self, detail_type: str, detail: dict[str, Any], resources: list[str], moment: datetime) -> None:
         """Put one ``aws.omics`` event on the default EventBridge bus."""

@@ -19,6 +19,8 @@ PUBLISHED_QUOTAS: dict[str, float] = {
     **dict.fromkeys(("CreateRunCache", "GetRunCache", "ListRunCaches", "UpdateRunCache", "DeleteRunCache"), 10),
 }
 
+_MAX_COPIES = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -42,6 +44,8 @@ class Settings:
     speed: float = 1.0
     # Whether simulated runs leave logs and outputs in CloudWatch Logs and S3.
     traces: bool = True
+    # How often each event arrives: HealthOmics sends on a best-effort basis (0), EventBridge at least once (2).
+    event_copies: int = 1
     # Requests a second by operation; "published" are HealthOmics' defaults, an empty dict throttles nothing.
     quotas: dict[str, float] = field(default_factory=dict)
     # The AWS account that everything belongs to.
@@ -57,6 +61,10 @@ class Settings:
         check("setting", changes, hints)
         if changes.get("speed", 1) <= 0:
             raise ValueError(f"The setting speed cannot be {changes['speed']!r}; it is more than 0.")
+        if not 0 <= changes.get("event_copies", 1) <= _MAX_COPIES:
+            raise ValueError(
+                f"The setting event_copies cannot be {changes['event_copies']!r}; it is 0 to {_MAX_COPIES}."
+            )
         if any(rate <= 0 for rate in changes.get("quotas", {}).values()):
             raise ValueError(f"The setting quotas cannot be {changes['quotas']!r}; each rate is more than 0.")
         return replace(self, **changes)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_omics.local.plans import Plan
     from airflow_provider_omics.local.records import Publisher
-    from airflow_provider_omics.local.state import Record, Resource
+    from airflow_provider_omics.local.state import Record
 
 log = logging.getLogger(__name__)
 _FIRST, _LATER = 0, 1
@@ -48,11 +48,9 @@ class Traces:
             self._submit(_FIRST, lambda: None)
             self._thread.join()
 
-    def run_event(self, run: Record, workflow: Resource | None) -> None:
-        """Send a run's present status as an event."""
-        if self.listening:
-            detail = run_detail(run, workflow)
-            self._submit(_FIRST, partial(self.publisher.event, "Run Status Change", detail, [run.arn]))
+    def event(self, detail_type: str, detail: dict[str, Any], resources: list[str], moment: datetime) -> None:
+        """Send an event."""
+        self._submit(_FIRST, partial(self.publisher.event, detail_type, detail, resources, moment))
 
     def export(self, run: Record, plan: Plan, done: Callable[[Exception | None], None]) -> None:
         """Leave a run's logs and outputs, then call ``done``, holding the lock, with None or what went wrong."""
@@ -124,26 +122,3 @@ class Traces:
                 job()
             except Exception:
                 log.exception("A trace could not be left")
-
-
-def run_detail(run: Record, workflow: Resource | None) -> dict[str, Any]:
-    """Return the detail of a "Run Status Change" event, as HealthOmics sends it."""
-    request = run.request
-    detail = {
-        "omicsVersion": "1.0.0",
-        "arn": run.arn,
-        "runId": run.id,
-        "status": run.status,
-        "uuid": run.uuid,
-        "runOutputUri": run.run_output_uri,
-        "failureReason": run.failure_reason,
-        "statusMessage": run.status_message,
-        "runName": request.get("name"),
-        "workflowId": request.get("workflowId"),
-    }
-    if request.get("cacheId"):
-        detail["runCache"] = f"{run.arn.rpartition(':')[0]}:runCache/{request['cacheId']}"
-        detail["runCacheBehavior"] = request.get("cacheBehavior", "CACHE_ON_FAILURE")
-    if workflow:
-        detail |= {"workflowName": workflow.members.get("name"), "workflowUuid": workflow.members["uuid"]}
-    return {name: value for name, value in detail.items() if value is not None}

@@ -80,7 +80,14 @@ def test_a_new_run_is_listed_and_found_late(start, client, omics_local, refused,
 
 @pytest.mark.parametrize(
     "change",
-    [{"colour": "red"}, {"speed": 0}, {"speed": "fast"}, {"request_id_repeat": "maybe"}, {"quotas": {"GetRun": 0}}],
+    [
+        {"colour": "red"},
+        {"speed": 0},
+        {"speed": "fast"},
+        {"request_id_repeat": "maybe"},
+        {"quotas": {"GetRun": 0}},
+        {"event_copies": 11},
+    ],
 )
 def test_a_setting_that_means_nothing_is_refused(change, omics_local):
     before = omics_local.switch()

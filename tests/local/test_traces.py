@@ -6,10 +6,13 @@ from __future__ import annotations
 import json
 import threading
 import time
+from datetime import datetime
 from types import SimpleNamespace
 
 import pytest
 
+from airflow_provider_omics.local.engine import Engine
+from airflow_provider_omics.local.events import emit
 from airflow_provider_omics.local.traces import Traces
 
 GROUP = "/aws/omics/WorkflowLog"
@@ -157,6 +160,47 @@ def test_every_status_is_an_event(start, client, received):
         "workflowId": "1234567",
         "workflowUuid": client.get_run(id=run["id"])["workflowUuid"],
     }
+
+
+def test_statuses_that_nobody_looked_at_are_events_of_their_time(start, client, received, frozen):
+    frozen.advance(3600)
+    run_id = start()["id"]
+    frozen.advance(60)
+    events = received("COMPLETED")
+    assert [event["detail"]["status"] for event in events] == [
+        "PENDING",
+        "STARTING",
+        "RUNNING",
+        "STOPPING",
+        "COMPLETED",
+    ]
+    run = client.get_run(id=run_id)
+    times = [datetime.fromisoformat(event["time"]) for event in events]
+    # EventBridge tells whole seconds.
+    assert times == [time.replace(microsecond=0) for time in times]
+    assert [times[0], times[2]] == [run[name].replace(microsecond=0) for name in ("creationTime", "startTime")]
+
+
+@pytest.mark.parametrize("copies", [0, 2])
+def test_events_get_lost_or_come_twice(start, client, fast, received, frozen, copies):
+    fast.switch(event_copies=copies)
+    run_id = start(name="r")["id"]
+    frozen.advance(60)
+    ended(client, run_id)
+    fast.switch(event_copies=1)
+    client.delete_run(id=run_id)
+    statuses = [event["detail"]["status"] for event in received("DELETED")]
+    assert [status for status in statuses if status == "COMPLETED"] == ["COMPLETED"] * copies
+    assert statuses[-1] == "DELETED"
+
+
+def test_a_reset_endpoint_sends_nothing_until_somebody_asks_eventbridge_for_a_rule():
+    engine = Engine({})
+    engine.connect(None, Traces(SimpleNamespace(), engine.lock))
+    engine.traces.listening = True
+    engine.reset()
+    emit(engine.state, "Run Status Change", "arn:aws:omics:us-east-1:1:run/1", {}, engine.state.clock.now())
+    assert engine.traces._thread is None
 
 
 def test_a_failure_its_reason_and_the_cache_are_in_the_event(start, client, fast, received):
