@@ -45,6 +45,7 @@ __all__ = [
     "Context",
     "XCom",
     "conf",
+    "event_trigger_classes",
     "is_deferral_timeout",
     "push_link",
     "render_text",
@@ -101,6 +102,21 @@ def _row_of(ti: TaskInstance) -> tuple[str | None, int]:
 def is_deferral_timeout(next_method: str, next_kwargs: dict[str, Any] | None) -> bool:
     """Tell whether a task is resumed because Airflow's own deadline for its deferral has passed."""
     return next_method == "__fail__" and "timeout" in str((next_kwargs or {}).get("error", "")).lower()
+
+
+def event_trigger_classes() -> tuple[type[Any], type[Any]]:
+    """
+    Return the bases of an asset's trigger and of what reads its messages; older Airflows do not ask for the latter.
+
+    Airflow 2 has neither: there the trigger is one like any other, and no asset can be watched.
+    """
+    from airflow.triggers import base  # noqa: PLC0415 - a DAG file that watches no asset does not pay for it
+
+    try:
+        from airflow.triggers.shared_stream import SharedStreamProducer  # noqa: PLC0415 - new in 3.3
+    except ImportError:
+        return getattr(base, "BaseEventTrigger", base.BaseTrigger), object
+    return base.BaseEventTrigger, SharedStreamProducer
 
 
 def push_link(context: Context, link: BaseOperatorLink, url: str) -> None:

@@ -27,7 +27,13 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [_modules("airflow_provider_omics.operators.run", "airflow_provider_omics.operators.cancel")],
         "sensors": [_modules("airflow_provider_omics.sensors.run")],
         "hooks": [_modules("airflow_provider_omics.hooks.omics")],
-        "triggers": [_modules("airflow_provider_omics.triggers.run", "airflow_provider_omics.triggers.turn")],
+        "triggers": [
+            _modules(
+                "airflow_provider_omics.triggers.events",
+                "airflow_provider_omics.triggers.run",
+                "airflow_provider_omics.triggers.turn",
+            )
+        ],
         "extra-links": [
             "airflow_provider_omics.links.run.OmicsRunLink",
             "airflow_provider_omics.links.run.OmicsRunLogLink",

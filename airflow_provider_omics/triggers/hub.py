@@ -63,11 +63,16 @@ class Hub:
             await asyncio.sleep(self.budget.pause(loop.time()))
             self.budget.spend(loop.time())
 
-    async def call(self, method: Callable[[OmicsHook], T]) -> T:
-        """Call a method of the hook in a thread; a hook whose credentials no longer do is not used again."""
+    async def call(self, method: Callable[[OmicsHook], T], threads: ThreadPoolExecutor | None = None) -> T:
+        """
+        Call a method of the hook in a thread; a hook whose credentials no longer do is not used again.
+
+        :param method: what to call.
+        :param threads: other threads than the hub's few, for a call that takes its time.
+        """
         hook = self._hook or await self._connected()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, method, hook)
+            return await asyncio.get_running_loop().run_in_executor(threads or self._threads, method, hook)
         except Exception as error:
             from airflow_provider_omics.hooks.omics import is_stale  # noqa: PLC0415 - imported in a thread by now
 

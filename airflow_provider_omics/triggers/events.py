@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How an asset is watched: by the events of HealthOmics and S3 that EventBridge puts into an SQS queue."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import re
+from collections import deque
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from airflow.triggers.base import TriggerEvent
+
+from airflow_provider_omics.compat import event_trigger_classes
+from airflow_provider_omics.core.eventbridge import Wanted
+from airflow_provider_omics.core.hook_params import HookParams
+from airflow_provider_omics.exceptions import OmicsRequestError
+from airflow_provider_omics.triggers.hub import join
+from airflow_provider_omics.triggers.queue import WAIT, EventQueue
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Hashable, Sequence
+
+    from airflow.triggers.base import BaseEventTrigger
+    from airflow.triggers.shared_stream import AdvanceItem, SharedStreamProducer
+
+    from airflow_provider_omics.core.documents import JsonValue
+    from airflow_provider_omics.core.eventbridge import Event
+else:
+    BaseEventTrigger, SharedStreamProducer = event_trigger_classes()
+
+_SHORTEST: Final = 3 * WAIT
+_LONGEST: Final = 43_200
+# How many messages may be with Airflow and not yet deleted; it stores some dozens a second.
+_MOST_AT_ONCE: Final = 100
+
+
+class OmicsEventTrigger(BaseEventTrigger):
+    """
+    Watch an SQS queue for events of HealthOmics, or of objects new in S3, that an EventBridge rule puts into it.
+
+    For the ``AssetWatcher`` of an asset, on Airflow 3. The event's payload is EventBridge's event: ``id``,
+    ``detail-type``, ``time``, ``account``, ``region``, ``resources`` and ``detail``, which for a run has ``runId``,
+    ``uuid``, ``status`` and ``runOutputUri``. Delivery is at least once: a message is deleted after Airflow has stored
+    its event, or at once if nobody wants it. A message that holds no such event stays in the queue, for its
+    dead-letter queue. See ``docs/events.md``.
+
+    :param queue_url: URL of the queue, of which each watcher needs one of its own.
+    :param detail_type: kind of event, or several, such as ``Read Set Status Change``; S3's is ``Object Created``.
+    :param status: status that something has reached, or several; by default every one.
+    :param workflow_id: workflow of the run, or several; by default every one.
+    :param run_name: name of the run, or a pattern with ``*``, ``?`` and ``[…]``.
+    :param visibility_timeout: seconds after which a message whose event Airflow has not stored comes again, 30 to
+        43,200.
+    :param aws_conn_id: Airflow connection of type ``aws``; None takes boto3's own credentials.
+    :param region_name: AWS Region of the queue; by default the connection's.
+    :param verify: whether to verify TLS certificates, or the path of a CA bundle.
+    :param botocore_config: options of ``botocore.config.Config``; they win over the connection's ``config_kwargs``.
+    :raises OmicsRequestError: if an argument breaks a rule, or no event could ever match.
+    """
+
+    def __init__(
+        self,
+        *,
+        queue_url: str,
+        detail_type: str | Sequence[str] = "Run Status Change",
+        status: str | Sequence[str] | None = None,
+        workflow_id: str | Sequence[str] | None = None,
+        run_name: str | None = None,
+        visibility_timeout: int = 60,
+        aws_conn_id: str | None = "aws_default",
+        region_name: str | None = None,
+        verify: bool | str | None = None,
+        botocore_config: dict[str, JsonValue] | None = None,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow left it untyped
+        self.queue_url = queue_url
+        self.visibility_timeout = visibility_timeout
+        self.wanted = Wanted(_several(detail_type), _several(status), _several(workflow_id), run_name)
+        self.params = HookParams(aws_conn_id, region_name, verify, botocore_config)
+        if violations := [*self._violations(), *self.wanted.violations()]:
+            raise OmicsRequestError(f"{type(self).__name__}: {'; '.join(violations)}")
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and the keyword arguments, all JSON types and the same however they were written."""
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {
+                "queue_url": self.queue_url,
+                "detail_type": list(self.wanted.detail_types),
+                "status": list(self.wanted.statuses),
+                "workflow_id": list(self.wanted.workflow_ids),
+                "run_name": self.wanted.run_name,
+                "visibility_timeout": self.visibility_timeout,
+                **self.params.serialize(),
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """
+        Yield events where Airflow does not tell when it has stored one (before 3.3).
+
+        It does so within seconds: a message is deleted half its visibility timeout later.
+        """
+        loop = asyncio.get_running_loop()
+        handed_on: deque[tuple[float, list[str]]] = deque()
+        async with AsyncExitStack() as stack:
+            queue = await self.open_queue(stack)
+            while True:
+                messages = await queue.receive()
+                for message in messages:
+                    if self.wanted.matches(message.event):
+                        yield TriggerEvent(message.event.payload())
+                handed_on.append((loop.time() + self.visibility_timeout / 2, [it.receipt for it in messages]))
+                while handed_on and handed_on[0][0] <= loop.time():
+                    await queue.delete(handed_on.popleft()[1])
+
+    def shared_stream_key(self) -> Hashable:
+        """Return what triggers have in common that are given the same messages."""
+        return (f"{type(self).__module__}.{type(self).__qualname__}", self.queue_url, self.params.key)
+
+    @classmethod
+    def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> SharedStreamProducer:
+        """Return what receives messages, and deletes one when Airflow says that its event is stored."""
+        return _Messages(cls(**kwargs))
+
+    async def filter_shared_stream(self, shared_stream: AsyncIterator[Event]) -> AsyncIterator[TriggerEvent]:
+        """Yield the events that are wanted."""
+        async for event in shared_stream:
+            if self.wanted.matches(event):
+                yield TriggerEvent(event.payload())
+
+    async def open_queue(self, stack: AsyncExitStack) -> EventQueue:
+        """Return the queue, to be left with the stack."""
+        hub = await stack.enter_async_context(join(self.params))
+        queue = EventQueue(hub, self.queue_url, self.visibility_timeout)
+        stack.callback(queue.close)
+        return queue
+
+    def _violations(self) -> list[str]:
+        wrong = []
+        url, seconds = self.queue_url, self.visibility_timeout
+        if not (isinstance(url, str) and re.fullmatch(r"https?://[^/\s]+/\d{12}/[\w-]{1,80}(\.fifo)?", url)):
+            wrong.append(f"queue_url must be the queue's URL, https://…/<account>/<name>, not {url!r}")
+        if type(seconds) is not int or not _SHORTEST <= seconds <= _LONGEST:
+            wrong.append(f"visibility_timeout must be {_SHORTEST} to {_LONGEST} seconds, not {seconds!r}")
+        return wrong
+
+
+class _Receipt(NamedTuple):
+    message: str
+    batch: int
+
+
+class _Messages(SharedStreamProducer):
+    """
+    The messages of one queue, for all watchers of it in this triggerer.
+
+    :param trigger: one of the watchers.
+    """
+
+    def __init__(self, trigger: OmicsEventTrigger) -> None:
+        self._trigger = trigger
+        self._stack = AsyncExitStack()
+        self._queue: EventQueue | None = None
+        self._out = 0
+        self._moved = asyncio.Event()
+
+    async def open_stream(self) -> AsyncIterator[tuple[Event, _Receipt]]:
+        """Yield the events of all messages as they come."""
+        self._queue = await self._trigger.open_queue(self._stack)
+        for batch in itertools.count():
+            while self._out >= _MOST_AT_ONCE:
+                self._moved.clear()
+                await self._moved.wait()
+            for message in await self._queue.receive():
+                self._out += 1
+                yield message.event, _Receipt(message.receipt, batch)
+
+    def get_advance_lane(self, broker_payload: _Receipt) -> Hashable:
+        """Return the batch: its messages are deleted by one call, and wait for those of no other."""
+        return broker_payload.batch
+
+    async def advance(self, batch: Sequence[AdvanceItem]) -> None:
+        """Delete the messages whose events are stored, or wanted by nobody; the others come again."""
+        self._out -= len(batch)
+        self._moved.set()
+        if self._queue:
+            await self._queue.delete([item.broker_payload.message for item in batch if item.outcome.is_clean])
+
+    async def aclose(self) -> None:
+        """Let go of the queue, which Airflow does after the last ``advance``."""
+        await self._stack.aclose()
+
+
+def _several(value: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Return the values that one argument takes."""
+    return () if value is None else (value,) if isinstance(value, str) else tuple(value)

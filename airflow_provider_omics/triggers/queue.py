@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An SQS queue as a trigger reads it: for ever, whatever happens, and in threads of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from airflow_provider_omics.core.eventbridge import Event
+from airflow_provider_omics.core.pacing import back_off
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_provider_omics.hooks.omics import OmicsHook
+    from airflow_provider_omics.triggers.hub import Hub
+
+log = logging.getLogger(__name__)
+# Seconds that one ReceiveMessage waits for a message; a triggerer that ends may have to wait for it.
+WAIT: Final = 10
+_BATCH: Final = 10
+_TRIES: Final = 3
+
+
+class Message(NamedTuple):
+    """An event, and what SQS wants to see when its message is deleted."""
+
+    event: Event
+    receipt: str
+
+
+class EventQueue:
+    """
+    The queue of one watcher. Its calls are SQS', and none of them spends of the hub's budget of HealthOmics calls.
+
+    :param hub: the hub of the connection, for its credentials.
+    :param url: the queue's.
+    :param visibility_timeout: seconds for which nobody else gets a message that was received here.
+    """
+
+    def __init__(self, hub: Hub, url: str, visibility_timeout: int) -> None:
+        self._hub = hub
+        self._url = url
+        self._visibility_timeout = visibility_timeout
+        # One thread waits for messages while the other one deletes them.
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="omics-events")
+
+    async def receive(self) -> list[Message]:
+        """Return up to ten messages, none if none has come for a while; a fault of whatever kind is waited out."""
+        faults = 0
+        while True:
+            try:
+                received = await self._hub.call(self._receive, self._threads)
+            except Exception as error:  # noqa: BLE001 - whatever it is: a watcher that ends would only start anew
+                faults += 1
+                log.warning("Queue %s cannot be read, asking again: %s", self._url, error)
+                await asyncio.sleep(back_off(faults))
+            else:
+                return [message for it in received if (message := self._parsed(it))]
+
+    async def delete(self, receipts: Sequence[str]) -> None:
+        """Delete up to ten messages; those that cannot be deleted come again."""
+        if not receipts:
+            return
+        entries = [{"Id": str(number), "ReceiptHandle": receipt} for number, receipt in enumerate(receipts)]
+        for faults in range(1, _TRIES + 1):
+            try:
+                entries = await self._hub.call(partial(self._delete, entries), self._threads)
+            except Exception as error:  # noqa: BLE001 - likewise
+                log.warning("Messages of queue %s are not deleted yet: %s", self._url, error)
+            if not entries:
+                return
+            await asyncio.sleep(back_off(faults))
+        log.warning("%s messages of queue %s could not be deleted: their events come again", len(entries), self._url)
+
+    def close(self) -> None:
+        """Let go of the threads; what one of them still receives comes again after the visibility timeout."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _receive(self, hook: OmicsHook) -> list[dict[str, Any]]:
+        answer = hook.sqs.receive_message(
+            QueueUrl=self._url,
+            MaxNumberOfMessages=_BATCH,
+            WaitTimeSeconds=WAIT,
+            VisibilityTimeout=self._visibility_timeout,
+        )
+        messages: list[dict[str, Any]] = answer.get("Messages", [])
+        return messages
+
+    def _delete(self, entries: list[dict[str, str]], hook: OmicsHook) -> list[dict[str, str]]:
+        """Return those that were not deleted."""
+        answer = hook.sqs.delete_message_batch(QueueUrl=self._url, Entries=entries)
+        failed = {it["Id"] for it in answer.get("Failed", [])}
+        return [entry for entry in entries if entry["Id"] in failed]
+
+    def _parsed(self, received: dict[str, Any]) -> Message | None:
+        try:
+            return Message(Event.parse(received["Body"]), received["ReceiptHandle"])
+        except (ValueError, RecursionError) as error:
+            # Not its text: it may be anybody's.
+            log.warning("Message %s stays in queue %s: %s", received["MessageId"], self._url, error)
+            return None

@@ -1,0 +1,414 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Watching a queue, against the local endpoint: every event that is wanted arrives, and is deleted only then."""
+
+import asyncio
+import json
+import logging
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+
+import pytest
+
+from airflow_provider_omics.exceptions import OmicsRequestError
+from airflow_provider_omics.triggers import events, queue
+from airflow_provider_omics.triggers.events import OmicsEventTrigger
+from airflow_provider_omics.triggers.hub import join
+from airflow_provider_omics.triggers.polls import IN_FLIGHT
+from tests.core.test_eventbridge import RUN
+from tests.triggers.waiting import DEFAULT, until
+
+URL = "https://sqs.us-east-1.amazonaws.com/123456789012/omics-events"
+
+
+@pytest.fixture
+def sqs(connection, monkeypatch):
+    """Return a client of SQS; ReceiveMessage waits for a second, and a message may come again after two."""
+    monkeypatch.setattr(queue, "WAIT", 1)
+    monkeypatch.setattr(events, "_SHORTEST", 2)
+    return connection.client("sqs")
+
+
+@pytest.fixture
+def url(sqs):
+    return sqs.create_queue(QueueName="omics-events")["QueueUrl"]
+
+
+@pytest.fixture
+def send(sqs, url):
+    """Return a function that puts an event into the queue, whose status is changed."""
+
+    def send(status="COMPLETED", **members):
+        event = {**RUN, "detail": {**RUN["detail"], "status": status}, **members}
+        return sqs.send_message(QueueUrl=url, MessageBody=json.dumps(event))["MessageId"]
+
+    return send
+
+
+@pytest.fixture
+def left(sqs, url):
+    """Return a function that tells how many messages are in the queue, be they visible or not."""
+
+    def left():
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+        return sum(map(int, told.values()))
+
+    return left
+
+
+class Watching:
+    """Triggers in Airflow's manager of shared streams, and what they have told; it counts as stored on demand."""
+
+    def __init__(self, **options):
+        from airflow.triggers.shared_stream import SharedStreamManager  # noqa: PLC0415 - new in Airflow 3.3
+
+        self.manager = SharedStreamManager(**options)
+        self.told = []
+        self.seqs = []
+
+    @asynccontextmanager
+    async def by(self, *triggers, given_up=False):
+        tasks = [asyncio.create_task(self._watch(number, it)) for number, it in enumerate(triggers)]
+        try:
+            yield
+            assert all(task.done() is given_up for task in tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self.manager.stop_all()
+
+    async def _watch(self, trigger_id, trigger):
+        key = trigger.shared_stream_key()
+        stream = self.manager.subscribe(trigger_id=trigger_id, trigger=trigger, key=key)
+        try:
+            async for event in trigger.filter_shared_stream(stream):
+                self.seqs.append(self.manager.bind_pending_event(trigger_id=trigger_id, key=key))
+                self.told.append((trigger_id, event.payload["detail"]["status"]))
+        finally:
+            await self.manager.unsubscribe(trigger_id, key)
+
+    def store(self):
+        self.manager.confirm_persisted(self.seqs)
+        self.seqs.clear()
+
+
+@pytest.fixture
+def watching():
+    pytest.importorskip("airflow.triggers.shared_stream", reason="only Airflow 3.3 tells when it has an event")
+    return Watching()
+
+
+async def in_thread(function):
+    return await asyncio.to_thread(function)
+
+
+async def becomes(function, value):
+    async with asyncio.timeout(60):
+        while await in_thread(function) != value:  # noqa: ASYNC110 - it is another process that changes it
+            await asyncio.sleep(0.1)
+
+
+def test_a_message_is_deleted_when_airflow_has_its_event(watching, send, left, url):
+    send()
+
+    async def go():
+        async with watching.by(OmicsEventTrigger(queue_url=url, visibility_timeout=30)):
+            await until(lambda: watching.told)
+            await asyncio.sleep(1.5)
+            assert await in_thread(left) == 1
+            watching.store()
+            await becomes(left, 0)
+
+    asyncio.run(go())
+    assert watching.told == [(0, "COMPLETED")]
+
+
+def test_an_event_that_airflow_did_not_get_comes_again(watching, send, left, url):
+    send()
+
+    async def go():
+        trigger = OmicsEventTrigger(queue_url=url, visibility_timeout=2)
+        async with watching.by(trigger):
+            await until(lambda: watching.told)
+        assert await in_thread(left) == 1
+        again = Watching()
+        async with again.by(trigger):
+            await until(lambda: again.told)
+            again.store()
+            await becomes(left, 0)
+
+    asyncio.run(go())
+
+
+def test_an_event_that_airflow_says_nothing_of_is_given_up_and_comes_again(watching, send, left, url):
+    send()
+    late = type(watching)(ack_timeout=0.5)
+
+    async def go():
+        trigger = OmicsEventTrigger(queue_url=url, visibility_timeout=2)
+        # Airflow ends the trigger, and then starts it anew.
+        async with late.by(trigger, given_up=True):
+            await until(lambda: late.told)
+            await asyncio.sleep(1.5)
+        assert await in_thread(left) == 1
+        async with watching.by(trigger):
+            await until(lambda: watching.told)
+
+    asyncio.run(go())
+
+
+def test_what_nobody_wants_is_deleted_and_what_is_no_event_stays(watching, send, sqs, left, url, caplog):
+    secret = "AKIA-not-for-logs"
+    sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"secret": secret}))
+    sqs.send_message(QueueUrl=url, MessageBody="[" * 100_000)
+    for status in ("RUNNING", "COMPLETED", "FAILED"):
+        send(status)
+
+    async def go():
+        async with watching.by(OmicsEventTrigger(queue_url=url, status="COMPLETED")):
+            await until(lambda: watching.told)
+            watching.store()
+            await becomes(left, 2)
+
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(go())
+    assert watching.told == [(0, "COMPLETED")]
+    assert caplog.text.count("stays in queue") == 2
+    assert secret not in caplog.text
+
+
+def test_watchers_of_one_queue_in_one_triggerer_get_all_of_it(watching, send, left, url):
+    for status in ("COMPLETED", "FAILED"):
+        send(status)
+
+    async def go():
+        async with watching.by(
+            OmicsEventTrigger(queue_url=url, status="COMPLETED"), OmicsEventTrigger(queue_url=url, status="FAILED")
+        ):
+            await until(lambda: len(watching.told) == 2)
+            watching.store()
+            await becomes(left, 0)
+
+    asyncio.run(go())
+    assert sorted(watching.told) == [(0, "COMPLETED"), (1, "FAILED")]
+
+
+def test_no_more_is_received_than_airflow_can_take(watching, send, left, url, monkeypatch):
+    monkeypatch.setattr(events, "_MOST_AT_ONCE", 5)
+    for _ in range(25):
+        send()
+
+    async def go():
+        async with watching.by(OmicsEventTrigger(queue_url=url)):
+            await until(lambda: watching.told)
+            await asyncio.sleep(2)
+            assert len(watching.told) <= 10
+            while await in_thread(left):
+                watching.store()
+                await asyncio.sleep(0.05)
+
+    asyncio.run(go())
+    assert len(watching.told) == 25
+
+
+def test_a_message_waits_for_no_other(watching, send, left, url):
+    async def go():
+        async with watching.by(OmicsEventTrigger(queue_url=url)):
+            for number in (1, 2):
+                await in_thread(send)
+                await until(lambda number=number: len(watching.told) == number)
+            watching.seqs.pop(0)
+            watching.store()
+            await becomes(left, 1)
+
+    asyncio.run(go())
+
+
+def test_a_run_that_completes_is_told_through_a_rule(connection, start, sqs, url):
+    rules = connection.client("events")
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    rules.put_rule(Name="runs", EventPattern=json.dumps({"source": ["aws.omics"]}))
+    rules.put_targets(Rule="runs", Targets=[{"Id": "queue", "Arn": arn}])
+    [run] = start()
+    connection.clock.advance(60)
+    seen = []
+
+    async def go():
+        trigger = OmicsEventTrigger(queue_url=url, status=["COMPLETED", "FAILED"], workflow_id="1234567")
+        async for event in trigger.run():
+            seen.append(event.payload)
+            break
+
+    asyncio.run(asyncio.wait_for(go(), 60))
+    [told] = seen
+    assert (told["detail"]["runId"], told["detail"]["uuid"], told["detail"]["status"]) == (
+        run.id,
+        run.uuid,
+        "COMPLETED",
+    )
+    assert told["resources"] == [run.arn]
+
+
+@asynccontextmanager
+async def run_of(trigger, seen):
+    """Run a trigger as an Airflow that does not say when it has stored an event."""
+
+    async def go():
+        async for event in trigger.run():
+            seen.append(event.payload["detail"]["status"])
+
+    task = asyncio.create_task(go())
+    try:
+        yield
+        assert not task.done()
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def test_without_airflows_word_a_message_is_deleted_after_half_its_time(send, left, url):
+    for status in ("COMPLETED", "RUNNING"):
+        send(status)
+    seen = []
+
+    async def go():
+        trigger = OmicsEventTrigger(queue_url=url, status="COMPLETED", visibility_timeout=8)
+        async with run_of(trigger, seen):
+            await until(lambda: seen)
+            assert await in_thread(left) == 2
+            await becomes(left, 0)
+
+    asyncio.run(go())
+    assert seen == ["COMPLETED"]
+
+
+def test_a_queue_that_is_not_there_yet_is_waited_for(sqs, send, url, caplog):
+    sqs.delete_queue(QueueUrl=url)
+    seen = []
+
+    async def go():
+        async with run_of(OmicsEventTrigger(queue_url=url), seen):
+            await until(lambda: "cannot be read, asking again" in caplog.text)
+            await in_thread(partial(sqs.create_queue, QueueName="omics-events"))
+            await in_thread(send)
+            await until(lambda: seen)
+
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(go())
+    assert seen == ["COMPLETED"]
+
+
+def test_a_connection_that_is_not_there_yet_is_waited_for(connection, send, url, caplog, monkeypatch):
+    send()
+    seen = []
+
+    async def go():
+        async with run_of(OmicsEventTrigger(queue_url=url, aws_conn_id="missing"), seen):
+            await until(lambda: "cannot be read, asking again" in caplog.text)
+            monkeypatch.setenv("AIRFLOW_CONN_MISSING", json.dumps(connection.airflow_connection()))
+            await until(lambda: seen)
+
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(go())
+    assert seen == ["COMPLETED"]
+
+
+def test_it_spends_nothing_of_the_budget_and_the_loop_goes_on(url, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__OMICS__CALLS_PER_SECOND", "0.001")
+    beats = []
+
+    async def beat():
+        while True:
+            await asyncio.sleep(0.01)
+            beats.append(1)
+
+    async def go():
+        async with join(DEFAULT) as hub:
+            waiting = queue.EventQueue(hub, url, 2)
+            assert await waiting.receive() == []
+            beating = asyncio.create_task(beat())
+            assert await waiting.receive() == []
+            beating.cancel()
+            waiting.close()
+            await hub.spend()
+
+    asyncio.run(asyncio.wait_for(go(), 60))
+    assert len(beats) >= 5
+
+
+def test_queues_that_are_waited_for_leave_the_hub_its_threads(url, monkeypatch):
+    monkeypatch.setattr(queue, "WAIT", 8)
+
+    async def go():
+        async with join(DEFAULT) as hub:
+            await hub.call(lambda hook: hook.sqs)
+            queues = [queue.EventQueue(hub, url, 30) for _ in range(IN_FLIGHT)]
+            receiving = [asyncio.create_task(it.receive()) for it in queues]
+            await asyncio.sleep(0.5)
+            await hub.call(lambda _hook: None)
+            assert not any(task.done() for task in receiving)
+            await asyncio.gather(*receiving)
+            for it in queues:
+                it.close()
+
+    asyncio.run(go())
+
+
+def test_a_message_that_cannot_be_deleted_is_told(url, caplog, monkeypatch):
+    monkeypatch.setattr(queue, "back_off", lambda _faults: 0)
+
+    async def go():
+        async with join(DEFAULT) as hub:
+            waiting = queue.EventQueue(hub, url, 2)
+            await waiting.delete(["no receipt"])
+            waiting.close()
+
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(go())
+    assert "1 messages of queue" in caplog.text
+
+
+def test_it_is_the_same_trigger_however_it_is_written():
+    one = OmicsEventTrigger(queue_url=URL, status="COMPLETED", workflow_id="1")
+    other = OmicsEventTrigger(
+        queue_url=URL, detail_type=["Run Status Change"], status=("COMPLETED",), workflow_id=["1"]
+    )
+    path, arguments = one.serialize()
+    assert (path, arguments) == other.serialize()
+    assert json.loads(json.dumps(arguments)) == arguments
+    assert OmicsEventTrigger(**arguments).serialize() == one.serialize()
+    assert path == "airflow_provider_omics.triggers.events.OmicsEventTrigger"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"queue_url": "omics-events"},
+        {"queue_url": "arn:aws:sqs:us-east-1:123456789012:omics-events"},
+        {"queue_url": None},
+        {"visibility_timeout": 29},
+        {"visibility_timeout": 43_201},
+        {"visibility_timeout": "60"},
+        {"visibility_timeout": True},
+        {"status": "COMPLETE"},
+        {"detail_type": "Run status change"},
+        {"workflow_id": "germline"},
+        {"run_name": ""},
+    ],
+)
+def test_what_cannot_be_is_refused_when_the_dag_is_parsed(arguments):
+    [name] = arguments
+    with pytest.raises(OmicsRequestError, match=f"^OmicsEventTrigger: {name} must be"):
+        OmicsEventTrigger(**{"queue_url": URL, **arguments})
+
+
+def test_all_that_is_wrong_is_told_at_once():
+    with pytest.raises(OmicsRequestError, match=r"queue_url .*; status .*; run_name "):
+        OmicsEventTrigger(queue_url="x", status="DONE", run_name="")
+
+
+@pytest.mark.parametrize("url", [URL, f"{URL}.fifo", "https://vpce-1.sqs.us-east-1.vpce.amazonaws.com/123456789012/q"])
+def test_queues_of_every_kind_can_be_watched(url):
+    assert OmicsEventTrigger(queue_url=url).queue_url == url
