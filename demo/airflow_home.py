@@ -143,6 +143,14 @@ class Database:
         rows = self.query(f"SELECT triggerer_id FROM {joined} WHERE {where}", *run, task_id)  # noqa: S608 - fixed text
         return rows[0][0] if rows else None
 
+    def asset_events(self, run: Run, task_id: str) -> list[tuple[str, dict[str, Any]]]:
+        """Return URI and extra of each asset event of a task; Airflow 2 calls assets datasets."""
+        kind = "asset" if AIRFLOW_3 else "dataset"
+        joined = f"{kind}_event JOIN {kind} ON {kind}.id = {kind}_id"
+        where = "source_dag_id=? AND source_run_id=? AND source_task_id=? ORDER BY uri"
+        rows = self.query(f"SELECT uri, {kind}_event.extra FROM {joined} WHERE {where}", *run, task_id)  # noqa: S608 - fixed text
+        return [(uri, json.loads(extra)) for uri, extra in rows]
+
     def xcom(self, run: Run, task_id: str, key: str = "return_value", map_index: int = -1) -> Any:  # noqa: ANN401 - any JSON
         """Return one XCom value, None when there is none."""
         where = "dag_id=? AND run_id=? AND task_id=? AND key=? AND map_index=?"

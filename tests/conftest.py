@@ -66,6 +66,8 @@ def run_dag(airflow_db):
             dag = only_dag(dag)
         if AIRFLOW_3:
             register(dag)
+        else:
+            dag.sync_to_db()  # Its datasets and aliases have to be there.
         done = dag.test(run_conf=conf)
         key = Run(done.dag_id, done.run_id)
         return Finished(key, str(done.state), airflow_db.tasks(key), airflow_db)

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import logging
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -66,36 +65,44 @@ def outputs(hook: OmicsHook, run: Run) -> dict[str, Any] | None:
 
     What is too big for XCom becomes ``{"truncated": why}``.
     """
-    where = urlsplit(run.output_uri)
+    bucket, folder = _place(run.output_uri)
     s3 = hook.client_of("s3")
     for name in _SUMMARIES:
-        key = f"{where.path.strip('/')}/logs/{name}"
+        key = f"{folder}logs/{name}"
         try:
-            answer = s3.get_object(Bucket=where.netloc, Key=key)
+            answer = s3.get_object(Bucket=bucket, Key=key)
             size = int(answer["ContentLength"])
             if size > MAX_OUTPUTS:
-                return {"truncated": f"{size} bytes are too many for XCom: read s3://{where.netloc}/{key}"}
-            named = json.loads(answer["Body"].read())
-        except (ClientError, BotoCoreError, ValueError) as error:
+                return {"truncated": f"{size} bytes are too many for XCom: read s3://{bucket}/{key}"}
+            # Python reads NaN and Infinity, which are no JSON, and which Airflow refuses in an XCom.
+            named = json.loads(answer["Body"].read(), parse_constant=str)
+        except (ClientError, BotoCoreError, ValueError, RecursionError) as error:
             if isinstance(error, ClientError) and error_code(error) in ("NoSuchKey", "404"):
                 continue
             log.warning("The outputs of run %s cannot be read: %s", run.id, error)
             return None
         return named if isinstance(named, dict) else {"outputs": named}
-    log.info("Run %s has no summary of its outputs in %s/logs", run.id, run.output_uri)
+    log.warning("Run %s has no summary of its outputs in s3://%s/%slogs", run.id, bucket, folder)
     return None
 
 
-def output_files(hook: OmicsHook, run: Run) -> list[str]:
+def output_files(hook: OmicsHook, output_uri: str) -> list[str]:
     """
-    Return the URIs of all files that a run has written, for engines without a summary (Nextflow).
+    Return the URIs of all files that a run has written, its logs among them: for engines without a summary (Nextflow).
 
-    :raises ClientError: if the caller may not list them.
+    :param hook: the way to AWS.
+    :param output_uri: the run's ``run_output_uri``, as its task pushes it to XCom.
+    :raises ClientError: if the caller may not list them (``s3:ListBucket``).
     """
-    where = urlsplit(run.output_uri)
-    prefix = f"{where.path.strip('/')}/"
-    pages = hook.client_of("s3").get_paginator("list_objects_v2").paginate(Bucket=where.netloc, Prefix=prefix)
-    return [f"s3://{where.netloc}/{item['Key']}" for page in pages for item in page.get("Contents", [])]
+    bucket, folder = _place(output_uri)
+    pages = hook.client_of("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=folder)
+    return [f"s3://{bucket}/{item['Key']}" for page in pages for item in page.get("Contents", [])]
+
+
+def _place(output_uri: str) -> tuple[str, str]:
+    """Return the bucket of a run's outputs, and their prefix, which is empty or ends with a slash."""
+    bucket, _, folder = output_uri.removeprefix("s3://").rstrip("/").partition("/")
+    return bucket, f"{folder}/" if folder else ""
 
 
 def description(hook: OmicsHook, run: Run) -> dict[str, Any]:

@@ -4,16 +4,18 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow.providers.common.compat.sdk import Asset, AssetAlias
 
 from airflow_provider_omics.core.failures import understand
 from airflow_provider_omics.core.lineage import uris
 from airflow_provider_omics.exceptions import RunFailedError, RunFailedForGoodError
-from airflow_provider_omics.hooks.aftermath import failed_tasks, last_lines, outputs
+from airflow_provider_omics.hooks.aftermath import description, failed_tasks, last_lines, outputs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow_provider_omics.compat import Context
     from airflow_provider_omics.core.documents import JsonValue
     from airflow_provider_omics.core.run import Run
@@ -37,26 +39,39 @@ def failure(operator: StartRunTask, run: Run) -> RunFailedError:
 
 
 def hand_on(operator: StartRunTask, context: Context, run: Run) -> None:
-    """Push a completed run's named outputs, and tell the task's outlets where they are."""
-    named = outputs(operator.hook(), run) if operator.fetch_outputs else None
-    operator.named_outputs = named
-    if named is not None:
-        context["ti"].xcom_push(key="outputs", value=named)
+    """Push a completed run's named outputs; tell the task's outlets of the run, whether or not it is waited for."""
+    if run.succeeded and operator.fetch_outputs:
+        operator.named_outputs = outputs(operator.hook(), run)
+    if operator.named_outputs is not None:
+        context["ti"].xcom_push(key="outputs", value=operator.named_outputs)
     if operator.outlets:
-        _tell_outlets(operator, context, run, named)
+        _tell_outlets(operator, context, run)
 
 
-def _tell_outlets(operator: StartRunTask, context: Context, run: Run, named: dict[str, Any] | None) -> None:
+def _tell_outlets(operator: StartRunTask, context: Context, run: Run) -> None:
+    # A duplicate's workflow is that of the run it was made from.
+    about = {} if operator.workflow_id else description(operator.hook(), run)
     extra: dict[str, JsonValue] = {
         **run.xcom(),
-        "workflow_id": operator.workflow_id,
-        "workflow_version_name": operator.workflow_version_name,
+        "workflow_id": operator.workflow_id or about.get("workflowId"),
+        "workflow_version_name": operator.workflow_version_name or about.get("workflowVersionName"),
     }
-    written = list(dict.fromkeys(uris(named)))[:_MAX_ASSETS] or [run.output_uri]
+    written = list(_assets(operator, run)) if run.succeeded else []
     for outlet in operator.outlets:
-        events = context["outlet_events"][outlet]
+        try:
+            events = context["outlet_events"][outlet]
+        except TypeError:
+            continue  # Airflow 3 has events of assets alone, not of a File or Table, which are lineage's.
         if isinstance(outlet, AssetAlias):
-            for uri in written:
-                events.add(Asset(uri), extra=extra)
+            for asset in written:
+                events.add(asset, extra=extra)
         else:
             events.extra = extra
+
+
+def _assets(operator: StartRunTask, run: Run) -> Iterator[Asset]:
+    for uri in list(dict.fromkeys(uris(operator.named_outputs)))[:_MAX_ASSETS] or [run.output_uri]:
+        try:
+            yield Asset(uri)
+        except ValueError as error:
+            log.warning("%.200s of run %s is no asset to Airflow: %s", uri, run.id, error)

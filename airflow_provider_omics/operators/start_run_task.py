@@ -291,8 +291,7 @@ class StartRunTask(StartRunFields):
 
         if run.succeeded or not self.wait_for_completion:
             self.log.info("HealthOmics %s, output %s", run, run.output_uri)
-            if run.succeeded:
-                aftermath.hand_on(self, context, run)
+            aftermath.hand_on(self, context, run)
             return run.xcom()
         if self.request_id:
             raise RequestIdSpentError(run, "One run for a request_id, ever: give another one to start a new run.")

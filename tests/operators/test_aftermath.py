@@ -2,10 +2,9 @@
 """What a task tells of a failed run, and hands on of a completed one; S3 and CloudWatch Logs are the endpoint's."""
 
 import json
-from types import SimpleNamespace
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, Asset, AssetAlias, TaskDeferred
+from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
 
 from airflow_provider_omics.core.event import RunEvent
 from airflow_provider_omics.core.failures import CLASSES, RETRIED
@@ -108,9 +107,24 @@ def test_named_outputs_are_handed_on(start_run, context, ti, traces):
     answer = start_run().execute(context)
     vcf = f"{answer['run_output_uri']}/out/vcf/a.vcf"
     assert ti.xcom["outputs"] == {"germline.vcf": vcf, "germline.reads": 7}
-    hook = OmicsHook("aws_default")
-    run = Run(answer["run_id"], answer["uuid"], answer["arn"], answer["run_output_uri"], "COMPLETED")
-    assert vcf in aftermath.output_files(hook, run)
+    files = aftermath.output_files(OmicsHook("aws_default"), answer["run_output_uri"])
+    assert sorted(files) == [
+        f"{answer['run_output_uri']}/{key}" for key in ("logs/engine.log", "logs/outputs.json")
+    ] + [vcf]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "keys"), [("", ["a", "run/b", "runs/c"]), ("/", ["a", "run/b", "runs/c"]), ("/run", ["run/b"])]
+)
+def test_files_are_listed_of_the_runs_own_folder(prefix, keys, start_run, omics_local):
+    start_run()
+    s3 = omics_local.client("s3")
+    s3.create_bucket(Bucket="whole")
+    for key in ("a", "run/b", "runs/c"):
+        s3.put_object(Bucket="whole", Key=key)
+    assert aftermath.output_files(OmicsHook("aws_default"), f"s3://whole{prefix}") == [
+        f"s3://whole/{it}" for it in keys
+    ]
 
 
 def test_outputs_need_not_be_fetched(start_run, context, ti, traces):
@@ -119,9 +133,14 @@ def test_outputs_need_not_be_fetched(start_run, context, ti, traces):
     assert "outputs" not in ti.xcom
 
 
-def test_outputs_that_are_not_there_are_no_failure(start_run, context, ti):
-    assert start_run().execute(context)["status"] == "COMPLETED"
+@pytest.mark.usefixtures("traces")
+def test_outputs_that_are_not_there_are_a_warning(start_run, context, ti, caplog):
+    answer = start_run().execute(context)
+    assert answer["status"] == "COMPLETED"
     assert "outputs" not in ti.xcom
+    assert [it.message for it in caplog.records if it.levelname == "WARNING" and "outputs" in it.message] == [
+        f"Run {answer['run_id']} has no summary of its outputs in {answer['run_output_uri']}/logs"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -130,6 +149,8 @@ def test_outputs_that_are_not_there_are_no_failure(start_run, context, ti):
         ("output.json", '{"w.x": 1}', {"w.x": 1}),
         ("outputs.json", "no JSON", None),
         ("outputs.json", "[1]", {"outputs": [1]}),
+        ("outputs.json", '{"w.x": NaN, "w.y": [-Infinity]}', {"w.x": "NaN", "w.y": ["-Infinity"]}),
+        ("outputs.json", "[" * 20_000, None),
         ("outputs.json", json.dumps({"w.x": "y" * 50_000}), "truncated"),
     ],
 )
@@ -141,22 +162,3 @@ def test_summaries_of_every_kind(name, text, named, start_run, context, traces):
     traces.client("s3").put_object(Bucket="bucket", Key=key, Body=text.encode())
     found = aftermath.outputs(OmicsHook("aws_default"), run)
     assert found == named or (named == "truncated" and f"s3://bucket/{key}" in found["truncated"])
-
-
-class Outlets(dict):
-    """Airflow's accessor of outlet events, of the two ways in which it is used."""
-
-    def __missing__(self, outlet):
-        self[outlet] = SimpleNamespace(extra=None, added=[])
-        self[outlet].add = lambda asset, extra: self[outlet].added.append((asset.uri, extra))
-        return self[outlet]
-
-
-def test_assets_learn_where_the_outputs_are(start_run, context, traces):
-    asset, alias = Asset("s3://bucket/cohort"), AssetAlias("vcfs")
-    traces.script(outputs={"w.vcfs": [{"file": "a.vcf", "text": "a"}], "w.vcf": {"file": "b.vcf", "text": "b"}})
-    context["outlet_events"] = Outlets()
-    answer = start_run(outlets=[asset, alias]).execute(context)
-    extra = context["outlet_events"][asset].extra
-    assert extra == {**answer, "workflow_id": "1234567", "workflow_version_name": None}
-    assert context["outlet_events"][alias].added == [(f"{answer['run_output_uri']}/out/vcf/b.vcf", extra)]

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Airflow keeps of a task's outlets, in a real Airflow."""
+
+from __future__ import annotations
+
+import pytest
+from airflow.providers.common.compat.lineage.entities import File
+from airflow.providers.common.compat.sdk import DAG, Asset, AssetAlias
+
+from airflow_provider_omics.operators.run import StartOmicsRunOperator
+
+RUN = {
+    "workflow_id": "1234567",
+    "role_arn": "arn:aws:iam::123456789012:role/omics",
+    "output_uri": "s3://bucket/runs/",
+    "poll_interval": 0.1,
+}
+COHORT = "s3://bucket/cohort"
+
+
+@pytest.fixture
+def told(run_dag, aws_default):
+    """Return a function that runs a task with an asset and an alias, and tells what became of both and of the run."""
+    aws_default.workflow(id="1234567", name="germline")
+    aws_default.client("s3").create_bucket(Bucket="bucket")
+    aws_default.switch(traces=True, speed=100)
+
+    def run(name, *outlets, **arguments):
+        with DAG(name, schedule=None) as dag:
+            given = {**RUN, "outlets": [Asset(COHORT), AssetAlias("vcfs"), *outlets], **arguments}
+            StartOmicsRunOperator(task_id="start", **given)
+        done = run_dag(dag)
+        assert done.state == "success"
+        events = dict(done.database.asset_events(done.run, "start"))
+        return events.pop(COHORT), events, done.xcom("start")
+
+    return run
+
+
+@pytest.mark.parametrize("deferrable", [False, True], ids=["sync", "deferred"])
+def test_an_asset_is_told_of_the_run_and_an_alias_of_its_outputs(deferrable, told, aws_default):
+    outputs = {"w.vcf": {"file": "b.vcf", "text": "b"}, "w.index": {"file": "b.tbi", "text": "i"}, "w.reads": 7}
+    aws_default.script(outputs=outputs)
+    extra, by_alias, answer = told(f"told_{deferrable}", deferrable=deferrable)
+    assert extra == {**answer, "workflow_id": "1234567", "workflow_version_name": None}
+    assert extra["status"] == "COMPLETED"
+    folder = f"{answer['run_output_uri']}/out"
+    assert by_alias == {f"{folder}/vcf/b.vcf": extra, f"{folder}/index/b.tbi": extra}
+
+
+def test_without_named_outputs_an_alias_is_told_of_the_runs_folder(told):
+    extra, by_alias, answer = told("folder", fetch_outputs=False)
+    assert by_alias == {answer["run_output_uri"]: extra}
+
+
+def test_an_asset_is_told_of_a_run_that_is_not_waited_for(told, aws_default):
+    aws_default.script(running=36_000)
+    extra, by_alias, answer = told("unawaited", wait_for_completion=False)
+    assert extra == {**answer, "workflow_id": "1234567", "workflow_version_name": None}
+    assert extra["status"] != "COMPLETED"
+    assert by_alias == {}
+
+
+def test_an_asset_is_told_of_the_workflow_of_a_duplicate(told):
+    _, _, first = told("first")
+    extra, _, answer = told("again", run_id=first["run_id"], workflow_id=None)
+    assert extra["workflow_id"] == "1234567"
+    assert answer["run_id"] != first["run_id"]
+
+
+def test_what_airflow_does_not_take_for_an_asset_fails_nothing(told, aws_default):
+    aws_default.script(outputs={"w.long": f"s3://bucket/{'x' * 3100}", "w.short": "s3://bucket/x"})
+    extra, by_alias, _ = told("refused", File("s3://bucket/cohort.vcf"))
+    assert by_alias == {"s3://bucket/x": extra}
