@@ -103,3 +103,17 @@ def test_the_cohort_hands_on_every_output(run_dag, example_runs):
     assert sorted(done.xcom("report")) == sorted(run["run_output_uri"] for run in example_runs())
     mapped = {done.xcom("cram_to_bam", "run_id", index) for index in range(3)}
     assert mapped == {run["id"] for run in example_runs()}
+
+
+def test_the_chain_goes_on_with_the_first_runs_output_and_tells_its_asset(run_dag, example_runs, examples):
+    examples.switch(traces=True)
+    for bucket in BUCKETS:
+        examples.client("s3").create_bucket(Bucket=bucket)
+    done = run_dag(FOLDER / "chain.py")
+    first, second = example_runs()
+    outputs = done.xcom("cram_to_bam", "outputs")
+    assert outputs["cram_to_bam.bam"].startswith(f"{first['run_output_uri']}/out/")
+    assert second["request"]["parameters"]["input_bam"] == outputs["cram_to_bam.bam"]
+    assert done.xcom("report") == sorted(outputs)
+    [(_, extra)] = done.database.asset_events(done.run, "bam_to_cram")
+    assert (extra["run_id"], extra["run_output_uri"]) == (second["id"], second["run_output_uri"])
