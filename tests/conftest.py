@@ -61,14 +61,15 @@ def aws_default(omics_local, monkeypatch):
 def run_dag(airflow_db):
     """Return a function that runs a Dag, or the one Dag of a file, by ``dag.test()`` and tells what became of it."""
 
-    def run(dag, conf=None) -> Finished:
+    def run(dag, conf=None, logical_date=None) -> Finished:
         if isinstance(dag, Path):
             dag = only_dag(dag)
         if AIRFLOW_3:
             register(dag)
         else:
             dag.sync_to_db()  # Its datasets and aliases have to be there.
-        done = dag.test(run_conf=conf)
+        when = {"logical_date" if AIRFLOW_3 else "execution_date": logical_date} if logical_date else {}
+        done = dag.test(run_conf=conf, **when)
         key = Run(done.dag_id, done.run_id)
         return Finished(key, str(done.state), airflow_db.tasks(key), airflow_db)
 

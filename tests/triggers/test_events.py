@@ -15,6 +15,7 @@ from airflow_provider_omics.triggers.events import OmicsEventTrigger
 from airflow_provider_omics.triggers.hub import join
 from airflow_provider_omics.triggers.polls import IN_FLIGHT
 from tests.core.test_eventbridge import RUN
+from tests.events_page import document, make_queue
 from tests.triggers.waiting import DEFAULT, until
 
 URL = "https://sqs.us-east-1.amazonaws.com/123456789012/omics-events"
@@ -225,11 +226,8 @@ def test_a_message_waits_for_no_other(watching, send, left, url):
     asyncio.run(go())
 
 
-def test_a_run_that_completes_is_told_through_a_rule(connection, start, sqs, url):
-    rules = connection.client("events")
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    rules.put_rule(Name="runs", EventPattern=json.dumps({"source": ["aws.omics"]}))
-    rules.put_targets(Rule="runs", Targets=[{"Id": "queue", "Arn": arn}])
+def test_a_run_that_completes_is_told_through_a_rule(connection, start, url):
+    make_queue(connection, "omics-events", {"source": ["aws.omics"]})
     [run] = start()
     connection.clock.advance(60)
     seen = []
@@ -248,6 +246,29 @@ def test_a_run_that_completes_is_told_through_a_rule(connection, start, sqs, url
         "COMPLETED",
     )
     assert told["resources"] == [run.arn]
+
+
+def test_an_object_that_arrives_in_s3_is_told(connection, url):
+    s3 = connection.client("s3")
+    s3.create_bucket(Bucket="arrivals")
+    s3.put_bucket_notification_configuration(
+        Bucket="arrivals", NotificationConfiguration={"EventBridgeConfiguration": {}}
+    )
+    rule = document("For keys that you do not know")
+    # moto knows no wildcards.
+    rule["detail"] = {"bucket": {"name": ["arrivals"]}, "object": {"key": [{"prefix": "new/"}]}}
+    assert make_queue(connection, "omics-events", rule) == url
+    for key in ("old/a.cram", "new/a.cram"):
+        s3.put_object(Bucket="arrivals", Key=key, Body=b"CRAM")
+    seen = []
+
+    async def go():
+        async for event in OmicsEventTrigger(queue_url=url, detail_type="Object Created").run():
+            seen.append(event.payload["detail"])
+            break
+
+    asyncio.run(asyncio.wait_for(go(), 60))
+    assert (seen[0]["bucket"]["name"], seen[0]["object"]["key"]) == ("arrivals", "new/a.cram")
 
 
 @asynccontextmanager

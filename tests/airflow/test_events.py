@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The example DAGs that events start, in a real Airflow of their own: each event starts a run, and only one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import psutil
+import pytest
+
+from airflow_provider_omics.local.examples import BUCKETS
+from airflow_provider_omics.local.server import Server
+from airflow_provider_omics.local.testing import LocalOmics
+from demo.airflow_processes import ENDED, airflow_processes
+from tests.airflow.conftest import IMPATIENT
+from tests.events_page import make_queue, messages_in
+
+pytest.importorskip("airflow.triggers.shared_stream", reason="only Airflow 3.3 tells when it has an event")
+pytestmark = pytest.mark.airflow
+
+EXAMPLES = Path(__file__).parents[2] / "example_dags"
+CHAIN = "omics_chain_by_events"
+BUCKET = BUCKETS[0]
+ACCOUNT = "123456789012"
+
+
+@pytest.fixture(scope="module")
+def omics():
+    """Serve what the examples name; a run takes six seconds."""
+    with Server({"examples": True, "speed": 7.5}) as server:
+        endpoint = LocalOmics(server.url)
+        for bucket in BUCKETS:
+            endpoint.client("s3").create_bucket(Bucket=bucket)
+        yield endpoint
+
+
+@pytest.fixture(scope="module")
+def queues(omics):
+    return {
+        "OMICS_RUNS_QUEUE": make_queue(omics, "omics-runs", "runs that have completed"),
+        "OMICS_READ_SETS_QUEUE": make_queue(omics, "omics-read-sets", "Read sets that can be used"),
+    }
+
+
+@pytest.fixture(scope="module")
+def airflow(omics, queues, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dags")
+    for name in ("chain_by_events.py", "read_sets_by_events.py"):
+        shutil.copy(EXAMPLES / name, folder)
+    env = {**omics.env(), **IMPATIENT, **queues, "AIRFLOW__OMICS__POLL_INTERVAL": "1"}
+    with airflow_processes(folder, env) as running:
+        yield running
+
+
+def completed(omics, name):
+    """Return a run that has been started by whoever, and will complete."""
+    role = f"arn:aws:iam::{ACCOUNT}:role/x"
+    return omics.client().start_run(workflowId="1234567", roleArn=role, outputUri=f"s3://{BUCKET}/runs", name=name)
+
+
+def started(omics, request_id):
+    return [run for run in omics.runs() if run["request"].get("requestId") == request_id]
+
+
+def succeeds(airflow, omics, request_id):
+    """Wait until a run of this requestId has completed, and all Dag runs with it."""
+
+    def done():
+        ended = all(state in ENDED for (state,) in airflow.database.query("SELECT state FROM dag_run"))
+        return [run for run in started(omics, request_id) if run["status"] == "COMPLETED" and ended]
+
+    [run] = airflow.until(done, f"a run of requestId {request_id} to complete")
+    assert {state for (state,) in airflow.database.query("SELECT state FROM dag_run")} == {"success"}
+    return run
+
+
+def test_a_run_that_completes_starts_the_next_one_on_its_outputs(airflow, omics, queues):
+    first = completed(omics, "first")
+    run = succeeds(airflow, omics, f"after-{first['uuid']}")
+    assert run["request"]["workflowId"] == "7206765"
+    assert run["request"]["parameters"] == {"input": f"{first['runOutputUri']}/out/bam/NA12878.bam"}
+    # The run that was started completes, too, and starts nothing.
+    airflow.until(lambda: messages_in(omics, queues["OMICS_RUNS_QUEUE"]) == (0, 0), "the message to be deleted")
+    assert len(airflow.database.query("SELECT 1 FROM dag_run WHERE dag_id=?", CHAIN)) == 1
+
+
+def test_a_read_set_that_arrives_starts_a_run(airflow, omics):
+    path = "sequenceStore/1234567890/readSet/5555555555"
+    detail = {"omicsVersion": "1.0.0", "arn": f"arn:aws:omics:us-east-1:{ACCOUNT}:{path}", "status": "ACTIVE"}
+    detail |= {"sequenceStoreId": "1234567890", "id": "5555555555"}
+    event = {"Source": "aws.omics", "DetailType": "Read Set Status Change", "Detail": json.dumps(detail)}
+    omics.client("events").put_events(Entries=[event])
+    run = succeeds(airflow, omics, "read-set-1234567890-5555555555")
+    uri = f"omics://{ACCOUNT}.storage.us-east-1.amazonaws.com/1234567890/readSet/5555555555/source1"
+    assert run["request"]["parameters"] == {"sample_name": "5555555555", "input_cram": uri}
+    # That run is one of the workflow whose completion starts the next one.
+    succeeds(airflow, omics, f"after-{run['uuid']}")
+
+
+@pytest.mark.slow
+def test_an_event_that_comes_twice_starts_one_run(airflow, omics, queues):
+    omics.switch(event_copies=2)
+    try:
+        first = completed(omics, "twice")
+        succeeds(airflow, omics, f"after-{first['uuid']}")
+        airflow.until(lambda: messages_in(omics, queues["OMICS_RUNS_QUEUE"]) == (0, 0), "both to be deleted")
+    finally:
+        omics.switch(event_copies=1)
+    succeeds(airflow, omics, f"after-{first['uuid']}")
+
+
+@pytest.mark.slow
+def test_a_triggerer_that_dies_between_arrival_and_delivery_loses_no_event(airflow, omics, queues):
+    queue = queues["OMICS_RUNS_QUEUE"]
+    # Airflow's part of the triggerer stops, so that nothing is stored; the part that runs triggers goes on.
+    psutil.Process(airflow._processes["triggerer"].pid).suspend()
+    first = completed(omics, "survivor")
+    airflow.until(lambda: messages_in(omics, queue) == (1, 1), "the message to be received")
+    before = len(airflow.database.query("SELECT 1 FROM asset_event"))
+    airflow.kill("triggerer")
+    assert messages_in(omics, queue)[0] == 1
+    assert len(airflow.database.query("SELECT 1 FROM asset_event")) == before
+    airflow.start("triggerer")
+    succeeds(airflow, omics, f"after-{first['uuid']}")
+    airflow.until(lambda: messages_in(omics, queue) == (0, 0), "the message to be deleted")
