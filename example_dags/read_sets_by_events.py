@@ -36,19 +36,19 @@ with DAG(
     @task
     def requests(triggering_asset_events: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - Airflow's
         """Return what differs between the runs to start, one for each read set."""
-        events = [event.extra["payload"] for event in triggering_asset_events.get(ARRIVED, ())]
+        told = [event.extra["payload"]["detail"] for event in triggering_asset_events.get(ARRIVED, ())]
         requests = []
-        for event in {event["detail"]["arn"]: event for event in events}.values():
-            store, read_set = event["detail"]["sequenceStoreId"], event["detail"]["id"]
-            host = f"{event['account']}.storage.{event['region']}.amazonaws.com"
+        for read_set in {read_set["arn"]: read_set for read_set in told}.values():
+            region, account = read_set["arn"].split(":")[3:5]
+            path = f"{read_set['sequenceStoreId']}/readSet/{read_set['id']}"
             requests.append(
                 {
                     "parameters": {
-                        "sample_name": read_set,
-                        "input_cram": f"omics://{host}/{store}/readSet/{read_set}/source1",
+                        "sample_name": read_set["id"],
+                        "input_cram": f"omics://{account}.storage.{region}.amazonaws.com/{path}/source1",
                     },
                     # One that is archived, and later activated, is ACTIVE again: it has had its run.
-                    "request_id": f"read-set-{store}-{read_set}",
+                    "request_id": f"read-set-{read_set['sequenceStoreId']}-{read_set['id']}",
                 }
             )
         return requests

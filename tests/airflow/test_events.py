@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from pathlib import Path
 
 import psutil
@@ -13,6 +14,7 @@ import pytest
 from airflow_provider_omics.local.examples import BUCKETS
 from airflow_provider_omics.local.server import Server
 from airflow_provider_omics.local.testing import LocalOmics
+from airflow_provider_omics.triggers.queue import WAIT
 from demo.airflow_processes import ENDED, airflow_processes
 from tests.airflow.conftest import IMPATIENT
 from tests.events_page import make_queue, messages_in
@@ -52,6 +54,8 @@ def airflow(omics, queues, tmp_path_factory):
     env = {**omics.env(), **IMPATIENT, **queues, "AIRFLOW__OMICS__POLL_INTERVAL": "1"}
     with airflow_processes(folder, env) as running:
         yield running
+    # The endpoint does not notice at once that nobody waits for its answers any more.
+    time.sleep(WAIT + 1)
 
 
 def completed(omics, name):
