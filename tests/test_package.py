@@ -70,7 +70,12 @@ def test_the_sdist_can_test_itself(built):
 
 @pytest.mark.parametrize(
     "name",
-    ["operators.run.StartOmicsRunOperator", "hooks.omics.OmicsHook", "triggers.run.OmicsRunTrigger"],
+    [
+        "operators.run.StartOmicsRunOperator",
+        "hooks.omics.OmicsHook",
+        "triggers.run.OmicsRunTrigger",
+        "triggers.events.OmicsEventTrigger",
+    ],
 )
 def test_the_wheel_works_without_the_extra(name, run_installed):
     module, _, attribute = f"airflow_provider_omics.{name}".rpartition(".")

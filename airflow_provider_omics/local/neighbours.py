@@ -12,16 +12,24 @@ if TYPE_CHECKING:
 
     from airflow_provider_omics.local.traffic import Fault
 
-# The codes of S3's guide to errors and of CloudWatch Logs' "Common Errors" that a caller tells apart, with HTTP status.
+# The codes of S3's guide to errors and of the others' "Common Errors" that a caller tells apart, with HTTP status.
 CODES: Final = {
     "s3": {"AccessDenied": 403, "InternalError": 500, "SlowDown": 503},
     "logs": {"AccessDeniedException": 400, "ServiceUnavailableException": 500, "ThrottlingException": 400},
+    "sqs": {
+        "AccessDeniedException": 400,
+        "ExpiredTokenException": 403,
+        "InternalFailure": 500,
+        "QueueDoesNotExist": 400,
+        "RequestThrottled": 403,
+    },
 }
 _OF_OBJECTS: Final = {"GET": "GetObject", "PUT": "PutObject", "HEAD": "HeadObject", "DELETE": "DeleteObject"}
 _OF_BUCKETS: Final = {"GET": "ListObjectsV2", "PUT": "CreateBucket", "HEAD": "HeadBucket", "DELETE": "DeleteBucket"}
 OPERATIONS: Final = (
     *(f"s3:{name}" for name in (*_OF_OBJECTS.values(), *_OF_BUCKETS.values())),
     *(f"logs:{name}" for name in ("GetLogEvents", "FilterLogEvents", "DescribeLogStreams")),
+    *(f"sqs:{name}" for name in ("ReceiveMessage", "DeleteMessageBatch")),
 )
 
 

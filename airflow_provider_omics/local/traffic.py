@@ -25,7 +25,7 @@ _REMEMBERED_CALLS = 10_000
 class Fault:
     """One planned fault of an operation ("*" is any): it strikes ``times`` calls, each with a ``probability``.
 
-    An operation is one of HealthOmics, or of S3 or CloudWatch Logs, such as ``s3:GetObject``, which "*" is not.
+    An operation is one of HealthOmics, or of S3, CloudWatch Logs or SQS, such as ``s3:GetObject``, which "*" is not.
 
     ``drop`` closes the connection before the call is handled, ``lost`` after it, ``error`` answers a ``code`` of the
     model, or ``ExpiredTokenException``, instead of handling it, ``delay`` handles it after ``seconds``.

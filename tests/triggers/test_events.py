@@ -4,6 +4,8 @@
 import asyncio
 import json
 import logging
+import subprocess
+import sys
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 
@@ -321,6 +323,69 @@ def test_a_queue_that_is_not_there_yet_is_waited_for(sqs, send, url, caplog):
     assert seen == ["COMPLETED"]
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "error", "code": "RequestThrottled"},
+        {"kind": "error", "code": "InternalFailure"},
+        {"kind": "error", "code": "AccessDeniedException"},
+        {"kind": "error", "code": "ExpiredTokenException"},
+        {"kind": "error", "code": "QueueDoesNotExist"},
+        {"kind": "drop"},
+    ],
+)
+def test_what_fails_to_be_received_or_deleted_is_tried_again(connection, send, left, url, caplog, fault, monkeypatch):
+    monkeypatch.setattr(queue, "back_off", lambda _faults: 0.05)
+    for operation in ("ReceiveMessage", "DeleteMessageBatch"):
+        connection.fault(f"sqs:{operation}", times=2, **fault)
+    send()
+    seen = []
+
+    async def go():
+        async with run_of(OmicsEventTrigger(queue_url=url, visibility_timeout=8), seen):
+            await until(lambda: seen)
+            await becomes(left, 0)
+
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(go())
+    assert seen == ["COMPLETED"]
+    assert caplog.text.count("cannot be read, asking again") == 2
+    assert caplog.text.count("are not deleted yet") == 2
+
+
+def test_expired_credentials_are_read_anew(connection, send, url, monkeypatch):
+    monkeypatch.setattr(queue, "back_off", lambda _faults: 0.05)
+    connection.fault("sqs:ReceiveMessage", "error", code="ExpiredTokenException")
+    send()
+
+    async def go():
+        async with join(DEFAULT) as hub:
+            before = await hub.call(lambda hook: hook.sqs)
+            waiting = queue.EventQueue(hub, url, 30)
+            assert len(await waiting.receive()) == 1
+            waiting.close()
+            return before is await hub.call(lambda hook: hook.sqs)
+
+    assert asyncio.run(go()) is False
+
+
+def test_a_message_that_is_no_event_ends_in_the_dead_letter_queue(sqs, url, left):
+    dead = sqs.create_queue(QueueName="omics-runs-dead")["QueueUrl"]
+    policy = {**document("Its redrive policy"), "maxReceiveCount": "2"}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": json.dumps(policy)})
+    sqs.send_message(QueueUrl=url, MessageBody="no event")
+    seen = []
+
+    async def go():
+        async with run_of(OmicsEventTrigger(queue_url=url, visibility_timeout=2), seen):
+            await becomes(left, 0)
+
+    asyncio.run(go())
+    assert seen == []
+    [message] = sqs.receive_message(QueueUrl=dead)["Messages"]
+    assert message["Body"] == "no event"
+
+
 def test_a_connection_that_is_not_there_yet_is_waited_for(connection, send, url, caplog, monkeypatch):
     send()
     seen = []
@@ -389,6 +454,17 @@ def test_a_message_that_cannot_be_deleted_is_told(url, caplog, monkeypatch):
     with caplog.at_level(logging.WARNING):
         asyncio.run(go())
     assert "1 messages of queue" in caplog.text
+
+
+def test_a_dag_file_that_watches_an_asset_pays_for_no_boto3():
+    check = "import sys, airflow_provider_omics.triggers.events; print(*{m.split('.')[0] for m in sys.modules})"
+    before = "import sys, airflow.triggers.base; print(*{m.split('.')[0] for m in sys.modules})"
+    loaded, known = (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()  # noqa: S603 - our own
+        for code in (check, before)
+    )
+    assert "airflow_provider_omics" in loaded
+    assert not {"boto3", "botocore"} & (set(loaded) - set(known))
 
 
 def test_it_is_the_same_trigger_however_it_is_written():
