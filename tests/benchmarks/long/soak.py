@@ -59,8 +59,8 @@ def plan_faults(local, share: float) -> None:
         local.fault(operation, kind, probability=each / (1 - number * each), **members)
 
 
-def say_faults(local) -> None:
-    calls, faults = sum(local.counts().values()), local.faults()
+def say_faults(local, before: int) -> None:
+    calls, faults = sum(local.counts().values()) - before, local.faults()
     struck = sum(fault["struck"] for fault in faults)
     figure("calls, of which met a fault", f"{calls:,}, {struck:,}", f"({struck / calls:.1%})")
     for fault in faults:
@@ -80,14 +80,14 @@ def go_on(airflow: AirflowProcesses, dag_runs: list[Run], seconds: float, kill_e
     """Trigger the Dag runs one after the other and kill the triggerer now and then; return how often."""
     begun = time.monotonic()
     waves = [(seconds * 0.8 * number / len(dag_runs), run) for number, run in enumerate(dag_runs)]
-    kills = [(moment, None) for moment in range(int(kill_every), int(seconds), int(kill_every))]
-    for moment, run in sorted(chain(waves, kills), key=lambda it: it[0]):
+    kills = [(moment, "kill") for moment in range(int(kill_every), int(seconds), int(kill_every))]
+    for moment, what in sorted(chain(waves, kills, [(seconds, None)]), key=lambda it: it[0]):
         while (left := begun + moment - time.monotonic()) > 0:
             say_progress(airflow, time.monotonic() - begun)
             time.sleep(min(left, 30))
-        if run is not None:
-            airflow.trigger(run.dag_id, run_id=run.run_id)
-        else:
+        if isinstance(what, Run):
+            airflow.trigger(what.dag_id, run_id=what.run_id)
+        elif what:
             airflow.kill("triggerer")
             airflow.start("triggerer")
     return len(kills)
@@ -181,13 +181,14 @@ def soak(options: argparse.Namespace) -> bool:
             local.workflow(id=workflow_id, name=status.lower())
             local.script(workflowId=workflow_id, status=status, **TASK_RUN, **WHY.get(status, {}))
         runs = start_runs(local, crowd_plans(time.time(), options.triggers, seconds))
+        before = sum(local.counts().values())
         plan_faults(local, options.faults)
         defer(ours(runs, len(runs)), airflow.env)
         dag_runs = [Run("soaked", f"soak-{number}") for number in range(options.tasks // len(WORKFLOWS))]
         kills = go_on(airflow, dag_runs, seconds, 60 * options.kill_every)
         settle(airflow, len(dag_runs), 60 * options.grace)
         print(f"{options.triggers:,} waiting triggers and {options.tasks} tasks for {options.minutes:g} minutes")
-        say_faults(local)
+        say_faults(local, before)
         figure("triggerer killed and started again", f"{kills}")
         real = {run["id"]: run for run in local.runs()}
         cancelled = local.counts().get("CancelRun", 0)
