@@ -127,7 +127,7 @@ def judge_crowd(airflow: AirflowProcesses, runs, real) -> bool:
             told[status] += 1
             late.append(datetime.fromisoformat(f"{moment}+00:00") - datetime.fromisoformat(truth["stop_time"]))
         else:
-            wrong.append(f"{truth['id']} {status}: {state} {method} {event}")
+            wrong.append(f"{truth['id']} {status}: {state} {method} {event.get('error')} {event}")
     figure("triggers that told their run's end", f"{told.total():,}", f"(of {len(runs):,}) {said(told)}")
     seconds = [it.total_seconds() for it in late]
     figure("  after it, median and longest", f"{percentile(seconds, 50):.0f}, {max(seconds):.0f} s")
@@ -163,7 +163,8 @@ def judge_tasks(airflow: AirflowProcesses, dag_runs: list[Run], real) -> bool:
             true[status] += 1
             continue
         by_fault += task.state == "failed"
-        wrong.append(f"{task} {[run['status'] for run in started]}\n{log[-3000:]}")
+        errors = "\n".join(line[:1000] for line in log.splitlines() if '"level":"error"' in line)
+        wrong.append(f"{task} {[run['status'] for run in started]}\n{errors}")
     count = len(dag_runs) * len(WORKFLOWS)
     twice = sum(len(started) > 1 for started in theirs.values())
     figure("tasks that ended as their run did, in their first try", f"{true.total()}", f"(of {count}) {said(true)}")
