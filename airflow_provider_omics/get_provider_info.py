@@ -53,6 +53,17 @@ def get_provider_info() -> dict[str, Any]:
                         "example": None,
                         "default": "30",
                     },
+                    "heartbeat_interval": {
+                        "description": (
+                            "Seconds after which a task says how its run is going though the status has not changed; "
+                            "0 is never. Where more than 150 wait in a triggerer, they do so less often: together "
+                            "once in two seconds."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "float",
+                        "example": None,
+                        "default": "300",
+                    },
                     "calls_per_second": {
                         "description": (
                             "API calls a second that a triggerer process makes at most for all waiting tasks together; "

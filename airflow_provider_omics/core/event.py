@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 VERSION: Final = 1
 # An event is a row of Airflow's database: a service message of any length must fit.
 _MAX_MESSAGE: Final = 4000
+_MAX_SAID: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +24,14 @@ class RunEvent:
     How a run ended, that the deadline came first, or, with ``error``, why the trigger could not go on waiting.
 
     :param cancelled: whether the trigger has cancelled the run when the deadline came.
+    :param said: what the trigger has logged, since its log gets lost where no one collects it.
     """
 
     run: Run
     timed_out: bool = False
     cancelled: bool = False
     error: str | None = None
+    said: tuple[str, ...] = ()
 
     def serialize(self) -> dict[str, object]:
         """Return the event as JSON types."""
@@ -41,6 +44,7 @@ class RunEvent:
             "timed_out": self.timed_out,
             "cancelled": self.cancelled,
             "error": self.error and self.error[:_MAX_MESSAGE],
+            "said": [line[:_MAX_SAID] for line in self.said],
         }
 
     @classmethod
@@ -48,13 +52,17 @@ class RunEvent:
         """Read an event; ValueError if it is none of ours, say after an upgrade while the task was deferred."""
         if not event or event.get("version") != VERSION or not isinstance(event.get("run"), dict):
             raise ValueError(f"the trigger sent an event of another release: {event!r:.200}")
-        error = event.get("error")
-        run = Run(**event["run"])  # type: ignore[arg-type]  # checked above
+        error, said = event.get("error"), event.get("said")
+        try:
+            run = Run(**event["run"])  # type: ignore[arg-type]  # checked above
+        except TypeError as unknown:
+            raise ValueError(f"the trigger sent a run of another release: {unknown}") from None
         return cls(
             run,
             timed_out=bool(event.get("timed_out")),
             cancelled=bool(event.get("cancelled")),
             error=str(error) if error else None,
+            said=tuple(said) if isinstance(said, list) else (),
         )
 
 

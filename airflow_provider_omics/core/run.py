@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -58,7 +59,8 @@ class Run:
             uuid=text("uuid"),
             arn=text("arn"),
             output_uri=text("runOutputUri"),
-            status=text("status"),
+            # Of thousands of runs each would have the few words of its own.
+            status=sys.intern(text("status")),
             failure_reason=text("failureReason") or None,
             status_message=text("statusMessage") or None,
             creation_time=created.timestamp() if created else None,

@@ -263,6 +263,17 @@ class OmicsHook(AwsBaseHook):
             return self._from_manifest(run) or run.deleted(f"its id belongs to another run now, uuid {now.uuid}")
         return now
 
+    def task_page(self, run: Run, status: str | None) -> tuple[list[str], bool]:
+        """
+        Return the statuses of up to 100 of a run's tasks, and whether it has more.
+
+        :param run: the run.
+        :param status: the status that the tasks have; None takes any.
+        """
+        only = {"status": status} if status else {}
+        page = self.conn.list_run_tasks(id=run.id, maxResults=100, **only)
+        return [item["status"] for item in page["items"]], "nextToken" in page
+
     def client_of(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
         """Return a client of another service, by the same connection."""
         return self.get_session(region_name=self.region_name).client(

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 # The codes of S3's guide to errors and of the others' "Common Errors" that a caller tells apart, with HTTP status.
 CODES: Final = {
     "s3": {"AccessDenied": 403, "InternalError": 500, "SlowDown": 503},
-    "logs": {"AccessDeniedException": 400, "ServiceUnavailableException": 500, "ThrottlingException": 400},
+    "logs": {
+        **dict.fromkeys(("AccessDeniedException", "ExpiredTokenException", "ThrottlingException"), 400),
+        "ServiceUnavailableException": 500,
+    },
     "sqs": {
         "AccessDeniedException": 400,
         "ExpiredTokenException": 403,

@@ -17,6 +17,7 @@ from airflow_provider_omics.core.pacing import back_off, interval, jittered
 from airflow_provider_omics.core.protocol import Fail, GiveUp, Known, Succeed, Verdict, Wait
 from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.exceptions import OmicsError, RunTimeoutError, StartRunConflictError
+from airflow_provider_omics.operators.news import News
 
 if TYPE_CHECKING:
     from airflow_provider_omics.compat import Context, RunningTask
@@ -63,6 +64,7 @@ class Attempt:
         self.service: RunService | None = None
         self._hurried: OmicsHook | None = None
         self._looks_back = False
+        self.news = News(operator)
 
     def pursue(
         self,
@@ -200,8 +202,7 @@ class Attempt:
                     hook = self._operator.hook()
                 continue
             faults = 0
-            if now.status != run.status:
-                log.info("HealthOmics %s", now)
+            self.news.seen(run, now, hook)
             self.run = run = now
         return run
 

@@ -71,6 +71,8 @@ class StartOmicsRunOperator(StartRunTask):
         ``input``, ``permission``, ``definition``, ``sizing``, ``limit``, ``unknown``) and single reasons, such as
         ``RUN_TASK_FAILED``; by default ``("transient", "capacity")``.
     :param fetch_outputs: whether to push the named outputs of a WDL or CWL run to XCom, as ``outputs``.
+    :param forward_logs: whether to copy the log of the workflow engine into the task's: as it grows if the task waits
+        in its worker, at the end, the last 1,000 lines or 200 KB, if it is deferrable.
     :param aws_conn_id: Airflow connection of type ``aws``; None takes boto3's own credentials (templated).
     :param region_name: AWS Region; by default the connection's (templated).
     :param verify: whether to verify TLS certificates, or the path of a CA bundle.
@@ -120,6 +122,7 @@ class StartOmicsRunOperator(StartRunTask):
         cancel_on_kill: bool = True,
         retry_on: Sequence[str] | None = None,
         fetch_outputs: bool = True,
+        forward_logs: bool = False,
         aws_conn_id: str | None = "aws_default",
         region_name: str | None = None,
         verify: bool | str | None = None,
@@ -167,6 +170,7 @@ class StartOmicsRunOperator(StartRunTask):
         self.cancel_on_kill = cancel_on_kill
         self.retry_on = retry_on
         self.fetch_outputs = fetch_outputs
+        self.forward_logs = forward_logs
         self._build_request(known_only=True)
         if poll_interval is not None and poll_interval <= 0:
             raise OmicsRequestError(f"{type(self).__name__} {self.task_id}: poll_interval must be above 0 seconds")

@@ -55,6 +55,7 @@ class StartRunTask(StartRunFields):
     cancel_on_kill: bool
     retry_on: Sequence[str] | None
     fetch_outputs: bool
+    forward_logs: bool
     attempt: Attempt | None = None
     named_outputs: dict[str, JsonValue] | None = None
     # Airflow 3 lets the process go on: whatever it comes to, it starts nothing more.
@@ -88,6 +89,7 @@ class StartRunTask(StartRunFields):
             return self._pursue(context, retry=True)
         attempt = self._begin(context, deadline)
         attempt.show(told.run)
+        attempt.news.repeat(told.said)
         if told.error:
             raise RunWaitError(
                 f"Waiting for run {told.run.id} ({told.run.status}) broke, and the run goes on: {told.error}\n"
@@ -289,6 +291,8 @@ class StartRunTask(StartRunFields):
     def _finish(self, context: Context, run: Run) -> dict[str, str]:
         from airflow_provider_omics.operators import aftermath  # noqa: PLC0415 - DAG files need no boto3
 
+        if self.attempt and run.ended:
+            self.attempt.news.copy_log(run)
         if run.succeeded or not self.wait_for_completion:
             self.log.info("HealthOmics %s, output %s", run, run.output_uri)
             aftermath.hand_on(self, context, run)

@@ -107,6 +107,8 @@ class OmicsRunSensor(OmicsConnection, BaseSensorOperator):
         from airflow_provider_omics.core.event import RunEvent  # noqa: PLC0415 - a DAG file does not pay for it
 
         told = RunEvent.deserialize(event)
+        for line in told.said:
+            self.log.info("While this sensor was deferred: %s", line)
         if told.error:
             raise RunWaitError(f"Waiting for run {told.run.id} ({told.run.status}) broke: {told.error}")
         return self._judge(told.run)

@@ -48,7 +48,11 @@ class Hub:
     def __init__(self, params: HookParams, budget: Budget, next_call: asyncio.Lock) -> None:
         self.budget = budget
         self._next_call = next_call
-        self.polls = Polls(self, conf.getfloat("omics", "poll_interval", fallback=30.0))
+        self.polls = Polls(
+            self,
+            conf.getfloat("omics", "poll_interval", fallback=30.0),
+            conf.getfloat("omics", "heartbeat_interval", fallback=300.0),
+        )
         self.starts = StartQueue()
         self.members = 0
         self._params = params

@@ -8,6 +8,8 @@ import heapq
 import itertools
 import logging
 import math
+import random
+import sys
 import time
 from collections import deque
 from contextlib import contextmanager, suppress
@@ -34,6 +36,8 @@ _AT_ONCE: Final = 20
 _PAGE_TRIES: Final = 4
 # How many missing runs are looked at for each page, before all are listed again.
 _MISSING_A_PAGE: Final = 3
+# How often very many members may say how their runs are going, together: a line passes through two processes.
+_SECONDS_A_LINE: Final = 2.0
 # How many calls may be under way at once, so that a slow one does not hold up the others.
 IN_FLIGHT: Final = 8
 # A listed run whose creation is further off than this is another one, that took over the id.
@@ -45,12 +49,14 @@ class Watch:
     """
     One member: its run as it was last seen, and when to look again.
 
-    ``news`` is set when the run's status changed, a look failed (``fault``), or nobody will look again (``error``).
+    ``news`` is set when the run's status changed, a look failed (``fault``), nobody will look again (``error``), or
+    nothing of this has been the case for long, since ``told``.
     """
 
     run: Run
     poll_interval: float | None
     due: float
+    told: float
     news: asyncio.Event = field(default_factory=asyncio.Event)
     fault: Exception | None = None
     error: Exception | None = None
@@ -67,6 +73,7 @@ class Watch:
         async with asyncio.timeout(None if deadline is None else max(0.0, deadline - time.time())):
             await self.news.wait()
         self.news.clear()
+        self.told = _now()
         if self.error is not None:
             raise self.error
         return self.run
@@ -78,11 +85,13 @@ class Polls:
 
     :param hub: whose client and budget to use.
     :param shortest: seconds between two looks at a young run.
+    :param heartbeat: seconds after which a member is woken though there is no news; 0 is never.
     """
 
-    def __init__(self, hub: Hub, shortest: float) -> None:
+    def __init__(self, hub: Hub, shortest: float, heartbeat: float) -> None:
         self._hub = hub
         self._shortest = shortest
+        self._heartbeat = heartbeat
         self._watches: set[Watch] = set()
         # By time; entries whose watch is due at another time meanwhile, or has left, are skipped.
         self._queue: list[tuple[float, int, Watch]] = []
@@ -105,7 +114,9 @@ class Polls:
     @contextmanager
     def watching(self, run: Run, poll_interval: float | None) -> Iterator[Watch]:
         """Look at a run until it has ended or the caller leaves."""
-        watch = Watch(run, poll_interval, 0.0)
+        # Members that come together, after a restart, do not go on speaking together.
+        spread = self._silence() - self._heartbeat
+        watch = Watch(run, poll_interval, 0.0, _now() - spread * random.random())  # noqa: S311 - no secret
         self._watches.add(watch)
         self._plan(watch, first_look(self._interval(watch)))
         if self._task is None or self._task.done():
@@ -225,12 +236,18 @@ class Polls:
             self._saw(watch, run)
 
     def _saw(self, watch: Watch, run: Run) -> None:
-        changed = run.status != watch.run.status
-        watch.run = run
-        if changed:
+        if run.status != watch.run.status or self._is_silent(watch):
             watch.news.set()
+        watch.run = run
         if not run.ended:
             self._plan(watch, jittered(self._interval(watch)))
+
+    def _silence(self) -> float:
+        """Return for how many seconds a member may say nothing."""
+        return max(self._heartbeat, _SECONDS_A_LINE * len(self._watches))
+
+    def _is_silent(self, watch: Watch) -> bool:
+        return self._heartbeat > 0 and _now() - watch.told >= self._silence()
 
     def _note_fault(self, watch: Watch, error: Exception) -> None:
         from airflow_provider_omics.hooks.omics import is_throttled, is_transient  # noqa: PLC0415 - not at import
@@ -347,7 +364,9 @@ class Polls:
 
     def _saw_listed(self, watch: Watch, status: str) -> None:
         if status != watch.run.status:
-            watch.run = replace(watch.run, status=status)
+            watch.run = replace(watch.run, status=sys.intern(status))
+            watch.news.set()
+        elif self._is_silent(watch):
             watch.news.set()
         seconds = self._interval(watch)
         self._plan(watch, max(jittered(seconds) - self._lead, seconds / 2))

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict
+import time
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +14,9 @@ from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_omics.core.event import RunEvent
 from airflow_provider_omics.core.pacing import Report
+from airflow_provider_omics.core.progress import TaskCounts, has_tasks, heartbeat
 from airflow_provider_omics.core.run import Run
+from airflow_provider_omics.core.text import one_line
 from airflow_provider_omics.triggers.guarded import GuardedTrigger, with_shared_names
 from airflow_provider_omics.triggers.hub import join
 
@@ -25,6 +29,9 @@ if TYPE_CHECKING:
 
 # Airflow 2's own time-out comes some seconds after ours.
 _CANCEL_SECONDS: Final = 5.0
+# With more members the budget is for looking at their runs.
+_COUNTING_MEMBERS: Final = 50
+_COUNT_SECONDS: Final = 5.0
 
 
 class OmicsRunTrigger(GuardedTrigger):
@@ -54,6 +61,11 @@ class OmicsRunTrigger(GuardedTrigger):
         self.poll_interval = poll_interval
         self.deadline = deadline
         self.report = report
+        # In little room, as thousands wait: changes of status as one text, and the last of each other kind.
+        self._changes = ""
+        self._faults = 0
+        self._fault = self._beat = ""
+        self._may_count = True
 
     @classmethod
     def of(
@@ -68,7 +80,7 @@ class OmicsRunTrigger(GuardedTrigger):
     ) -> OmicsRunTrigger:
         """Return the trigger that waits for a run."""
         return cls(
-            run=asdict(run),
+            run={name: value for name, value in asdict(run).items() if value is not None},
             hook_params=hook_params.serialize(),
             poll_interval=poll_interval,
             deadline=deadline,
@@ -101,19 +113,57 @@ class OmicsRunTrigger(GuardedTrigger):
                     try:
                         while not run.ended:
                             before, run = run, await watch.next(self.deadline)
-                            self._tell(before, watch)
+                            await self._tell(before, watch, hub)
                     except TimeoutError:
-                        return TriggerEvent((await self._time_out(hub, run)).serialize())
+                        return self._event(await self._time_out(hub, run))
         except Exception as error:  # noqa: BLE001 - whatever it is, the operator says it: trigger logs get lost
-            return TriggerEvent(RunEvent(run, error=f"{type(error).__name__}: {error}").serialize())
-        return TriggerEvent(RunEvent(run).serialize())
+            return self._event(RunEvent(run, error=f"{type(error).__name__}: {error}"))
+        return self._event(RunEvent(run))
 
-    def _tell(self, before: Run, watch: Watch) -> None:
-        if watch.run.status != before.status:
-            self.log.info("HealthOmics %s", watch.run)
-        if watch.fault is not None:
-            self.log.warning("GetRun of run %s failed, asking again: %s", watch.run.id, watch.fault)
-            watch.fault = None
+    def _event(self, event: RunEvent) -> TriggerEvent:
+        """Return the event with what was logged: trigger logs get lost."""
+        said = self._changes.splitlines()
+        if self._faults:
+            said.append(f"{self._faults} looks failed, the last one: {self._fault}")
+        if self._beat:
+            said.append(self._beat)
+        return TriggerEvent(replace(event, said=tuple(said)).serialize())
+
+    async def _tell(self, before: Run, watch: Watch, hub: Hub) -> None:
+        run, fault, watch.fault = watch.run, watch.fault, None
+        if run.status != before.status:
+            self.log.info("HealthOmics %s", run)
+            self._changes += f"{_now()} {one_line(str(run))}\n"
+        if fault is not None:
+            self.log.warning("GetRun of run %s failed, asking again: %s", run.id, fault)
+            self._faults += 1
+            self._fault = f"{_now()} {one_line(str(fault))}"
+        if fault is None and run.status == before.status:
+            beat = heartbeat(run, time.time(), await self._count(run, hub))
+            self.log.info("HealthOmics %s", beat)
+            self._beat = f"{_now()} {beat}"
+
+    async def _count(self, run: Run, hub: Hub) -> TaskCounts | None:
+        """Return the run's tasks by status, out of the hub's budget; None where many wait, who need it all."""
+        if not self._may_count or not has_tasks(run) or hub.members > _COUNTING_MEMBERS:
+            return None
+        counts = TaskCounts()
+        try:
+            async with asyncio.timeout(_COUNT_SECONDS):
+                for status in counts:
+                    await hub.spend()
+                    statuses, more = await hub.call(methodcaller("task_page", run, status))
+                    counts.add(status, statuses, more=more)
+        except Exception as error:  # noqa: BLE001 - the line goes without them
+            from airflow_provider_omics.hooks.omics import is_throttled, is_transient  # noqa: PLC0415 - not at import
+
+            if is_throttled(error):
+                hub.budget.throttled(asyncio.get_running_loop().time())
+            self._may_count = is_transient(error)
+            if not self._may_count:
+                self.log.warning("The tasks of run %s cannot be counted: %s", run.id, error)
+            return None
+        return counts
 
     async def _time_out(self, hub: Hub, run: Run) -> RunEvent:
         """Cancel the run here: a worker may come late, or, on Airflow 2, not at all when the time-out has passed."""
@@ -141,3 +191,7 @@ class OmicsRunTrigger(GuardedTrigger):
     @property
     def _deferred_run(self) -> Run:
         return Run(**self.run_args)  # type: ignore[arg-type]  # serialised by `of`
+
+
+def _now() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%d %H:%M:%SZ}"

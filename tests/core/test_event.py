@@ -12,17 +12,21 @@ from airflow_provider_omics.core.run import Run
 RUN = Run("1", "u", "arn:x", "s3://b/1", "FAILED", "RUN_TASK_FAILED", "task x failed", 1.5)
 
 
-@pytest.mark.parametrize("event", [RunEvent(RUN), RunEvent(RUN, error="gone wrong")])
+@pytest.mark.parametrize("event", [RunEvent(RUN), RunEvent(RUN, error="gone wrong", said=("a", "b"))])
 def test_an_event_survives_json(event):
     assert RunEvent.deserialize(json.loads(json.dumps(event.serialize()))) == event
 
 
 def test_a_long_message_is_cut():
-    event = RunEvent(Run("1", "u", "a", "o", "FAILED", "r", "x" * 100_000), error="y" * 100_000)
+    run = Run("1", "u", "a", "o", "FAILED", "r", "x" * 100_000)
+    event = RunEvent(run, error="y" * 100_000, said=("z" * 100_000,))
     assert len(json.dumps(event.serialize())) < 10_000
 
 
-@pytest.mark.parametrize("event", [None, {}, {"version": 0, "run": {}}, {"version": 1, "run": None}])
+@pytest.mark.parametrize(
+    "event",
+    [None, {}, {"version": 0, "run": {}}, {"version": 1, "run": None}, {"version": 1, "run": {"colour": "red"}}],
+)
 def test_an_event_of_another_release_is_refused(event):
     with pytest.raises(ValueError, match="another release"):
         RunEvent.deserialize(event)

@@ -3,6 +3,8 @@
 
 import asyncio
 import json
+import logging
+import re
 import time
 
 import pytest
@@ -11,7 +13,9 @@ from airflow_provider_omics.core.event import RunEvent
 from airflow_provider_omics.core.hook_params import HookParams
 from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.hooks.omics import VISIBLE_AFTER
+from airflow_provider_omics.triggers import run as triggers
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
+from tests.triggers.waiting import until
 
 
 @pytest.fixture
@@ -95,3 +99,116 @@ def test_a_run_that_ended_before_the_deadline_was_noticed_is_told_as_ended(trigg
     [event] = asyncio.run(events(waiting))
     assert (event.timed_out, event.run.status) == (False, "COMPLETED")
     assert "CancelRun" not in omics_local.counts()
+
+
+@pytest.fixture
+def talkative(trigger, omics_local, monkeypatch, caplog):
+    """Return the trigger of a run that is RUNNING until the clock moves; at each look something is said of it."""
+    caplog.set_level(logging.INFO)
+    monkeypatch.setenv("AIRFLOW__OMICS__HEARTBEAT_INTERVAL", "0.01")
+    monkeypatch.setenv("AIRFLOW__OMICS__CALLS_PER_SECOND", "1000")
+    monkeypatch.setattr("airflow_provider_omics.triggers.polls._SECONDS_A_LINE", 0.001)
+    omics_local.switch(speed=1)
+    omics_local.clock.freeze()
+
+    def new(tasks=3):
+        omics_local.script(running=1000, tasks=[{"name": "call"}] * tasks, times=1)
+        waiting = trigger()
+        # Airflow 3's own logger writes past caplog.
+        waiting._log = logging.getLogger("trigger")
+        omics_local.clock.advance(11)
+        return waiting
+
+    return new
+
+
+async def events_after(waiting, condition, omics_local):
+    """Let a trigger wait until something is true, and its run end; return the event, and what was true."""
+    told = asyncio.create_task(events(waiting))
+    seen = await until(condition)
+    omics_local.clock.advance(2000)
+    async with asyncio.timeout(60):
+        [event] = await told
+    return event, seen
+
+
+def test_it_says_every_now_and_then_how_the_run_is_going(talkative, omics_local, caplog):
+    waiting = talkative()
+    event, beat = asyncio.run(events_after(waiting, lambda: waiting._beat, omics_local))
+    # Three tasks share the time, one after the other; the endpoint's clock is not ours.
+    times = r"\d:\d\d:\d\d since StartRun, 0:00:10 of it in the queue"
+    line = rf"run {event.run.id} RUNNING, {times}; tasks: 2 PENDING, 1 RUNNING"
+    assert re.fullmatch(rf"\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\dZ {line}", beat)
+    assert re.search(rf"HealthOmics {line}", caplog.text)
+    [running, *_, ended, _] = event.said
+    assert running.endswith(f"Z run {event.run.id} RUNNING")
+    assert ended.endswith(f"Z run {event.run.id} COMPLETED")
+
+
+def test_it_says_what_it_met(talkative, omics_local):
+    waiting = talkative()
+    omics_local.fault("GetRun", "error", code="InternalServerException", message="a bad day", times=2)
+    event, _ = asyncio.run(events_after(waiting, lambda: waiting._faults == 2, omics_local))
+    assert [line for line in event.said if line.startswith("2 looks failed") and "a bad day" in line]
+
+
+def test_of_a_run_of_many_tasks_a_page_of_each_status_is_read(talkative, omics_local):
+    waiting = talkative(tasks=230)
+    _, beat = asyncio.run(events_after(waiting, lambda: waiting._beat, omics_local))
+    assert "; tasks: 100+ PENDING, 1 RUNNING" in beat
+
+
+def test_before_a_run_is_running_its_tasks_are_not_asked_for(talkative, omics_local):
+    waiting = talkative()
+    omics_local.force(waiting.run_args["id"], "STARTING")
+
+    async def go():
+        told = asyncio.create_task(events(waiting))
+        await until(lambda: waiting._beat)
+        omics_local.force(waiting.run_args["id"], "CANCELLED")
+        return await told
+
+    [event] = asyncio.run(go())
+    assert "STARTING" in event.said[-1]
+    assert "ListRunTasks" not in omics_local.counts()
+
+
+def test_where_many_wait_no_tasks_are_counted(talkative, omics_local, monkeypatch):
+    monkeypatch.setattr(triggers, "_COUNTING_MEMBERS", 0)
+    waiting = talkative()
+    event, _ = asyncio.run(events_after(waiting, lambda: waiting._beat, omics_local))
+    assert event.said[-1].endswith("of it in the queue")
+    assert "ListRunTasks" not in omics_local.counts()
+
+
+def test_tasks_that_may_not_be_listed_are_a_warning_once(talkative, omics_local, caplog):
+    waiting = talkative()
+    omics_local.fault("ListRunTasks", "error", code="AccessDeniedException", probability=1)
+    looks = len(omics_local.calls("GetRun"))
+    asyncio.run(events_after(waiting, lambda: len(omics_local.calls("GetRun")) >= looks + 6, omics_local))
+    assert caplog.text.count("cannot be counted") == 1
+    assert omics_local.counts()["ListRunTasks"] == 1
+
+
+def test_tasks_whose_listing_hangs_do_not_hold_up_the_end(talkative, omics_local, monkeypatch):
+    monkeypatch.setattr(triggers, "_COUNT_SECONDS", 0.2)
+    waiting = talkative()
+    omics_local.fault("ListRunTasks", "delay", seconds=3.0, probability=1)
+    event, _ = asyncio.run(events_after(waiting, lambda: waiting._beat, omics_local))
+    assert event.run.succeeded
+    assert not event.timed_out
+
+
+def test_a_heartbeat_of_nought_is_never(talkative, omics_local, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__OMICS__HEARTBEAT_INTERVAL", "0")
+    waiting = talkative()
+    event, _ = asyncio.run(events_after(waiting, lambda: len(omics_local.calls("GetRun")) >= 5, omics_local))
+    assert waiting._beat == ""
+    assert event.run.succeeded
+
+
+def test_very_many_say_less_often_how_their_runs_are_going(talkative, omics_local, monkeypatch):
+    monkeypatch.setattr("airflow_provider_omics.triggers.polls._SECONDS_A_LINE", 1_000_000)
+    waiting = talkative()
+    asyncio.run(events_after(waiting, lambda: len(omics_local.calls("GetRun")) >= 5, omics_local))
+    assert waiting._beat == ""

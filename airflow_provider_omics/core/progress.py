@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is said every few minutes of a run that goes on: its status, since when, and how far its tasks are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from airflow_provider_omics.core.run import Run
+
+# In the order of a task's life (API_TaskListItem).
+_STATUSES: Final = ("PENDING", "STARTING", "RUNNING", "STOPPING", "COMPLETED", "FAILED", "CANCELLED")
+
+
+@dataclass(slots=True)
+class TaskCounts:
+    """
+    A run's tasks by status, from one page of all of them or, if there are more, from one page of each status.
+
+    Iterate over the statuses to ask ListRunTasks for, None for all, and add each answer. A run may have thousands of
+    tasks: of each status a hundred are counted.
+    """
+
+    _counts: Counter[str] = field(default_factory=Counter)
+    _more: set[str] = field(default_factory=set)
+    _all: bool = True
+
+    def __iter__(self) -> Iterator[str | None]:
+        """Yield each status to ask for."""
+        yield None
+        if not self._all:
+            yield from _STATUSES
+
+    def add(self, asked: str | None, statuses: Iterable[str], *, more: bool) -> None:
+        """
+        Add a page.
+
+        :param asked: the status that was asked for.
+        :param statuses: those of the tasks on the page.
+        :param more: whether there is another page.
+        """
+        if asked is None and more:
+            self._all = False
+            return
+        self._counts.update(statuses)
+        if asked is not None and more:
+            self._more.add(asked)
+
+    def __str__(self) -> str:
+        """Say how many tasks are in which status."""
+        told = [f"{self._counts[it]}{'+' * (it in self._more)} {it}" for it in _STATUSES if self._counts[it]]
+        return ", ".join(told) or "none yet"
+
+
+def heartbeat(run: Run, now: float, tasks: TaskCounts | None = None) -> str:
+    """
+    Say how a run is going, on one line.
+
+    :param run: the run.
+    :param now: the time, in epoch seconds.
+    :param tasks: its tasks, if they were asked for.
+    """
+    line = f"run {run.id} {run.status}"
+    if run.creation_time:
+        line += f", {_since(run.creation_time, now)} since StartRun"
+        if run.start_time:
+            line += f", {_since(run.creation_time, run.start_time)} of it in the queue"
+        elif not has_tasks(run):
+            line += ", all of it in the queue"
+    return line + (f"; tasks: {tasks}" if tasks else "")
+
+
+def has_tasks(run: Run) -> bool:
+    """Tell whether a run may have tasks already."""
+    return run.status not in ("PENDING", "STARTING")
+
+
+def _since(then: float, now: float) -> timedelta:
+    return timedelta(seconds=max(0, round(now - then)))

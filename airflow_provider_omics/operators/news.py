@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a task that waits in its worker says of its run meanwhile."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_omics.compat import conf
+from airflow_provider_omics.core.progress import TaskCounts, has_tasks, heartbeat
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from airflow_provider_omics.core.run import Run
+    from airflow_provider_omics.hooks.logs import EngineLog
+    from airflow_provider_omics.hooks.omics import OmicsHook
+    from airflow_provider_omics.operators.start_run_task import StartRunTask
+
+log = logging.getLogger(__name__)
+# A client that keeps nobody waiting for what only tells a person more.
+_BRIEF: dict[str, Any] = {
+    "connect_timeout": 5,
+    "read_timeout": 10,
+    "retries": {"mode": "standard", "total_max_attempts": 2},
+}
+
+
+class News:
+    """
+    Each change of a run's status, every few minutes how it is going, and if asked for the log of its engine.
+
+    :param operator: who waits.
+    """
+
+    def __init__(self, operator: StartRunTask) -> None:
+        self._operator = operator
+        self._heartbeat = conf.getfloat("omics", "heartbeat_interval", fallback=300.0)
+        self._told = time.monotonic()
+        self._may_count = True
+        self._engine_log: EngineLog | None = None
+
+    def repeat(self, said: Iterable[str]) -> None:
+        """Say what the trigger has said: its log gets lost."""
+        for line in said:
+            log.info("While this task was deferred: %s", line)
+
+    def seen(self, before: Run, run: Run, hook: OmicsHook) -> None:
+        """Say what there is to say after a look."""
+        silent = self._heartbeat > 0 and time.monotonic() - self._told >= self._heartbeat
+        if run.status != before.status:
+            log.info("HealthOmics %s", run)
+        elif silent:
+            log.info("HealthOmics %s", heartbeat(run, time.time(), self._counted(run, hook)))
+        if silent or run.status != before.status:
+            self._told = time.monotonic()
+        if not run.ended:
+            self.copy_log(run)
+
+    def copy_log(self, run: Run) -> None:
+        """Copy what is new in the engine's log, of a run that has ended all that is left, if the task is to do so."""
+        if not self._operator.forward_logs:
+            return
+        if self._engine_log is None:
+            from airflow_provider_omics.hooks.logs import EngineLog  # noqa: PLC0415 - DAG files need no boto3
+
+            self._engine_log = EngineLog(lambda: self._operator.hook(**_BRIEF), run)
+        self._engine_log.copy(run)
+
+    def _counted(self, run: Run, hook: OmicsHook) -> TaskCounts | None:
+        """Return the run's tasks by status; None if it can have none, or they cannot be listed."""
+        if not self._may_count or not has_tasks(run):
+            return None
+        counts = TaskCounts()
+        try:
+            for status in counts:
+                statuses, more = hook.task_page(run, status)
+                counts.add(status, statuses, more=more)
+        except Exception as error:  # noqa: BLE001 - the line goes without them
+            from airflow_provider_omics.hooks.omics import is_transient  # noqa: PLC0415 - DAG files need no boto3
+
+            self._may_count = is_transient(error)
+            log.warning("The tasks of run %s cannot be counted: %s", run.id, error)
+            return None
+        return counts

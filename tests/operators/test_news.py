@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a task says while its run goes on: how it is going, and the log of its engine."""
+
+import logging
+import re
+import threading
+import time
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+
+from airflow_provider_omics.core.event import RunEvent
+from airflow_provider_omics.core.run import Run
+from airflow_provider_omics.hooks import logs as module
+from airflow_provider_omics.hooks.logs import EngineLog
+from airflow_provider_omics.hooks.omics import OmicsHook
+
+GROUP = "/aws/omics/WorkflowLog"
+ONE_ATTEMPT = {"retries": {"total_max_attempts": 1, "mode": "standard"}}
+
+
+@pytest.fixture
+def told(caplog):
+    """Return what the provider has said: level and text."""
+    caplog.set_level(logging.INFO)
+
+    def told():
+        names = ("airflow_provider_omics.hooks.logs", "airflow_provider_omics.operators.news")
+        return [(it.levelname, it.getMessage()) for it in caplog.records if it.name in names]
+
+    return told
+
+
+@pytest.fixture
+def engine(told):
+    """Return the lines of the engine that the task's log has."""
+    return lambda: [text.removeprefix("engine | ") for _, text in told() if text.startswith("engine | ")]
+
+
+@pytest.fixture
+def running(start_run, context, omics_local):
+    """Return a run that is RUNNING until the clock is moved."""
+    omics_local.switch(speed=1, traces=True)
+    omics_local.script(running=1000, stopping=1, tasks=[{"name": "call"}] * 3)
+    omics_local.clock.freeze()
+    start_run(wait_for_completion=False).execute(context)
+    omics_local.clock.advance(11)
+    [run] = omics_local.runs()
+    return OmicsHook("aws_default").get_run(Run(run["id"], run["uuid"], run["arn"], run["run_output_uri"], "PENDING"))
+
+
+@pytest.fixture
+def write(omics_local):
+    """Return a function that adds lines to the engine's log of a run, so many seconds after its creation."""
+    client = omics_local.client("logs")
+
+    def write(run, *lines, after=11.0):
+        where = {"logGroupName": GROUP, "logStreamName": f"run/{run.id}/engine"}
+        with suppress(client.exceptions.ResourceAlreadyExistsException):
+            client.create_log_group(logGroupName=GROUP)
+        with suppress(client.exceptions.ResourceAlreadyExistsException):
+            client.create_log_stream(**where)
+        moment = int((run.creation_time + after) * 1000)
+        client.put_log_events(**where, logEvents=[{"timestamp": moment, "message": line} for line in lines])
+
+    return write
+
+
+def ended(run):
+    return replace(run, status="COMPLETED", stop_time=run.creation_time + 1000)
+
+
+def engine_log(run):
+    return EngineLog(lambda: OmicsHook("aws_default", config=ONE_ATTEMPT), run)
+
+
+def until(condition):
+    deadline = time.monotonic() + 60
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+    return value
+
+
+@pytest.fixture
+def waiting(running, start_run, context, omics_local):
+    """Return a function that lets a task wait, in a thread, for the run that is RUNNING; it is joined at the end."""
+    assert running.status == "RUNNING"
+    threads = []
+
+    def wait(**arguments):
+        operator = start_run(**arguments)
+        # Airflow 2 lets nobody call `execute` in a thread.
+        threads.append(threading.Thread(target=operator._pursue, args=(context,), kwargs={"retry": True}))
+        threads[0].start()
+
+    yield wait
+    omics_local.clock.advance(2000)
+    threads[0].join(60)
+    assert not threads[0].is_alive()
+
+
+# --- how the run is going ---
+
+
+def test_a_task_says_every_now_and_then_how_its_run_is_going(waiting, running, told, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__OMICS__HEARTBEAT_INTERVAL", "0.01")
+    waiting()
+    times = r"\d:\d\d:\d\d since StartRun, 0:00:10 of it in the queue"
+    line = rf"HealthOmics run {running.id} RUNNING, {times}; tasks: 2 PENDING, 1 RUNNING"
+    until(lambda: [text for level, text in told() if level == "INFO" and re.fullmatch(line, text)])
+
+
+def test_a_task_says_nothing_between_two_heartbeats(waiting, told, omics_local):
+    waiting()
+    looks = len(omics_local.calls("GetRun"))
+    until(lambda: len(omics_local.calls("GetRun")) >= looks + 5)
+    assert told() == []
+    assert "ListRunTasks" not in omics_local.counts()
+
+
+def test_tasks_that_may_not_be_listed_are_a_warning_once(waiting, running, told, omics_local, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__OMICS__HEARTBEAT_INTERVAL", "0.01")
+    omics_local.fault("ListRunTasks", "error", code="AccessDeniedException", probability=1)
+    waiting()
+    until(lambda: len([text for _, text in told() if text.startswith(f"HealthOmics run {running.id} RUNNING, ")]) >= 3)
+    assert len([text for level, text in told() if level == "WARNING" and "cannot be counted" in text]) == 1
+    assert omics_local.counts()["ListRunTasks"] == 1
+
+
+def test_a_deferred_tasks_worker_says_again_what_its_trigger_said(running, start_run, context, told):
+    run = replace(ended(running), output_uri="s3://bucket/none")
+    event = RunEvent(run, said=("12:00 run 1 RUNNING", "2 looks failed"))
+    operator = start_run(deferrable=True, fetch_outputs=False)
+    operator.execute_complete(context, event.serialize())
+    assert told() == [("INFO", f"While this task was deferred: {line}") for line in event.said]
+
+
+# --- the engine's log ---
+
+
+def test_the_engines_log_comes_as_it_grows(waiting, running, write, engine, omics_local):
+    waiting(forward_logs=True)
+    write(running, "engine up")
+    until(lambda: engine() == ["engine up"])
+    write(running, "task one", "task two", after=12)
+    until(lambda: engine() == ["engine up", "task one", "task two"])
+    looks = len(omics_local.calls("GetRun"))
+    until(lambda: len(omics_local.calls("GetRun")) >= looks + 3)
+    assert engine() == ["engine up", "task one", "task two"]
+    write(running, "the last word", after=13)
+    omics_local.clock.advance(2000)
+    until(lambda: engine()[-1:] == ["the last word"])
+
+
+def test_nobody_gets_a_log_that_was_not_asked_for(running, start_run, context, write, told):
+    write(running, "engine up")
+    start_run(deferrable=True, fetch_outputs=False).execute_complete(context, RunEvent(ended(running)).serialize())
+    assert told() == []
+
+
+def test_a_deferred_tasks_worker_copies_the_engines_log_at_the_end(running, start_run, context, write, engine):
+    write(running, "engine up", "engine down")
+    operator = start_run(deferrable=True, fetch_outputs=False, forward_logs=True)
+    operator.execute_complete(context, RunEvent(ended(running)).serialize())
+    assert engine() == ["engine up", "engine down"]
+
+
+def test_lines_of_other_runs_of_the_same_id_are_not_copied(running, write, engine):
+    write(running, "of an older run", after=-3600)
+    write(running, "mine", after=11)
+    log = engine_log(running)
+    log.copy(running)
+    write(running, "mine, too", after=900)
+    write(running, "of a younger run", after=4600)
+    log.copy(ended(running))
+    assert engine() == ["mine", "mine, too"]
+
+
+@pytest.mark.parametrize("pages", [20, 0])
+def test_of_a_huge_log_the_end_is_copied(pages, running, write, engine, monkeypatch):
+    monkeypatch.setattr(module, "_MAX_PAGES", pages)
+    write(running, *(f"line {number}" for number in range(12_345)))
+    engine_log(running).copy(ended(running))
+    marker, *lines = engine()
+    assert marker == f"… lines are left out here: log stream run/{running.id}/engine has them all"
+    assert lines == [f"line {number}" for number in range(11_345, 12_345)]
+
+
+def test_of_long_lines_the_end_is_copied(running, write, engine):
+    write(running, *(f"{number} {'ü' * 5000}" for number in range(120)))
+    engine_log(running).copy(ended(running))
+    marker, *lines = engine()
+    assert marker.startswith("… lines are left out here")
+    assert 190_000 < sum(len(line.encode()) for line in lines) <= module.MAX_BYTES
+    assert max(len(line.encode()) for line in lines) <= 2000
+    assert lines[-1].startswith("119 ü")
+
+
+def test_a_log_that_grows_fast_is_copied_in_bounded_steps_and_whole(running, write, engine, monkeypatch):
+    monkeypatch.setattr(module, "MAX_LINES", 10)
+    log = engine_log(running)
+    write(running, *(f"line {number}" for number in range(25)))
+    steps = []
+    for _ in range(4):
+        log.copy(running)
+        steps.append(len(engine()))
+    assert steps == [10, 20, 25, 25]
+    assert engine() == [f"line {number}" for number in range(25)]
+
+
+@pytest.mark.parametrize("status", ["RUNNING", "COMPLETED"])
+def test_a_log_that_is_not_there_is_no_warning(status, running, told):
+    log = engine_log(running)
+    log.copy(running)
+    assert told() == []
+    if status == "COMPLETED":
+        log.copy(ended(running))
+        assert told() == [("INFO", f"Run {running.id} has no engine log (stream run/{running.id}/engine)")]
+
+
+def test_a_log_that_comes_late_is_copied(running, write, engine):
+    log = engine_log(running)
+    log.copy(running)
+    write(running, "late")
+    log.copy(running)
+    assert engine() == ["late"]
+
+
+def test_a_log_that_may_not_be_read_is_a_warning_once_and_not_asked_for_again(running, write, told, omics_local):
+    write(running, "engine up")
+    omics_local.fault("logs:GetLogEvents", "error", code="AccessDeniedException", message="not you")
+    log = engine_log(running)
+    for run in (running, running, ended(running)):
+        log.copy(run)
+    [(level, text)] = told()
+    assert level == "WARNING"
+    assert "not you" in text
+
+
+@pytest.mark.parametrize("fault", ["ThrottlingException", "ServiceUnavailableException", "drop"])
+def test_a_log_that_cannot_be_read_for_now_is_a_warning_once_and_asked_for_again(
+    fault, running, write, told, engine, omics_local
+):
+    write(running, "engine up")
+    kind = {"kind": "drop"} if fault == "drop" else {"kind": "error", "code": fault}
+    omics_local.fault("logs:GetLogEvents", times=2, **kind)
+    log = engine_log(running)
+    for _ in range(3):
+        log.copy(running)
+    assert [level for level, _ in told()] == ["WARNING", "INFO"]
+    assert engine() == ["engine up"]
+
+
+def test_expired_credentials_are_renewed_and_no_line_is_copied_twice(running, write, engine, omics_local):
+    made = []
+
+    def new_hook():
+        made.append(OmicsHook("aws_default", config=ONE_ATTEMPT))
+        return made[-1]
+
+    log = EngineLog(new_hook, running)
+    write(running, "one")
+    log.copy(running)
+    omics_local.fault("logs:GetLogEvents", "error", code="ExpiredTokenException")
+    log.copy(running)
+    write(running, "two", after=12)
+    log.copy(running)
+    assert engine() == ["one", "two"]
+    assert len(made) == 2
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ThrottlingException"])
+@pytest.mark.parametrize("deferred", [False, True])
+def test_no_error_of_a_log_fails_a_task(deferred, code, running, start_run, context, omics_local):
+    omics_local.fault("logs:GetLogEvents", "error", code=code, probability=1)
+    omics_local.clock.advance(2000)
+    operator = start_run(forward_logs=True, deferrable=deferred)
+    if deferred:
+        answer = operator.execute_complete(context, RunEvent(ended(running)).serialize())
+    else:
+        context["ti"].try_number = 2
+        answer = operator.execute(context)
+    assert answer["status"] == "COMPLETED"
