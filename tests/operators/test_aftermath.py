@@ -79,29 +79,6 @@ def test_what_cannot_be_read_fails_nothing(fault, start_run, context, omics_loca
     assert "cannot be listed" in caplog.text
 
 
-def test_a_log_that_is_not_there_is_a_warning(start_run, context, omics_local, caplog):
-    omics_local.script(status="FAILED", failureReason="RUN_TASK_FAILED", tasks=[{"name": "call", "status": "FAILED"}])
-    assert "Failed task call" in str(fail(start_run(), context))
-    assert "cannot be read" in caplog.text
-
-
-def test_lines_of_an_older_run_of_the_same_id_are_not_told(start_run, context, traces):
-    traces.script(status="FAILED", failureReason="RUN_TASK_FAILED", tasks=[{"name": "call", "status": "FAILED"}])
-    error = fail(start_run(), context)
-    hook = OmicsHook("aws_default")
-    [task], _ = aftermath.failed_tasks(hook, error.run)
-    logs = traces.client("logs")
-    group, stream = "/aws/omics/WorkflowLog", f"run/{error.run.id}/task/{task.id}"
-    logs.create_log_stream(logGroupName=group, logStreamName=stream)
-    then = int(error.run.creation_time * 1000)
-    events = [
-        {"timestamp": then - 3_600_000, "message": "of another run"},
-        {"timestamp": then + 1000, "message": "of this run"},
-    ]
-    logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
-    assert aftermath.last_lines(hook, error.run, task) == ["of this run"]
-
-
 def test_named_outputs_are_handed_on(start_run, context, ti, traces):
     traces.script(outputs={"germline.vcf": {"file": "a.vcf", "text": "##"}, "germline.reads": 7})
     answer = start_run().execute(context)
