@@ -88,7 +88,8 @@ class StartRunTask(StartRunFields):
         if told is None:
             return self._pursue(context, retry=True)
         attempt = self._begin(context, deadline)
-        attempt.show(told.run)
+        # Shown it was before the deferral, over which Airflow keeps XComs; each costs the API server a call.
+        attempt.run = told.run
         attempt.news.repeat(told.said)
         if told.error:
             raise RunWaitError(

@@ -189,6 +189,20 @@ def test_a_bad_end_is_told_in_the_first_line(status, error, retries, start_run, 
 
 
 @pytest.mark.usefixtures("frozen")
+def test_what_was_shown_before_a_deferral_is_not_pushed_again(start_run, context, ti, omics_local):
+    operator = start_run(deferrable=True)
+    deferral = deferred(operator, context)
+    assert "run_id" in ti.xcom
+    run = operator.attempt.run
+    omics_local.force(run.id, "COMPLETED")
+    ti.xcom.clear()
+    event = RunEvent(replace(run, status="COMPLETED")).serialize()
+    result = start_run(deferrable=True).execute_complete(context, event, **deferral.kwargs)
+    assert result["run_id"] == run.id
+    assert not ti.xcom.keys() & result.keys()
+
+
+@pytest.mark.usefixtures("frozen")
 def test_a_run_that_is_deleted_while_waited_for(start_run, context, omics_local):
     operator = start_run(deferrable=True)
     deferred(operator, context)
