@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 JsonValue: TypeAlias = "dict[str, JsonValue] | list[JsonValue] | str | int | float | bool | None"
 
 SUFFIXES = (".json", ".yaml", ".yml")
+# What Airflow 3's processes can tell each other: integers of 64 bits, and documents nested less than 250 deep.
+_SMALLEST, _BIGGEST = -(2**63), 2**64 - 1
+_DEEPEST = 200
 
 
 def is_file_name(text: str) -> bool:
@@ -72,23 +75,33 @@ def plain(value: object) -> object:
     return value
 
 
-def not_json(value: object, path: str) -> Iterator[str]:
-    """Yield a sentence for each place of a value that JSON cannot hold."""
-    if isinstance(value, dict):
+def not_json(value: object, path: str, room: int = _DEEPEST) -> Iterator[str]:
+    """Yield a sentence for each place of a value that JSON, or Airflow, cannot hold."""
+    if not room:
+        yield f"{path[:100]}…: nested more than {_DEEPEST} deep"
+    elif isinstance(value, dict):
         for key, item in value.items():
-            if isinstance(key, str):
-                yield from not_json(item, f"{path}.{key}")
-            else:
+            if not isinstance(key, str):
                 yield f"{path}: keys must be strings, not {key!r}"
+            elif _no_text(key):
+                yield f"{path}: the key {key!a} is no Unicode text"
+            else:
+                yield from not_json(item, f"{path}.{key}", room - 1)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from not_json(item, f"{path}[{index}]")
-    elif isinstance(value, str) and any("\ud800" <= char <= "\udfff" for char in value):
+            yield from not_json(item, f"{path}[{index}]", room - 1)
+    elif isinstance(value, str) and _no_text(value):
         yield f"{path}: {value!a} is no Unicode text"
+    elif isinstance(value, int) and not _SMALLEST <= value <= _BIGGEST:
+        yield f"{path}: an integer of more than 64 bits; write it as text"
     elif isinstance(value, float) and not math.isfinite(value):
         yield f"{path}: JSON has no {value}; leave it out or write it as text"
     elif value is not None and not isinstance(value, str | int | float):
         yield f"{path}: {type(value).__name__} is not a JSON type; write it as text or number"
+
+
+def _no_text(text: str) -> bool:
+    return any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def to_json(value: JsonValue) -> str:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
+from airflow_provider_omics.core import documents
+
 if TYPE_CHECKING:
     from airflow_provider_omics.core.documents import JsonValue
 
@@ -74,8 +76,8 @@ class Event:
         if told.get("source") not in _SOURCES:
             raise ValueError(f"its source is not {' or '.join(_SOURCES)}")
         resources = told.get("resources")
-        # Airflow cannot store every text and number that Python reads.
-        json.dumps(told, ensure_ascii=False, allow_nan=False).encode()
+        if any(documents.not_json(told, "")):
+            raise ValueError("it holds a text or number that Airflow cannot store")
         return cls(
             id=told["id"],
             detail_type=str(told["detail-type"]),

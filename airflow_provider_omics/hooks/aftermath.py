@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from airflow_provider_omics.core import documents
 from airflow_provider_omics.core.failures import MAX_TASKS, FailedTask
 from airflow_provider_omics.hooks.logs import RunLog
 from airflow_provider_omics.hooks.omics import error_code
@@ -76,6 +77,8 @@ def outputs(hook: OmicsHook, run: Run) -> dict[str, Any] | None:
                 return {"truncated": f"{size} bytes are too many for XCom: read s3://{bucket}/{key}"}
             # Python reads NaN and Infinity, which are no JSON, and which Airflow refuses in an XCom.
             named = json.loads(answer["Body"].read(), parse_constant=str)
+            if wrong := next(documents.not_json(named, name), None):
+                raise ValueError(wrong)
         except (ClientError, BotoCoreError, ValueError, RecursionError) as error:
             if isinstance(error, ClientError) and error_code(error) in ("NoSuchKey", "404"):
                 continue

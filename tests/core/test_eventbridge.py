@@ -59,10 +59,12 @@ def test_a_long_text_is_cut():
         json.dumps({**RUN, "source": ["aws.omics"]}),
         json.dumps({**RUN, "detail": {"status": "\ud800"}}),
         json.dumps({**RUN, "detail": {"status": float("nan")}}),
+        json.dumps({**RUN, "detail": {"size": 2**64}}),
+        json.dumps({**RUN, "detail": {"status": json.loads("[" * 250 + "]" * 250)}}),
     ],
 )
 def test_what_is_no_event_is_refused(body):
-    with pytest.raises(ValueError, match=r"no event|source|JSON|Expecting|surrogates"):
+    with pytest.raises(ValueError, match=r"no event|source|JSON|Expecting|cannot store"):
         Event.parse(body)
 
 
