@@ -105,7 +105,7 @@ class App:
             if fault and fault.kind == "error":
                 raise ServiceError(fault.code, fault.message)  # noqa: TRY301 - an error like the service's own
             params = self._read(operation, labels, query, body)
-            record.request_id = params.get("requestId")
+            record.request_id = params.get("requestId") or params.get("clientToken")
             answer = await self._handle(operation, params, region)
         except ServiceError as error:
             answer = self._error(error)

@@ -53,6 +53,16 @@ class AwsPublisher:
         with Path(path).open("rb") as file:
             self._client("s3").put_object(Bucket=bucket, Key=key, Body=file)
 
+    def copy(self, uri: str, to: str) -> int:
+        """Copy an object within S3 and return its bytes; FileNotFoundError names the uri that cannot be read."""
+        s3, (bucket, key), (to_bucket, to_key) = self._client("s3"), _split(uri), _split(to)
+        try:
+            size = int(s3.head_object(Bucket=bucket, Key=key)["ContentLength"])
+            s3.copy_object(Bucket=to_bucket, Key=to_key, CopySource={"Bucket": bucket, "Key": key})
+        except s3.exceptions.ClientError as error:
+            raise FileNotFoundError(f"{uri}: {error}") from None
+        return size
+
     def make_buckets(self, names: Sequence[str]) -> None:
         """Make buckets that are not there yet."""
         for name in names:

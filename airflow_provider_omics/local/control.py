@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from airflow_provider_omics.local import catalog, examples, life
+from airflow_provider_omics.local import catalog, examples, life, read_set_jobs, storage
 from airflow_provider_omics.local.checks import check
 from airflow_provider_omics.local.plans import script_from
 from airflow_provider_omics.local.traffic import fault_from
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_omics.local.engine import Engine
+    from airflow_provider_omics.local.read_set_jobs import Job
     from airflow_provider_omics.local.state import Record
 
     Asked = dict[str, Any]
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _LISTS = {"examples": bool, **dict.fromkeys(("workflows", "scripts", "faults"), tuple[dict[str, Any], ...])}
 _TEXTS = ("id", "account", "type", "name", "description", "engine", "main", "status", "statusMessage", "uuid", "digest")
+_FORCED = {"id": str, "status": str, "statusMessage": str | None}
 _WORKFLOW = {**dict.fromkeys(_TEXTS, str), "parameterTemplate": dict[str, Any]}
 
 
@@ -132,6 +134,39 @@ def _force(engine: Engine, asked: Asked) -> Json:
     return _about(run)
 
 
+def _jobs(engine: Engine, _asked: Asked) -> Json:
+    return [_about_job(job) for store in engine.state.stores.values() for job in store.jobs.values()]
+
+
+def _about_job(job: Job) -> Json:
+    sources = [asdict(source) for source in job.sources]
+    return {"kind": job.kind, "request": job.request, **job.about(), "sources": sources}
+
+
+def _force_job(engine: Engine, asked: Asked) -> Json:
+    """Put a read set job into a status at once."""
+    check("job's", asked, _FORCED)
+    for store in engine.state.stores.values():
+        if asked.get("id") in store.jobs:
+            job = store.jobs[asked["id"]]
+            read_set_jobs.force(engine.state, job, asked.get("status", ""), asked.get("statusMessage"))
+            return _about_job(job)
+    raise ValueError(f"There is no job {asked.get('id')}.")
+
+
+def _force_read_set(engine: Engine, asked: Asked) -> Json:
+    """Put a read set into a status at once: ARCHIVED, as HealthOmics does with one that nobody used for 30 days."""
+    check("read set's", asked, _FORCED)
+    if asked.get("status") not in storage.STATUSES:
+        raise ValueError(f"A read set has no status {asked.get('status')!r}; it has {', '.join(storage.STATUSES)}.")
+    for store in engine.state.stores.values():
+        if asked.get("id") in store.read_sets:
+            state, read_set = engine.state, store.read_sets[asked["id"]]
+            storage.move(state, read_set, state.clock.now(), asked["status"], asked.get("statusMessage"))
+            return {}
+    raise ValueError(f"There is no read set {asked.get('id')}.")
+
+
 def _calls(engine: Engine, asked: Asked) -> Json:
     return [asdict(call) for call in engine.traffic.calls(asked.get("operation"))]
 
@@ -152,6 +187,9 @@ _ACTIONS: dict[tuple[str, str], Callable[[Engine, Asked], Json]] = {
     ("POST", "/_local/workflows"): _workflow,
     ("GET", "/_local/runs"): _runs,
     ("POST", "/_local/runs"): _force,
+    ("GET", "/_local/jobs"): _jobs,
+    ("POST", "/_local/jobs"): _force_job,
+    ("POST", "/_local/read-sets"): _force_read_set,
     ("GET", "/_local/calls"): _calls,
     ("GET", "/_local/counts"): _counts,
 }

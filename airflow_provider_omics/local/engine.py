@@ -7,7 +7,7 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omics.local import batches, catalog, runs, tags
+from airflow_provider_omics.local import batches, catalog, read_set_jobs, runs, storage, tags
 from airflow_provider_omics.local.protocol import Service, ServiceError
 from airflow_provider_omics.local.state import State
 from airflow_provider_omics.local.traffic import Traffic
@@ -57,6 +57,17 @@ OPERATIONS: dict[str, Callable[[State, Answer, Caller], Answer]] = {
     "CancelRunBatch": batches.cancel_run_batch,
     "DeleteRunBatch": batches.delete_run_batch,
     "DeleteBatch": batches.delete_batch,
+    "CreateSequenceStore": storage.create_sequence_store,
+    "GetSequenceStore": storage.get_sequence_store,
+    "ListSequenceStores": storage.list_sequence_stores,
+    "GetReadSetMetadata": storage.get_read_set_metadata,
+    "ListReadSets": storage.list_read_sets,
+    "StartReadSetImportJob": read_set_jobs.start_import_job,
+    "GetReadSetImportJob": read_set_jobs.get_import_job,
+    "ListReadSetImportJobs": read_set_jobs.list_import_jobs,
+    "StartReadSetActivationJob": read_set_jobs.start_activation_job,
+    "GetReadSetActivationJob": read_set_jobs.get_activation_job,
+    "ListReadSetActivationJobs": read_set_jobs.list_activation_jobs,
 }
 
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the examples in AWS' documents of ``start-run`` name: workflows, a run group, a run cache, a run, buckets."""
+"""What AWS' documents of ``start-run`` name: workflows, a run group, a run cache, a run, buckets; a sequence store."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_omics.local import catalog, runs
+from airflow_provider_omics.local import catalog, runs, storage
 from airflow_provider_omics.local.plans import script_from
 from airflow_provider_omics.local.state import Caller, Resource, arn
 
@@ -18,6 +18,7 @@ BUCKETS = (
     "your-bucket",
     "healthomics-output-bucket-demo",
 )
+STORE = "1234567890"
 _RUN = "3282892"
 _REQUEST = {
     "workflowId": "7206765",
@@ -55,5 +56,6 @@ def register(state: State) -> None:
         path = arn(caller, f"{kind}/1234567")
         where["1234567"] = Resource("1234567", path, state.next_seq(), state.settings.account, members, {})
     runs.create_run(state, _REQUEST, caller, run_id=_RUN)
+    storage.make_store(state, {"name": "examples"}, caller, store_id=STORE)
     bam = {"file": "NA12878.bam", "text": "no reads: a simulated run"}
     state.scripts.append(script_from({"workflowId": "1234567", "outputs": {"cram_to_bam.bam": bam}}))

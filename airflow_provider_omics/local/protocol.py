@@ -9,7 +9,7 @@ import json
 import re
 import unicodedata
 from collections import defaultdict
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
@@ -240,6 +240,15 @@ def _read_string(shape: StringShape, value: str, path: str, wrong: list[str]) ->
     return value
 
 
+def _read_timestamp(_shape: Shape, value: str, path: str, wrong: list[str]) -> datetime:
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        _broken(value, path, "Member must be an ISO 8601 time", wrong)
+        return datetime.now(UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 _READERS: dict[str, tuple[type, Callable[..., Any]]] = {
     "structure": (dict, _read_structure),
     "list": (list, _read_list),
@@ -249,6 +258,7 @@ _READERS: dict[str, tuple[type, Callable[..., Any]]] = {
     "integer": (int, _read_number),
     "long": (int, _read_number),
     "boolean": (bool, _read_boolean),
+    "timestamp": (str, _read_timestamp),
 }
 
 

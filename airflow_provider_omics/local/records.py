@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
 # HealthOmics user guide, "Run lifecycle": a run passes STOPPING on its way to every end that follows RUNNING.
@@ -98,6 +99,12 @@ class Publisher(Protocol):
 
     def upload(self, path: str, uri: str) -> None:
         """Copy a local file to ``s3://…``; a bucket that does not exist is an error, as in AWS."""
+
+    def copy(self, uri: str, to: str) -> int:
+        """Copy an object within S3 and return its bytes; FileNotFoundError names the uri that cannot be read."""
+
+    def make_buckets(self, names: Sequence[str]) -> None:
+        """Make buckets that are not there yet."""
 
     def log(self, stream: str, lines: list[tuple[datetime, str]]) -> None:
         """Append lines to a stream of ``/aws/omics/WorkflowLog``, made when missing."""

@@ -17,6 +17,10 @@ PUBLISHED_QUOTAS: dict[str, float] = {
     **dict.fromkeys(("GetWorkflow", "ListWorkflows", "UpdateWorkflow", "DeleteWorkflow"), 10),
     **dict.fromkeys(("CreateRunGroup", "GetRunGroup", "ListRunGroups", "UpdateRunGroup", "DeleteRunGroup"), 10),
     **dict.fromkeys(("CreateRunCache", "GetRunCache", "ListRunCaches", "UpdateRunCache", "DeleteRunCache"), 10),
+    "CreateSequenceStore": 1,
+    "ListReadSets": 5,
+    **dict.fromkeys(("StartReadSetImportJob", "GetReadSetImportJob", "ListReadSetImportJobs"), 5),
+    **dict.fromkeys(("StartReadSetActivationJob", "GetReadSetActivationJob", "ListReadSetActivationJobs"), 5),
 }
 
 _MAX_COPIES = 10
@@ -36,11 +40,11 @@ class Settings:
     cancel_ended: Literal["conflict", "accept"] = "conflict"
     # Whether a new run takes the id of a deleted one.
     reuse_run_ids: bool = False
-    # Seconds until ListRuns shows a new run.
+    # Seconds until ListRuns shows a new run, and the List of its kind a new job.
     list_delay: float = 0.0
     # Seconds until GetRun finds a new run.
     get_delay: float = 0.0
-    # How many times faster than planned simulated runs live.
+    # How many times faster than planned simulated runs and jobs live.
     speed: float = 1.0
     # Whether simulated runs leave logs and outputs in CloudWatch Logs and S3.
     traces: bool = True

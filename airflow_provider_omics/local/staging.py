@@ -62,7 +62,8 @@ def fetch_inputs(parameters: Any, root: Path, main: str, directory: Path, publis
 def _local(uri: str, directory: Path, publisher: Publisher) -> str:
     if uri.startswith("omics://"):
         raise RunError(
-            "INPUT_URI_NOT_FOUND", f"{uri}: the local endpoint has no sequence or reference stores; use an s3:// URI."
+            "INPUT_URI_NOT_FOUND",
+            f"{uri}: the local endpoint executes with s3:// URIs alone; GetReadSetMetadata tells those of a read set.",
         )
     return _fetch(uri, directory, publisher) if uri.startswith("s3://") else uri
 

@@ -83,10 +83,10 @@ class _Token(NamedTuple):
 
 @dataclass(slots=True)
 class State:
-    """The runs, workflows, groups, caches and batches, the requestIds, and the agenda of what happens when.
+    """The runs, workflows, groups, caches, batches and sequence stores, the requestIds, and the agenda.
 
-    Runs, batches and requestIds are of their Region alone, as in AWS; workflows, groups and caches are in every one,
-    so that a test or demo that has registered them may be run in any.
+    Runs, batches, stores and requestIds are of their Region alone, as in AWS; workflows, groups and caches are in every
+    one, so that a test or demo that has registered them may be run in any.
     """
 
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -100,6 +100,7 @@ class State:
     groups: dict[str, Resource] = field(default_factory=dict)
     caches: dict[str, Resource] = field(default_factory=dict)
     batches: dict[str, Any] = field(default_factory=dict)
+    stores: dict[str, Any] = field(default_factory=dict)
     scripts: list[Script] = field(default_factory=list)
     ended: Callable[[Record], None] = lambda _run: None
     _tokens: dict[tuple[str, str, str], _Token] = field(default_factory=dict)
@@ -111,9 +112,10 @@ class State:
         """Return the next place in the order of all things."""
         return next(self._sequence)
 
-    def new_id(self, taken: dict[str, Any]) -> str:
-        """Return an id of seven digits that is not taken."""
-        while (new := str(secrets.randbelow(9_000_000) + 1_000_000)) in taken:
+    def new_id(self, taken: dict[str, Any], digits: int = 7) -> str:
+        """Return an id of so many digits that is not taken."""
+        least = 10 ** (digits - 1)
+        while (new := str(secrets.randbelow(9 * least) + least)) in taken:
             pass
         return new
 
@@ -140,10 +142,20 @@ class State:
             due, _, action = heapq.heappop(self._agenda)
             action(due)
 
-    def once(self, operation: str, params: dict[str, Any], caller: Caller, make: Callable[[], Answer]) -> Answer:
-        """Return ``make()`` the first time a requestId comes in a Region; what a repetition gets is a setting."""
-        key = operation, caller.region, params["requestId"]
-        text = json.dumps({**params, "requestId": None}, sort_keys=True, default=lambda blob: blob.hex())
+    def once(
+        self,
+        operation: str,
+        params: dict[str, Any],
+        caller: Caller,
+        make: Callable[[], Answer],
+        *,
+        by: str = "requestId",
+    ) -> Answer:
+        """Return ``make()`` the first time a token comes in a Region; what a repetition gets is a setting."""
+        if by not in params:
+            return make()
+        key = operation, caller.region, params[by]
+        text = json.dumps({**params, by: None}, sort_keys=True, default=lambda blob: blob.hex())
         digest = hashlib.sha256(text.encode()).digest()
         known, now, lifetime = self._tokens.get(key), self.clock.now(), self.settings.request_id_lifetime
         if known is None or (lifetime is not None and now >= later(known.time, lifetime)):
@@ -154,7 +166,7 @@ class State:
         if (self.settings.request_id_repeat if same else self.settings.request_id_other_input) == "replay":
             return known.answer
         other = "" if same else " with other input"
-        raise ServiceError("ConflictException", f"requestId {params['requestId']} was used before{other}")
+        raise ServiceError("ConflictException", f"{by} {params[by]} was used before{other}")
 
 
 def arn(caller: Caller, path: str, *, service: str = "omics") -> str:
@@ -198,13 +210,18 @@ def check_tags(tags: dict[str, str]) -> dict[str, str]:
 
 
 def page(
-    items: Iterable[Item], place: Callable[[Item], int], params: dict[str, Any], *, size: str = "maxResults"
+    items: Iterable[Item],
+    place: Callable[[Item], int],
+    params: dict[str, Any],
+    *,
+    size: str = "maxResults",
+    start: str = "startingToken",
 ) -> tuple[list[Item], str | None]:
     """Return one page of items that come by falling ``place``, and the token of the next; new items shift no page."""
-    token = params.get("startingToken")
+    token = params.get(start)
     if token is not None:
         if not token.isdecimal():
-            raise invalid(f"startingToken {token} is not one that this service gave")
+            raise invalid(f"{start} {token} is not one that this service gave")
         before = int(token)
         items = (item for item in items if place(item) < before)
     limit = params.get(size, 100)

@@ -11,6 +11,8 @@ from airflow_provider_omics.local.state import check_tags
 if TYPE_CHECKING:
     from airflow_provider_omics.local.state import Answer, Caller, State
 
+_REGIONAL = ("run", "runBatch", "sequenceStore")
+
 
 def tag_resource(state: State, params: Answer, caller: Caller) -> Answer:
     """Add tags to a resource."""
@@ -33,20 +35,22 @@ def list_tags_for_resource(state: State, params: Answer, caller: Caller) -> Answ
 
 
 def _tags(state: State, resource_arn: str, caller: Caller) -> dict[str, str]:
-    """Return the tags of what has this ARN; of runs and batches, those of the caller's Region."""
+    """Return the tags of what has this ARN; of runs, batches and stores, those of the caller's Region."""
     kind, _, rest = resource_arn.rpartition(":")[2].partition("/")
-    resource_id, _, version = rest.partition("/version/")
+    resource_id, *below = rest.split("/")
     kinds: dict[str, dict[str, Any]] = {
         "run": state.runs,
         "workflow": state.workflows,
         "runGroup": state.groups,
         "runCache": state.caches,
         "runBatch": state.batches,
+        "sequenceStore": state.stores,
     }
     resource = kinds.get(kind, {}).get(resource_id)
-    if resource is not None and version:
-        resource = resource.versions.get(version) if kind == "workflow" else None
-    elsewhere = kind in ("run", "runBatch") and resource is not None and resource.caller.region != caller.region
+    elsewhere = kind in _REGIONAL and resource is not None and resource.caller.region != caller.region
+    if resource is not None and below:
+        parts = {"workflow": "versions", "sequenceStore": "read_sets"}
+        resource = getattr(resource, parts[kind]).get(below[-1]) if kind in parts else None
     if resource is None or resource.arn != resource_arn or elsewhere:
         raise ServiceError("ResourceNotFoundException", f"{resource_arn} not found")
     tags: dict[str, str] = resource.tags

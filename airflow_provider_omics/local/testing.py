@@ -111,6 +111,19 @@ class LocalOmics:
         """Put a simulated run into a status at once (``failureReason``, ``statusMessage``); DELETED removes it."""
         self.call("POST", "runs", {"id": run_id, "status": status, **why})
 
+    def jobs(self) -> list[dict[str, Any]]:
+        """Return all read set jobs with their sources, those of each sequence store in the order of their creation."""
+        answer: list[dict[str, Any]] = self.call("GET", "jobs")
+        return answer
+
+    def force_job(self, job_id: str, status: str, **why: str) -> None:
+        """Put a read set job into a status at once (``statusMessage``)."""
+        self.call("POST", "jobs", {"id": job_id, "status": status, **why})
+
+    def force_read_set(self, read_set_id: str, status: str, **why: str) -> None:
+        """Put a read set into a status at once (``statusMessage``), such as ARCHIVED."""
+        self.call("POST", "read-sets", {"id": read_set_id, "status": status, **why})
+
     def calls(self, operation: str | None = None) -> list[dict[str, Any]]:
         """Return the calls that arrived, of one operation or all: operation, time, request_id, id, status."""
         query = {"operation": operation} if operation else {}

@@ -11,7 +11,7 @@ import tempfile
 import threading
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from airflow_provider_omics.local.records import Publisher
     from airflow_provider_omics.local.state import Record
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 _FIRST, _LATER = 0, 1
 
@@ -77,6 +78,16 @@ class Traces:
                     done()
 
         self._submit(_FIRST, job)
+
+    def work(self, work: Callable[[Publisher], T], done: Callable[[T], None]) -> None:
+        """Let the thread do what needs S3, then call ``done``, holding the lock, with what came of it."""
+
+        def job() -> None:
+            result = work(self.publisher)
+            with self._lock:
+                done(result)
+
+        self._submit(_LATER, job)
 
     def _export(self, run: Record, plan: Plan) -> None:
         if run.request.get("logLevel") != "OFF" and run.start_time:
