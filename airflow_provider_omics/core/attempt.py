@@ -5,40 +5,37 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from airflow_provider_omics.core.protocol import Known, LookAt, LookUp, Record, Sighting, Start, Verdict, next_step
-
-if TYPE_CHECKING:
-    from airflow_provider_omics.core.run import Run
+from airflow_provider_omics.core.protocol import Known, LookAt, LookUp, R, Record, Sighting, Start, Verdict, next_step
 
 log = logging.getLogger(__name__)
 
 
-class Service(Protocol):
-    """What an attempt may do."""
+class Service(Protocol[R]):
+    """What an attempt may do to have its run, or its job."""
 
-    def write(self, record: Record) -> None:
+    def write(self, record: Record[R]) -> None:
         """Write down what the attempt is about to do, or has done; may keep nothing."""
 
-    def look_up(self, at_least: int | None) -> Sighting | None:
+    def look_up(self, at_least: int | None) -> Sighting[R] | None:
         """
         Return the newest run of the intention; one of submission ``at_least`` or later if that is given.
 
         With ``at_least`` the run exists, so the service looks again for as long as a new run may take to be listed.
         """
 
-    def start_run(self, submission: int) -> Run | None:
+    def start_run(self, submission: int) -> R | None:
         """Ask for the run of a submission; None if HealthOmics answers 409."""
 
-    def get_run(self, run: Run) -> Run:
+    def get_run(self, run: R) -> R:
         """Return the run as it is now; one that StartRun has just answered and GetRun does not see yet as it was."""
 
-    def created_here(self, run: Run) -> bool:
+    def created_here(self, run: R) -> bool:
         """Tell whether the run is not older than this attempt, by HealthOmics' own clock."""
 
 
-def pursue(known: Known, service: Service) -> Verdict:
+def pursue(known: Known[R], service: Service[R]) -> Verdict[R]:
     """Go on, step by step, until there is a verdict."""
     if known.own_request_id:
         known = replace(known, retry=True)  # Another task, or this one before a clear, may have used it.
@@ -55,7 +52,7 @@ def pursue(known: Known, service: Service) -> Verdict:
                 return verdict
 
 
-def _look_up(at_least: int | None, known: Known, service: Service) -> Known:
+def _look_up(at_least: int | None, known: Known[R], service: Service[R]) -> Known[R]:
     found = service.look_up(at_least)
     if found is not None and at_least is not None:
         # The run that StartRun would not name may be the one that this attempt's lost answer was about.
@@ -65,7 +62,7 @@ def _look_up(at_least: int | None, known: Known, service: Service) -> Known:
     return replace(known, seen=found, looked_up=True)
 
 
-def _start(submission: int, known: Known, service: Service) -> Known:
+def _start(submission: int, known: Known[R], service: Service[R]) -> Known[R]:
     service.write(Record(submission))
     run = service.start_run(submission)
     if run is None:
@@ -76,6 +73,6 @@ def _start(submission: int, known: Known, service: Service) -> Known:
     return replace(known, seen=Sighting(run, submission, here=_here(run, known, service)))
 
 
-def _here(run: Run, known: Known, service: Service) -> bool:
+def _here(run: R, known: Known[R], service: Service[R]) -> bool:
     # A first attempt has no predecessor that could have created it.
     return not known.retry or service.created_here(run)

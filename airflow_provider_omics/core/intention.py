@@ -57,6 +57,11 @@ class Intention:
         """Return the requestId of a submission, which rises only over runs found already ended without success."""
         return f"airflow-{self.digest}-{submission}"
 
+    def submission(self, request_id: str | None) -> int | None:
+        """Return the submission of a requestId, None if it is not of this intention."""
+        prefix, _, number = (request_id or "").rpartition("-")
+        return int(number) if prefix == self.request_id(0).rpartition("-")[0] and number.isdigit() else None
+
     @property
     def run_name(self) -> str:
         """The default name: readable, and unique to the intention so that a look-up by name finds its runs."""

@@ -4,37 +4,57 @@ One run per intention: what is known goes in, the next step comes out.
 
 An attempt of a task knows what its records, a look-up, StartRun and GetRun have told it so far; :func:`next_step` says
 what to do about it, without doing anything. Safety wins over progress: what cannot be known ends in :class:`GiveUp`,
-never in a second run.
+never in a second run. What is started is a run or, by the same rules, a job of a sequence store.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
-if TYPE_CHECKING:
-    from airflow_provider_omics.core.run import Run
+
+class Started(Protocol):
+    """A run or a job, as HealthOmics last showed it."""
+
+    @property
+    def status(self) -> str:
+        """Its status, in HealthOmics' words."""
+
+    @property
+    def creation_time(self) -> float | None:
+        """When it was created, in epoch seconds."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more happens to it."""
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it has done what it was to do."""
+
+
+R = TypeVar("R", bound=Started)
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(Generic[R]):
     """A run of this intention as it is now; ``here`` if this attempt created it."""
 
-    run: Run
+    run: R
     submission: int
     here: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class Record(Generic[R]):
     """What an earlier attempt wrote down: the submission it was about to start and, if it came so far, the run."""
 
     submission: int
-    run: Run | None = None
+    run: R | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Known(Generic[R]):
     """
     All that an attempt knows.
 
@@ -50,17 +70,17 @@ class Known:
     retry: bool
     waits: bool = True
     own_request_id: bool = False
-    record: Record | None = None
-    seen: Sighting | None = None
+    record: Record[R] | None = None
+    seen: Sighting[R] | None = None
     looked_up: bool = False
     conflict: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class LookAt:
+class LookAt(Generic[R]):
     """Ask GetRun about the run that a record names."""
 
-    run: Run
+    run: R
     submission: int
 
 
@@ -80,25 +100,25 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Generic[R]):
     """Wait for a run's end; ``judge`` if it was dying before this attempt came: then its end is not the attempt's."""
 
-    run: Run
+    run: R
     judge: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Succeed:
+class Succeed(Generic[R]):
     """The run is what the task wanted."""
 
-    run: Run
+    run: R
 
 
 @dataclass(frozen=True, slots=True)
-class Fail:
+class Fail(Generic[R]):
     """The attempt ends with its run."""
 
-    run: Run
+    run: R
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +128,11 @@ class GiveUp:
     submission: int
 
 
-Verdict: TypeAlias = Wait | Succeed | Fail | GiveUp
-Step: TypeAlias = LookAt | LookUp | Start | Wait | Succeed | Fail | GiveUp
+Verdict: TypeAlias = Wait[R] | Succeed[R] | Fail[R] | GiveUp
+Step: TypeAlias = LookAt[R] | LookUp | Start | Wait[R] | Succeed[R] | Fail[R] | GiveUp
 
 
-def next_step(known: Known) -> Step:
+def next_step(known: Known[R]) -> Step[R]:
     """Return what an attempt does next."""
     if known.conflict is not None and (known.seen is None or known.seen.submission < known.conflict):
         return GiveUp(known.conflict) if known.looked_up else LookUp(known.conflict)
@@ -128,7 +148,7 @@ def next_step(known: Known) -> Step:
     return Start(_next_submission(known), why)
 
 
-def _judge(known: Known, seen: Sighting) -> Step:
+def _judge(known: Known[R], seen: Sighting[R]) -> Step[R]:
     run = seen.run
     if run.succeeded or not known.waits:
         return Succeed(run)
@@ -142,7 +162,7 @@ def _judge(known: Known, seen: Sighting) -> Step:
     return Start(_next_submission(known), f"Before this try came, {run}: the next run is this try's")
 
 
-def _next_submission(known: Known) -> int:
+def _next_submission(known: Known[R]) -> int:
     """Return the lowest submission that is not known to have ended."""
     begun = known.record.submission if known.record else 0
     return max(begun, known.seen.submission + 1) if known.seen else begun

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Final
 
@@ -12,9 +11,8 @@ from botocore.exceptions import ClientError
 
 from airflow_provider_omics.core.protocol import Record, Sighting
 from airflow_provider_omics.core.run import ENDED, Run
-from airflow_provider_omics.exceptions import StartRunConflictError
-from airflow_provider_omics.hooks.omics import is_denied, is_refused
-from airflow_provider_omics.hooks.patience import Patience
+from airflow_provider_omics.hooks.omics import is_denied
+from airflow_provider_omics.hooks.submissions import Submissions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,17 +21,15 @@ if TYPE_CHECKING:
     from airflow_provider_omics.core.documents import JsonValue
     from airflow_provider_omics.core.intention import Intention
     from airflow_provider_omics.hooks.omics import OmicsHook
+    from airflow_provider_omics.hooks.patience import Patience
 
 log = logging.getLogger(__name__)
 _STORE_KEY: Final = "omics_run"
-# Seconds for which a run that must exist is looked for: as long as a new run may take to be listed.
-LISTING_PATIENCE: Final = 120.0
-LOOK_AGAIN: Final = 5.0
 # Clocks of scheduler and service differ.
 _CLOCK_SKEW: Final = 300.0
 
 
-class RunService:
+class RunService(Submissions[Run]):
     """
     Implement :class:`airflow_provider_omics.core.attempt.Service` for one attempt.
 
@@ -50,6 +46,10 @@ class RunService:
     :param started: called with each run that StartRun answers, before anything else is asked.
     """
 
+    operation = "StartRun"
+    what = "run"
+    key = "requestId"
+
     def __init__(
         self,
         hook: OmicsHook,
@@ -65,28 +65,25 @@ class RunService:
         may_start: Callable[[], None] = lambda: None,
         started: Callable[[Run], None] = lambda _run: None,
     ) -> None:
-        self.hook = hook
-        self.intention = intention
-        self.starter = starter or hook
-        self._patience = patience or Patience()
-        self._began = began
+        own = request.get("requestId")
+        super().__init__(
+            hook,
+            intention,
+            own,
+            starter=starter,
+            patience=patience,
+            began=began,
+            may_start=may_start,
+            started=started,
+        )
         self._try_number = try_number
         # Which try started a run, by its uuid; no member of the request may tell that.
         self._starters: dict[str, int] = {}
         self._airflow_tags = airflow_tags
         self._store = store
-        self._may_start = may_start
-        self._started = started
-        # The submission that StartRun was last asked for.
-        self.starting: int | None = None
-        self._own_request_id = request.get("requestId")
         # The default name finds an intention's runs, or the one of the caller's requestId, which outlives it.
-        self._name = str(self._own_request_id or intention.run_name)
+        self._name = str(own or intention.run_name)
         self._request: dict[str, JsonValue] = {"name": self._name, **request}
-
-    def request_id(self, submission: int) -> str:
-        """Return the requestId of a submission."""
-        return str(self._own_request_id or self.intention.request_id(submission))
 
     def request(self, submission: int) -> dict[str, JsonValue]:
         """Return the request of a submission; nothing in it may differ between two tries."""
@@ -98,7 +95,7 @@ class RunService:
 
     # --- core.attempt.Service ---
 
-    def write(self, record: Record) -> None:
+    def write(self, record: Record[Run]) -> None:
         """Keep a record in the task's state store; without one nothing is kept."""
         if self._store is None:
             return
@@ -111,7 +108,7 @@ class RunService:
         except Exception as error:  # noqa: BLE001 - the look-up finds what is not written down
             log.warning("The task state store did not take the record of submission %s: %s", record.submission, error)
 
-    def read(self) -> Record | None:
+    def read(self) -> Record[Run] | None:
         """Return the newest record of this intention; those of others, which a clear leaves, do not count."""
         if self._store is None:
             return None
@@ -127,60 +124,13 @@ class RunService:
             log.warning("The task state store's record cannot be read: %s", error)
             return None
 
-    def look_up(self, at_least: int | None) -> Sighting | None:
-        """Look for the intention's newest run by its name and, among the runs of that name, by its tag."""
-        patience = time.monotonic() + LISTING_PATIENCE
-        while True:
-            try:
-                found = self.newest(self.hook)
-            except ClientError as error:
-                if not is_denied(error):
-                    raise
-                log.warning("A retry may not look for its run, and relies on the requestId: %s", error)
-                return None
-            if at_least is None or (found is not None and found.submission >= at_least):
-                return found
-            if time.monotonic() >= patience:
-                return None
-            log.info("The run of requestId %s is not listed yet, looking again", self.request_id(at_least))
-            time.sleep(LOOK_AGAIN)
-
-    def start_run(self, submission: int) -> Run | None:
-        """Call StartRun, again and again as far as there is patience: HealthOmics knows the requestId."""
-        log.info("StartRun with requestId %s", self.request_id(submission))
-        while True:
-            self._may_start()
-            self._patience.check()
-            self.starting = submission
-            try:
-                run = self.starter.start_run(self.request(submission))
-            except StartRunConflictError as error:
-                log.warning("%s", error)
-                return None
-            except Exception as error:  # noqa: BLE001 - what is not a matter of patience is raised again
-                if is_refused(error) and not self._patience.faults:
-                    self.starting = None  # Nothing is under way: this is an answer, and none was lost before.
-                pause = self._patience.pause(error)
-                log.info("StartRun is asked again in %.1f s: %s", pause, error)
-                time.sleep(pause)
-            else:
-                self._started(run)
-                return run
+    def submit(self, submission: int) -> Run:
+        """Call StartRun."""
+        return self.starter.start_run(self.request(submission))
 
     def get_run(self, run: Run) -> Run:
         """Call GetRun."""
         return self.hook.get_run(run)
-
-    def created_here(self, run: Run) -> bool:
-        """Compare the run's creation with HealthOmics' first answer to this attempt."""
-        first = self.first_answer
-        return run.creation_time is not None and first is not None and run.creation_time >= first
-
-    @property
-    def first_answer(self) -> float | None:
-        """When HealthOmics first answered this attempt, by its own clock, in epoch seconds."""
-        answers = (self._began, self.hook.first_answer, self.starter.first_answer)
-        return min((answer for answer in answers if answer is not None), default=None)
 
     def started_by(self, run: Run) -> str:
         """Say who started a run that is older than this attempt."""
@@ -196,14 +146,9 @@ class RunService:
         found = self.newest(hook)
         return found.run if found is not None and found.submission >= (self.starting or 0) else None
 
-    def renew(self, hook: OmicsHook, starter: OmicsHook) -> None:
-        """Go on with hooks that have new credentials."""
-        self._began = self.first_answer
-        self.hook, self.starter = hook, starter
-
     # --- the look-up ---
 
-    def newest(self, hook: OmicsHook) -> Sighting | None:
+    def newest(self, hook: OmicsHook) -> Sighting[Run] | None:
         """
         Return the intention's newest run.
 
@@ -220,7 +165,7 @@ class RunService:
             log.warning("There is another run of this task: %s, submission %s", other.run, other.submission)
         return sightings[0] if sightings else None
 
-    def _tagged(self, hook: OmicsHook, items: list[dict[str, object]]) -> Iterator[Sighting]:
+    def _tagged(self, hook: OmicsHook, items: list[dict[str, object]]) -> Iterator[Sighting[Run]]:
         """Yield the intention's runs; only the tag tells whose a run is."""
         for item in items:
             run = Run.from_response(item)
@@ -238,10 +183,9 @@ class RunService:
     def _submission(self, request_id: str | None) -> int | None:
         if self._own_request_id:
             return 0 if request_id == self._own_request_id else None
-        prefix, _, number = (request_id or "").rpartition("-")
-        return int(number) if prefix == self.intention.request_id(0).rpartition("-")[0] and number.isdigit() else None
+        return self.intention.submission(request_id)
 
-    def _by_name(self, hook: OmicsHook, items: list[dict[str, object]]) -> Sighting | None:
+    def _by_name(self, hook: OmicsHook, items: list[dict[str, object]]) -> Sighting[Run] | None:
         """Without tags the default name, which only this intention has, tells; its submissions come in order."""
         if self._request["name"] != self._name or not items:
             return None

@@ -6,15 +6,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omics.compat import KILL_SECONDS, conf, push_link, state_store, task_state
-from airflow_provider_omics.core.attempt import pursue
 from airflow_provider_omics.core.ending import UNKNOWN, worker_cancels
 from airflow_provider_omics.core.intention import Intention
 from airflow_provider_omics.core.pacing import back_off, interval, jittered
-from airflow_provider_omics.core.protocol import Fail, GiveUp, Known, Succeed, Verdict, Wait
+from airflow_provider_omics.core.protocol import Fail, GiveUp, Known, Succeed, Wait
 from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.exceptions import OmicsError, RunTimeoutError, StartRunConflictError
 from airflow_provider_omics.operators.news import News
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
     from airflow_provider_omics.operators.start_run_task import StartRunTask
 
 log = logging.getLogger(__name__)
-# How often credentials may expire while one attempt looks for its run.
-_RENEWALS = 3
 # A client that must answer before the process is killed.
 IN_A_HURRY: dict[str, Any] = {
     "connect_timeout": 1.5,
@@ -73,7 +69,7 @@ class Attempt:
         retry: bool,
         patience: Patience,
         began: float | None = None,
-    ) -> Wait | Succeed | Fail:
+    ) -> Wait[Run] | Succeed[Run] | Fail[Run]:
         """
         Find or start the run of this intention; whatever is known of it is shown before anything waits.
 
@@ -83,6 +79,7 @@ class Attempt:
         :param began: when HealthOmics first answered this attempt, if that was in an earlier process of it.
         """
         from airflow_provider_omics.hooks.run_service import RunService  # noqa: PLC0415 - DAG files need no boto3
+        from airflow_provider_omics.hooks.submissions import pursue_renewing  # noqa: PLC0415 - likewise
 
         operator = self._operator
         # Airflow is asked for the connection now: after SIGTERM its answer may come too late.
@@ -108,7 +105,7 @@ class Attempt:
             own_request_id="requestId" in request,
             record=service.read() if retry else None,
         )
-        verdict = self._with_fresh_credentials(known, service)
+        verdict = pursue_renewing(known, service, lambda: (operator.hook(), self._starter()))
         if isinstance(verdict, GiveUp):
             raise StartRunConflictError(
                 f"HealthOmics says that requestId {service.request_id(verdict.submission)} is taken, but lists no run "
@@ -125,20 +122,6 @@ class Attempt:
             # The kill came while StartRun was under way, and Airflow lets the process go on.
             self._settle(time.monotonic() + KILL_SECONDS)
         return verdict
-
-    def _with_fresh_credentials(self, known: Known, service: RunService) -> Verdict:
-        from airflow_provider_omics.hooks.omics import is_expired  # noqa: PLC0415 - DAG files need no boto3
-
-        for _ in range(_RENEWALS):
-            try:
-                return pursue(known, service)
-            except Exception as error:
-                if not is_expired(error):
-                    raise
-                log.warning("The credentials have expired, going on with new ones: %s", error)
-                service.renew(self._operator.hook(), self._starter())
-                known = replace(known, retry=True)
-        return pursue(known, service)
 
     def _starter(self) -> OmicsHook:
         """Return a hook that repeats nothing, as HealthOmics' refusals are waited out elsewhere."""

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from airflow_provider_omics.hooks import patience, run_service
+from airflow_provider_omics.hooks import patience, submissions
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
 from airflow_provider_omics.triggers import starts
 
@@ -48,8 +48,8 @@ def context(ti):
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
     """Look for a run that is not listed for half a second, not for two minutes."""
-    monkeypatch.setattr(run_service, "LISTING_PATIENCE", 0.5)
-    monkeypatch.setattr(run_service, "LOOK_AGAIN", 0.05)
+    monkeypatch.setattr(submissions, "LISTING_PATIENCE", 0.5)
+    monkeypatch.setattr(submissions, "LOOK_AGAIN", 0.05)
     monkeypatch.setattr(patience, "back_off", lambda _faults: 0.02)
     monkeypatch.setattr(starts, "NOTICED", 0.0)
 

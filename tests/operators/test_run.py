@@ -26,7 +26,7 @@ from airflow_provider_omics.exceptions import (
     StartRunConflictError,
     StartRunRequestError,
 )
-from airflow_provider_omics.hooks import omics, run_service
+from airflow_provider_omics.hooks import omics, submissions
 from airflow_provider_omics.hooks.omics import VISIBLE_AFTER, OmicsHook
 from airflow_provider_omics.operators import attempt
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
@@ -304,7 +304,7 @@ def test_a_409_is_answered_by_a_look_up(arguments, start_run, context, ti, omics
     # The one who looks again lives by the endpoint's clock, which moves while he sleeps.
     clock = omics_local.clock
     endpoints = SimpleNamespace(monotonic=lambda: clock.now().timestamp(), sleep=clock.advance)
-    monkeypatch.setattr(run_service, "time", endpoints)
+    monkeypatch.setattr(submissions, "time", endpoints)
     omics_local.switch(request_id_repeat="conflict", list_delay=0.2, speed=1)
     deferred(start_run(deferrable=True, **arguments), context)
     first, ti.try_number, ti.xcom = dict(ti.xcom), 2, {}

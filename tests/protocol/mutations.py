@@ -30,7 +30,7 @@ OPERATOR = "tests/operators/test_run.py::"
 PROTOCOL, ATTEMPT, INTENTION = "core/protocol.py", "core/attempt.py", "core/intention.py"
 ENDING, SERVICE, HOOK, TASK = "core/ending.py", "hooks/run_service.py", "hooks/omics.py", "operators/attempt.py"
 GUARDED, RUN, CANCEL = "triggers/guarded.py", "operators/start_run_task.py", "operators/cancel.py"
-WAIT = "triggers/run.py"
+WAIT, SUBMISSIONS = "triggers/run.py", "hooks/submissions.py"
 POLLS, TURN, PATIENCE = "triggers/polls.py", "triggers/turn.py", "hooks/patience.py"
 CANCELS, REFUSED, HUB = (
     "tests/operators/test_cancel.py",
@@ -56,10 +56,10 @@ MUTATIONS = (
     Mutation("the Dag run's start is a part", INTENTION, "start, self.max", "self.max", "tests/core/test_intention.py"),
     Mutation("the map index is a part", INTENTION, "self.map_index, start", "start", "tests/core/test_intention.py"),
     Mutation("no try changes the payload", SERVICE, "{**self.intention.tags(request_id),", '{"try": str(self._try_number), **self.intention.tags(request_id),', OPERATOR + "test_a_look_up_that_is_denied_relies_on_the_request_id"),
-    Mutation("a caller's requestId is sent verbatim", SERVICE, "self._own_request_id or self.intention", "self.intention"),
+    Mutation("a caller's requestId is sent verbatim", SUBMISSIONS, "self._own_request_id or self.intention", "self.intention"),
     # --- starting ---
     Mutation("what is about to be started is written down first", ATTEMPT, "    service.write(Record(submission))\n", "", CARRIED),
-    Mutation("a run is shown before anything more is asked", SERVICE, "        self._started(run)\n", "", OPERATOR + "test_a_run_is_shown_before_anything_more_is_asked"),
+    Mutation("a run is shown before anything more is asked", SUBMISSIONS, "        self._started(run)\n", "", OPERATOR + "test_a_run_is_shown_before_anything_more_is_asked"),
     Mutation("StartRun's answer to a retry may be of long ago", ATTEMPT, "    if known.retry:\n        run", "    if False:\n        run", CARRIED),
     # --- looking ---
     Mutation("a retry looks before it asks", PROTOCOL, "    if not known.looked_up:\n        return LookUp()\n    why", "    why", STEPS),
@@ -68,7 +68,7 @@ MUTATIONS = (
     Mutation("a name of one's own tells nothing without tags", SERVICE, 'if self._request["name"] != self._name or not', "if not"),
     Mutation("a run without a uuid is not adopted", SERVICE, "if not run.uuid:", "if False:", SCENARIOS),
     Mutation("a caller's requestId is looked for by every try", ATTEMPT, "if known.own_request_id:", "if False:", CARRIED),
-    Mutation("a look-up that is denied is no failure", SERVICE, '                if not is_denied(error):\n                    raise\n                log.warning("A retry', '                raise\n                log.warning("A retry', OPERATOR + "test_a_look_up_that_is_denied_relies_on_the_request_id"),
+    Mutation("a look-up that is denied is no failure", SUBMISSIONS, '                if not is_denied(error):\n                    raise\n                log.warning("A retry', '                raise\n                log.warning("A retry', OPERATOR + "test_a_look_up_that_is_denied_relies_on_the_request_id"),
     # --- judging ---
     Mutation("a bad end of before is followed by the next run", PROTOCOL, "if seen.here or known.own_request_id:", "if True:"),
     Mutation("a FAILED run is no success", PROTOCOL, "if run.succeeded or not", "if run.ended or not"),
@@ -78,7 +78,7 @@ MUTATIONS = (
     Mutation("STOPPING is not ended", "core/run.py", '"CANCELLED", "DELETED"}', '"CANCELLED", "DELETED", "STOPPING"}'),
     Mutation("a dying run's end is not the try's", PROTOCOL, 'judge=run.status == "STOPPING" and not seen.here', "judge=False"),
     Mutation("the end of its own run ends the try", PROTOCOL, "if seen.here or known", "if known", SCENARIOS),
-    Mutation("a run of before is not its own", SERVICE, "and run.creation_time >= first", ""),
+    Mutation("a run of before is not its own", SUBMISSIONS, "and run.creation_time >= first", ""),
     Mutation("a caller's requestId has one run", PROTOCOL, "if seen.here or known.own_request_id:", "if seen.here:", STEPS),
     Mutation("the submission rises over an ended run", PROTOCOL, "known.seen.submission + 1", "known.seen.submission", STEPS),
     Mutation("without tags the runs of the default name are counted", SERVICE, "else len(items) - 1)", "else 0)"),
@@ -90,9 +90,9 @@ MUTATIONS = (
     Mutation("a store that takes nothing fails no task", SERVICE, "        except Exception as error:  # noqa: BLE001 - the look-up finds what is not", "        except KeyError as error:  # the look-up finds what is not"),
     Mutation("a store that gives nothing fails no task", SERVICE, "        except Exception as error:  # noqa: BLE001 - the look-up finds what cannot", "        except KeyError as error:  # the look-up finds what cannot"),
     # --- 409 ---
-    Mutation("409 is no failure", SERVICE, 'log.warning("%s", error)\n                return None', "raise", OPERATOR + "test_a_409_is_answered_by_a_look_up"),
-    Mutation("409 is answered by looking for as long as a run may take to be listed", SERVICE, "if time.monotonic() >= patience:", "if True:"),
-    Mutation("after 409 an older run is not the answer", SERVICE, "found.submission >= at_least", "True"),
+    Mutation("409 is no failure", SUBMISSIONS, 'log.warning("%s", error)\n                return None', "raise", OPERATOR + "test_a_409_is_answered_by_a_look_up"),
+    Mutation("409 is answered by looking for as long as a run may take to be listed", SUBMISSIONS, "if time.monotonic() >= patience:", "if True:"),
+    Mutation("after 409 an older run is not the answer", SUBMISSIONS, "found.submission >= at_least", "True"),
     Mutation("409 asks for a look-up though there was one", ATTEMPT, "conflict=submission, looked_up=False", "conflict=submission"),
     Mutation("what a look-up finds is no news if a later run is known", ATTEMPT, "known.seen.submission > found.submission", "False", CARRIED),
     Mutation("409 and nothing found starts nothing else", PROTOCOL, "return GiveUp(known.conflict) if", "return Start(known.conflict + 1) if", STEPS),

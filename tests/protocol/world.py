@@ -32,7 +32,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError, HTTPClientEr
 
 from airflow_provider_omics.core.intention import Intention
 from airflow_provider_omics.core.protocol import Fail, GiveUp
-from airflow_provider_omics.hooks import omics, patience, run_service
+from airflow_provider_omics.hooks import omics, patience, submissions
 from airflow_provider_omics.local import catalog, life
 from airflow_provider_omics.local.engine import call
 from airflow_provider_omics.local.manifest import manifest_lines
@@ -453,12 +453,12 @@ def world_time():
         _current[-1].sleep(seconds)
 
     clock = SimpleNamespace(time=now, monotonic=now, sleep=sleep)
-    real_pursue = attempt.pursue
+    real_pursue = submissions.pursue
     with ExitStack() as patches:
-        for module in (omics, run_service, attempt, botocore.endpoint):
+        for module in (omics, submissions, attempt, botocore.endpoint):
             patches.enter_context(patch.object(module, "time", clock))
-        patches.enter_context(patch.object(attempt, "pursue", pursue))
-        patches.enter_context(patch.object(run_service, "LOOK_AGAIN", 30.0))
+        patches.enter_context(patch.object(submissions, "pursue", pursue))
+        patches.enter_context(patch.object(submissions, "LOOK_AGAIN", 30.0))
         # What a run leaves behind is no matter of the protocol.
         patches.enter_context(patch.object(aftermath, "failed_tasks", lambda _hook, _run: ([], 0)))
         patches.enter_context(patch.object(aftermath, "outputs", lambda _hook, _run: None))
