@@ -13,6 +13,11 @@ Everything the provider raises::
     │   ├── RunCancelledError           CANCELLED, and not by this task: no retry
     │   ├── RunDeletedError             DELETED, or gone from the API: no retry
     │   └── RequestIdSpentError         ended badly, and was the one run of the caller's request_id: no retry
+    ├── ReadSetJobFailedError           a read set job has ended without all of its read sets
+    │   └── ClientTokenSpentError       likewise, and it was the one job of the caller's client_token: no retry
+    ├── ReadSetJobRefusedError          the start of such a job is throttled or the account full, for too long
+    ├── ReadSetJobTimeoutError          execution_timeout passed first; the job goes on
+    ├── ReadSetJobWaitError             waiting broke, the job goes on
     ├── RunTimeoutError                 execution_timeout passed first; the run is cancelled
     └── RunWaitError                    waiting broke, the run goes on
 
@@ -28,12 +33,15 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from airflow_provider_omics.core.text import clipped, one_line
 
 if TYPE_CHECKING:
+    from airflow_provider_omics.core.read_set_job import ReadSetJob
     from airflow_provider_omics.core.run import Run
 
 
 # In bytes: a service message of any length must leave room for what helps.
 _MOST = 4000
 _MOST_OF_LINE = 1250
+# A key of S3 may have a thousand bytes.
+_MOST_OF_SOURCE = 500
 
 
 class OmicsError(AirflowException):
@@ -116,3 +124,32 @@ class RunTimeoutError(OmicsError):
 
 class RunWaitError(OmicsError):
     """Waiting for the run failed; the run itself goes on."""
+
+
+class ReadSetJobFailedError(OmicsError):
+    """
+    A read set job ended COMPLETED_WITH_FAILURES, FAILED or CANCELLED; the text names the first sources that failed.
+
+    :param job: the job as Get last showed it.
+    """
+
+    def __init__(self, job: ReadSetJob, advice: str = "") -> None:
+        self.job = job
+        lines = (f"HealthOmics {job}", *job.failures(), advice)
+        super().__init__("\n".join(clipped(line, _MOST_OF_SOURCE) for line in lines if line))
+
+
+class ClientTokenSpentError(ReadSetJobFailedError, AirflowFailException):
+    """The one job of the caller's ``client_token`` ended so; a retry would only find it again."""
+
+
+class ReadSetJobRefusedError(OmicsError):
+    """HealthOmics does not start such jobs for now: they are asked for too often, or too many are going on."""
+
+
+class ReadSetJobTimeoutError(OmicsError):
+    """The job had not ended when ``execution_timeout`` passed; it goes on, as HealthOmics cannot cancel it."""
+
+
+class ReadSetJobWaitError(OmicsError):
+    """Waiting for the job failed; the job itself goes on."""

@@ -24,12 +24,19 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["aws"],
             },
         ],
-        "operators": [_modules("airflow_provider_omics.operators.run", "airflow_provider_omics.operators.cancel")],
-        "sensors": [_modules("airflow_provider_omics.sensors.run")],
+        "operators": [
+            _modules(
+                "airflow_provider_omics.operators.run",
+                "airflow_provider_omics.operators.cancel",
+                "airflow_provider_omics.operators.read_sets",
+            )
+        ],
+        "sensors": [_modules("airflow_provider_omics.sensors.run", "airflow_provider_omics.sensors.read_sets")],
         "hooks": [_modules("airflow_provider_omics.hooks.omics")],
         "triggers": [
             _modules(
                 "airflow_provider_omics.triggers.events",
+                "airflow_provider_omics.triggers.read_sets",
                 "airflow_provider_omics.triggers.run",
                 "airflow_provider_omics.triggers.turn",
             )

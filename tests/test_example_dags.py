@@ -27,7 +27,9 @@ CRAM_TO_BAM = {
 }
 # Without an event, and in an hour without arrivals, nothing is started.
 NONE = ("after_chain.py", "chain_by_events.py", "read_sets_by_events.py", "hourly_arrivals.py")
-RUNS = {"cohort.py": 3, "chain.py": 2, **dict.fromkeys(NONE, 0)}
+RUNS = {"cohort.py": 3, "chain.py": 2, "read_sets.py": 2, **dict.fromkeys(NONE, 0)}
+# What has arrived before a Dag runs.
+ARRIVED = {"read_sets.py": ("arrivals/NA12878.cram", "arrivals/NA12879.cram", "arrivals/readme.txt")}
 SERVICE_ROLE = "arn:aws:iam::123456789012:role/HealthOmicsServiceRole"
 # What each documented `aws omics start-run` sends, beside requestId and tags.
 DOCUMENTED = {
@@ -91,6 +93,8 @@ def test_it_runs(file, run_dag, example_runs, examples):
     examples.switch(traces=file == "chain.py")
     for bucket in BUCKETS:
         examples.client("s3").create_bucket(Bucket=bucket)
+    for key in ARRIVED.get(file, ()):
+        examples.client("s3").put_object(Bucket=BUCKETS[0], Key=key, Body=b"reads")
     done = run_dag(FOLDER / file)
     assert "success" in done.state.lower()
     runs = example_runs()
@@ -123,3 +127,23 @@ def test_the_chain_goes_on_with_the_first_runs_output_and_tells_its_asset(run_da
     assert done.xcom("report") == sorted(outputs)
     [(_, extra)] = done.database.asset_events(done.run, "bam_to_cram")
     assert (extra["run_id"], extra["run_output_uri"]) == (second["id"], second["run_output_uri"])
+
+
+def test_what_has_arrived_is_imported_and_run(run_dag, example_runs, examples):
+    s3 = examples.client("s3")
+    s3.create_bucket(Bucket=BUCKETS[0])
+    for key in ARRIVED["read_sets.py"]:
+        s3.put_object(Bucket=BUCKETS[0], Key=key, Body=b"reads")
+    done = run_dag(FOLDER / "read_sets.py")
+    read_sets = done.xcom("activate_read_sets")["read_sets"]
+    assert [item["name"] for item in read_sets] == ["NA12878", "NA12879"]
+    parameters = [{"sample_name": item["name"], "input_cram": item["s3_uris"][0]} for item in read_sets]
+    assert [run["request"]["parameters"] for run in sorted(example_runs(), key=lambda run: run["seq"])] == parameters
+
+
+def test_a_day_without_arrivals_is_skipped(run_dag, example_runs, examples):
+    examples.client("s3").create_bucket(Bucket=BUCKETS[0])
+    done = run_dag(FOLDER / "read_sets.py")
+    assert "success" in done.state.lower()
+    assert example_runs() == []
+    assert examples.jobs() == []

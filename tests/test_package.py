@@ -72,9 +72,11 @@ def test_the_sdist_can_test_itself(built):
     "name",
     [
         "operators.run.StartOmicsRunOperator",
+        "operators.read_sets.ImportReadSetsOperator",
         "hooks.omics.OmicsHook",
         "triggers.run.OmicsRunTrigger",
         "triggers.events.OmicsEventTrigger",
+        "triggers.read_sets.OmicsReadSetJobTrigger",
     ],
 )
 def test_the_wheel_works_without_the_extra(name, run_installed):

@@ -34,7 +34,7 @@ def test_it_satisfies_airflows_schema():
     jsonschema.validate(INFO, schema)
 
 
-@pytest.mark.parametrize("kind", ["operators", "hooks", "triggers"])
+@pytest.mark.parametrize("kind", ["operators", "sensors", "hooks", "triggers"])
 def test_every_module_it_names_exists(kind):
     modules = [importlib.import_module(name) for entry in INFO[kind] for name in entry["python-modules"]]
     assert modules

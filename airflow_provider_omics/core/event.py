@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_omics.core.pacing import Turn
+from airflow_provider_omics.core.read_set_job import ReadSetJob
 from airflow_provider_omics.core.run import Run
 
 if TYPE_CHECKING:
@@ -86,3 +87,37 @@ class TurnEvent:
             return cls(Turn(**turn) if isinstance(turn, dict) else None)
         except TypeError as error:
             raise ValueError(f"the trigger sent a turn of another release: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSetJobEvent:
+    """How a job ended, that the deadline came first, or, with ``error``, why the trigger could not go on waiting.
+
+    The job's sources, a hundred perhaps, stay behind: the worker asks for them.
+    """
+
+    job: ReadSetJob
+    timed_out: bool = False
+    error: str | None = None
+
+    def serialize(self) -> dict[str, object]:
+        """Return the event as JSON types."""
+        return {
+            "version": VERSION,
+            "job": asdict(replace(self.job, sources=())),
+            "timed_out": self.timed_out,
+            "error": self.error and self.error[:_MAX_MESSAGE],
+        }
+
+    @classmethod
+    def deserialize(cls, event: Mapping[str, object] | None) -> ReadSetJobEvent:
+        """Read an event; ValueError if it is none of ours."""
+        job = event.get("job") if event and event.get("version") == VERSION else None
+        if event is None or not isinstance(job, dict):
+            raise ValueError(f"the trigger sent an event of another release: {event!r:.200}")
+        error = event.get("error")
+        try:
+            ended = ReadSetJob(**{**job, "sources": ()})
+        except TypeError as unknown:
+            raise ValueError(f"the trigger sent a job of another release: {unknown}") from None
+        return cls(ended, timed_out=bool(event.get("timed_out")), error=str(error) if error else None)

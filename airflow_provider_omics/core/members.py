@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 BOTOCORE_VERSION = "1.44.5"
 
 _DIGITS = "[0-9]+"
-_PRINTABLE = r"[\p{L}||\p{M}||\p{Z}||\p{S}||\p{N}||\p{P}]+"
+PRINTABLE = r"[\p{L}||\p{M}||\p{Z}||\p{S}||\p{N}||\p{P}]+"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9\-\._]*"
 _POLICY = r"[\p{L}\p{M}\p{Z}\p{S}\p{N}\p{P}\t\n\r]+"
 
@@ -76,7 +76,7 @@ MEMBERS: tuple[Member, ...] = (
         "arn:.+",
         required=True,
     ),
-    Member("name", Kind.TEXT, "Name of the run; by default unique per intention.", 1, 128, _PRINTABLE),
+    Member("name", Kind.TEXT, "Name of the run; by default unique per intention.", 1, 128, PRINTABLE),
     _id("cacheId", "Run cache to use."),
     _choice("cacheBehavior", "Overrides the run cache's behavior.", "CACHE_ON_FAILURE", "CACHE_ALWAYS"),
     _id("runGroupId", "Run group whose limits hold for the run."),
@@ -89,10 +89,10 @@ MEMBERS: tuple[Member, ...] = (
     ),
     Member("parameters", Kind.DOCUMENT, "Workflow parameters, at most 50,000 bytes of JSON."),
     Member("storageCapacity", Kind.INTEGER, "Static run storage in GiB; ignored for `DYNAMIC`.", 0, 100_000),
-    Member("outputUri", Kind.TEXT, "S3 URI below which the outputs are written.", 1, 750, _PRINTABLE, required=True),
+    Member("outputUri", Kind.TEXT, "S3 URI below which the outputs are written.", 1, 750, PRINTABLE, required=True),
     _choice("logLevel", "Log level; `OFF` also stops the run's metrics.", "OFF", "FATAL", "ERROR", "ALL"),
     Member("tags", Kind.TAGS, "Tags of the run, at most 45 beside the provider's own five."),
-    Member("requestId", Kind.TEXT, "Idempotency token, sent verbatim; derived by default.", 1, 128, _PRINTABLE),
+    Member("requestId", Kind.TEXT, "Idempotency token, sent verbatim; derived by default.", 1, 128, PRINTABLE),
     _choice("retentionMode", "`REMOVE` lets HealthOmics drop the oldest runs at the quota.", "RETAIN", "REMOVE"),
     _choice("storageType", "Run storage; pass it, the service's default has changed.", "STATIC", "DYNAMIC"),
     Member("workflowOwnerId", Kind.TEXT, "Account that shares the workflow.", pattern="[0-9]{12}"),

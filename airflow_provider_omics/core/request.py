@@ -88,16 +88,22 @@ def build_request(
 
 def _coerce(member: Member, value: object) -> JsonValue:
     if member.kind is Kind.TEXT:
-        return _text(member, value)
+        return text_of(member, value)
     if member.kind is Kind.INTEGER:
         return _integer(member, value)
     document = _document(member.argument, value)
     if member.kind is Kind.TAGS:
-        return {key: _text(member, item, f"tags[{key!r}]") for key, item in document.items()}
+        return {key: text_of(member, item, f"tags[{key!r}]") for key, item in document.items()}
     return documents.to_json(document) if member.kind is Kind.JSON_TEXT else document
 
 
-def _text(member: Member, value: object, place: str | None = None) -> str:
+def text_of(member: Member, value: object, place: str | None = None) -> str:
+    """
+    Return a value as text.
+
+    :param place: what to call the member; by default its argument.
+    :raises RequestError: if it is no text.
+    """
     if isinstance(value, str):
         return value
     # Native rendering turns an id into an integer; nothing else can be turned back without a guess.
@@ -138,7 +144,7 @@ def _document(argument: str, value: object) -> dict[str, JsonValue]:
 
 def _broken_rules(member: Member, value: JsonValue, reserved_tags: int) -> Iterator[str]:
     if isinstance(value, str):
-        yield from _broken_text_rules(member, value)
+        yield from broken_text_rules(member, value)
     elif isinstance(value, int):
         if not (member.minimum or 0) <= value <= (member.maximum or value):
             yield f"{member.argument} must be {member.minimum} to {member.maximum}, not {value}"
@@ -150,39 +156,45 @@ def _broken_rules(member: Member, value: JsonValue, reserved_tags: int) -> Itera
                 "put a long list into a sample sheet in S3 and pass its URI"
             )
     elif member.kind is Kind.TAGS and isinstance(value, dict):
-        yield from _broken_tag_rules(value, reserved_tags)
+        yield from broken_tag_rules(value, reserved_tags)
 
 
-def _broken_text_rules(member: Member, text: str) -> Iterator[str]:
-    shown = _shown(text)
+def broken_text_rules(member: Member, text: str, place: str | None = None) -> Iterator[str]:
+    """Yield a sentence for each rule of a member that a text breaks; ``place`` is what to call the member."""
+    name, shown = place or member.argument, _shown(text)
     if member.choices:
         if text not in member.choices:
-            yield f"{member.argument} must be one of {', '.join(member.choices)}, not {shown}"
+            yield f"{name} must be one of {', '.join(member.choices)}, not {shown}"
         return
     if not (member.minimum or 0) <= len(text) <= (member.maximum or len(text)):
         yield (
-            f"{member.argument} must be {member.minimum} to {member.maximum} characters long, not {len(text)}: {shown}"
+            f"{name} must be {member.minimum} to {member.maximum} characters long, not {len(text)}: {shown}"
             + ("; to leave it out, pass None" if not text else "")
         )
     elif member.pattern and not matcher(member.pattern)(text):
-        yield f"{member.argument} must match {member.pattern}, not {shown}"
+        yield f"{name} must match {member.pattern}, not {shown}"
     if member.name == "outputUri" and not re.match(r"s3://[^/]+", text):
         yield f"output_uri must be an S3 URI such as s3://bucket/prefix, not {shown}"
 
 
-def _broken_tag_rules(tags: Mapping[str, JsonValue], reserved: int) -> Iterator[str]:
+def broken_tag_rules(
+    tags: Mapping[str, JsonValue], reserved: int, place: str = "tags", argument: str = "request_id"
+) -> Iterator[str]:
+    """Yield a sentence for each rule that tags break; ``reserved`` are the provider's own, ``argument`` its token's."""
     if len(tags) > MAX_TAGS - reserved:
         own = (
             f"; {reserved} of the {MAX_TAGS} are the provider's own, airflow_tags=False frees them" if reserved else ""
         )
-        yield f"tags must be at most {MAX_TAGS - reserved}, not {len(tags)}{own}"
+        yield f"{place} must be at most {MAX_TAGS - reserved}, not {len(tags)}{own}"
     for key, value in tags.items():
         if not 1 <= len(key) <= _MAX_TAG_KEY or key.lower().startswith("aws:"):
-            yield f"tags: a key must be 1 to {_MAX_TAG_KEY} characters long and not start with aws:, not {_shown(key)}"
+            rule = f"a key must be 1 to {_MAX_TAG_KEY} characters long and not start with aws:"
+            yield f"{place}: {rule}, not {_shown(key)}"
         if isinstance(value, str) and len(value) > _MAX_TAG_VALUE:
-            yield f"tags[{_shown(key)}] must be at most {_MAX_TAG_VALUE} characters long, not {len(value)}"
+            yield f"{place}[{_shown(key)}] must be at most {_MAX_TAG_VALUE} characters long, not {len(value)}"
         if reserved and key == "airflow:request_id":
-            yield "tags: airflow:request_id is how a retry finds its run; set request_id, or airflow_tags=False"
+            cure = f"set {argument}, or airflow_tags=False"
+            yield f"{place}: airflow:request_id is how a retry finds what an earlier try started; {cure}"
 
 
 def _extra_members(extra: Mapping[str, object] | str | _Unrendered | None) -> dict[str, JsonValue]:

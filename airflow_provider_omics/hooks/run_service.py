@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _STORE_KEY: Final = "omics_run"
 # Clocks of scheduler and service differ.
-_CLOCK_SKEW: Final = 300.0
+CLOCK_SKEW: Final = 300.0
 
 
 class RunService(Submissions[Run]):
@@ -155,7 +155,7 @@ class RunService(Submissions[Run]):
         :raises ClientError: if the caller may not look.
         """
         start = None if self._own_request_id else self.intention.dag_run_start
-        items = hook.list_runs(str(self._request["name"]), start.timestamp() - _CLOCK_SKEW if start else 0.0)
+        items = hook.list_runs(str(self._request["name"]), start.timestamp() - CLOCK_SKEW if start else 0.0)
         if not self._airflow_tags:
             return self._by_name(hook, items)
         # A run that lives or has succeeded settles the matter: ask about those first.

@@ -8,6 +8,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_omics.local.events import emit
 from airflow_provider_omics.local.state import arn, check_tags, found, found_here, page
 
 if TYPE_CHECKING:
@@ -136,11 +137,18 @@ def within(moment: datetime, asked: Answer, what: str = "created") -> bool:
     return (after is None or moment > after) and (before is None or moment < before)
 
 
-def move(_state: State, thing: ReadSet | Job, now: datetime, status: str, message: str | None = None) -> None:
-    """Put a read set or a job into a status; every change of one passes here, as it would send an event."""
+def move(state: State, thing: ReadSet | Job, now: datetime, status: str, message: str | None = None) -> None:
+    """Put a read set or a job into a status; every change of one passes here, that of a read set as an event, too.
+
+    What HealthOmics tells of a job is not published, so that nothing is told.
+    """
     thing.status, thing.status_message = status, message
-    if status in ("COMPLETED", "COMPLETED_WITH_FAILURES", "FAILED", "CANCELLED"):
-        thing.completion_time = now  # type: ignore[union-attr]  # only a job has these statuses
+    if isinstance(thing, ReadSet):
+        store_id = thing.arn.split("/")[1]
+        detail = {"sequenceStoreId": store_id, "id": thing.id, "status": status}
+        emit(state, "Read Set Status Change", thing.arn, detail, now)
+    elif status in ("COMPLETED", "COMPLETED_WITH_FAILURES", "FAILED", "CANCELLED"):
+        thing.completion_time = now
 
 
 def add_read_set(state: State, job: Job, source: Answer, files: list[tuple[str, str, int]], now: datetime) -> ReadSet:

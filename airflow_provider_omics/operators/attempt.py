@@ -130,15 +130,7 @@ class Attempt:
     @property
     def intention(self) -> Intention:
         """Whose run it is."""
-        ti = self._context["ti"]
-        return Intention(
-            dag_id=ti.dag_id,
-            run_id=ti.run_id,
-            task_id=ti.task_id,
-            map_index=-1 if ti.map_index is None else ti.map_index,
-            dag_run_start=self._context["dag_run"].start_date,
-            max_tries=ti.max_tries,
-        )
+        return intention_of(self._context)
 
     @property
     def began(self) -> float | None:
@@ -266,3 +258,16 @@ class Attempt:
         except Exception as error:  # noqa: BLE001 - whatever Airflow says, the run is safer alive
             log.warning("Airflow does not say in which state the task is: %s", error)
             return UNKNOWN
+
+
+def intention_of(context: Context) -> Intention:
+    """Return the intention of a task instance."""
+    ti = context["ti"]
+    return Intention(
+        dag_id=ti.dag_id,
+        run_id=ti.run_id,
+        task_id=ti.task_id,
+        map_index=-1 if ti.map_index is None else ti.map_index,
+        dag_run_start=context["dag_run"].start_date,
+        max_tries=ti.max_tries,
+    )

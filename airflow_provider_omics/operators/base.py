@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omics.compat import BaseOperator
@@ -64,3 +65,10 @@ class OmicsOperator(OmicsConnection, BaseOperator):
         self.region_name = region_name
         self.verify = verify
         self.botocore_config = botocore_config
+
+    def _deadline(self) -> float | None:
+        """Return the time before Airflow's own time-out, which would leave the run alone, in epoch seconds."""
+        if self.execution_timeout is None:
+            return None
+        seconds = self.execution_timeout.total_seconds()
+        return time.time() + seconds - min(10.0, seconds / 10)

@@ -303,10 +303,3 @@ class StartRunTask(StartRunFields):
         if run.status == "FAILED":
             raise aftermath.failure(self, run)
         raise _ENDINGS[run.status](run)
-
-    def _deadline(self) -> float | None:
-        """Return the time before Airflow's own time-out, which would leave the run alone, in epoch seconds."""
-        if self.execution_timeout is None:
-            return None
-        seconds = self.execution_timeout.total_seconds()
-        return time.time() + seconds - min(10.0, seconds / 10)

@@ -3,12 +3,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseSensorOperator
-
-from airflow_provider_omics.compat import conf
 from airflow_provider_omics.exceptions import (
     OmicsRequestError,
     RunCancelledError,
@@ -16,19 +12,21 @@ from airflow_provider_omics.exceptions import (
     RunFailedError,
     RunWaitError,
 )
-from airflow_provider_omics.operators.base import OmicsConnection, OmicsOperator
+from airflow_provider_omics.operators.base import OmicsOperator
+from airflow_provider_omics.sensors.base import OmicsSensor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from airflow.triggers.base import BaseTrigger
+
     from airflow_provider_omics.compat import Context
-    from airflow_provider_omics.core.documents import JsonValue
     from airflow_provider_omics.core.run import Run
 
 _ENDINGS = {"FAILED": RunFailedError, "CANCELLED": RunCancelledError, "DELETED": RunDeletedError}
 
 
-class OmicsRunSensor(OmicsConnection, BaseSensorOperator):
+class OmicsRunSensor(OmicsSensor["Run"]):
     """
     Wait until a run has COMPLETED; the run itself is never cancelled by this task.
 
@@ -51,58 +49,25 @@ class OmicsRunSensor(OmicsConnection, BaseSensorOperator):
     """
 
     template_fields: Sequence[str] = ("run_id", "uuid", *OmicsOperator.template_fields)
-    ui_color = OmicsOperator.ui_color
 
     def __init__(
         self,
         *,
         run_id: str,
         uuid: str | None = None,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        poll_interval: float | None = None,
-        aws_conn_id: str | None = "aws_default",
-        region_name: str | None = None,
-        verify: bool | str | None = None,
-        botocore_config: dict[str, JsonValue] | None = None,
-        **kwargs: Any,  # noqa: ANN401 - whatever BaseSensorOperator takes
+        **kwargs: Any,  # noqa: ANN401 - whatever OmicsSensor takes
     ) -> None:
         super().__init__(**kwargs)
         self.run_id = run_id
         self.uuid = uuid
-        self.deferrable = deferrable
-        self.poll_interval = poll_interval
-        self.aws_conn_id = aws_conn_id
-        self.region_name = region_name
-        self.verify = verify
-        self.botocore_config = botocore_config
 
-    def execute(self, context: Context) -> Any:  # noqa: ANN401 - what a sensor returns
-        """Wait, in the worker or in the triggerer."""
-        if not self.deferrable:
-            super().execute(context)
-            return self._seen.xcom()
-        run = self._look()
-        if run.ended:
-            return self._judge(run)
-        self._defer(run)
-        return None
-
-    def _defer(self, run: Run) -> NoReturn:
+    def trigger(self, seen: Run) -> BaseTrigger:
+        """Return the run's trigger."""
         from airflow_provider_omics.triggers.run import OmicsRunTrigger  # noqa: PLC0415 - DAG files need no boto3
 
-        self.defer(
-            # No deadline but the sensor's own: Airflow knows `timeout`, and soft_fail, when the deferral times out.
-            trigger=OmicsRunTrigger.of(run, self.hook_params, self.poll_interval, cancel_on_kill=False),
-            method_name="execute_complete",
-            timeout=timedelta(seconds=self.timeout),
-        )
+        return OmicsRunTrigger.of(seen, self.hook_params, self.poll_interval, cancel_on_kill=False)
 
-    def poke(self, context: Context) -> bool:  # noqa: ARG002 - Airflow's signature
-        """Look once."""
-        self._seen = self._look()
-        return self._seen.ended and bool(self._judge(self._seen))
-
-    def execute_complete(self, context: Context, event: dict[str, object] | None = None) -> dict[str, str]:  # noqa: ARG002
+    def execute_complete(self, context: Context, event: dict[str, object] | None = None) -> dict[str, str]:
         """Go on when the trigger has said how the run ended."""
         from airflow_provider_omics.core.event import RunEvent  # noqa: PLC0415 - a DAG file does not pay for it
 
@@ -111,9 +76,10 @@ class OmicsRunSensor(OmicsConnection, BaseSensorOperator):
             self.log.info("While this sensor was deferred: %s", line)
         if told.error:
             raise RunWaitError(f"Waiting for run {told.run.id} ({told.run.status}) broke: {told.error}")
-        return self._judge(told.run)
+        return self.judge(context, told.run)
 
-    def _look(self) -> Run:
+    def look(self) -> Run:
+        """Call GetRun."""
         from airflow_provider_omics.core.run import Run  # noqa: PLC0415 - a DAG file does not pay for it
 
         run_id = str(self.run_id).strip()
@@ -122,8 +88,9 @@ class OmicsRunSensor(OmicsConnection, BaseSensorOperator):
         uuid = "" if self.uuid in (None, "None") else str(self.uuid)
         return self.hook().get_run(Run(run_id, uuid, "", "", "PENDING"))
 
-    def _judge(self, run: Run) -> dict[str, str]:
-        if not run.succeeded:
-            raise _ENDINGS[run.status](run)
-        self.log.info("HealthOmics %s, output %s", run, run.output_uri)
-        return run.xcom()
+    def judge(self, context: Context, seen: Run) -> dict[str, str]:  # noqa: ARG002 - as every sensor's
+        """Return the run's XCom, or raise how it ended."""
+        if not seen.succeeded:
+            raise _ENDINGS[seen.status](seen)
+        self.log.info("HealthOmics %s, output %s", seen, seen.output_uri)
+        return seen.xcom()

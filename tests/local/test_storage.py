@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -232,3 +233,25 @@ def test_quotas_and_faults_are_those_of_any_call(start, omics_local, refused):
         except Exception as error:  # noqa: BLE001 - which one, is what is tested
             answers.append(error.response["Error"]["Code"])
     assert set(answers) == {"ThrottlingException"}
+
+
+def test_a_read_set_tells_its_statuses_as_events(imported, client, store, omics_local, wait_for):
+    sqs, events = omics_local.client("sqs"), omics_local.client("events")
+    queue = sqs.create_queue(QueueName="read-sets")["QueueUrl"]
+    pattern = json.dumps({"source": ["aws.omics"], "detail-type": ["Read Set Status Change"]})
+    events.put_rule(Name="read-sets", EventPattern=pattern)
+    where = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    events.put_targets(Rule="read-sets", Targets=[{"Id": "1", "Arn": where}])
+    [item] = imported(source())["sources"]
+    omics_local.force_read_set(item["readSetId"], "ARCHIVED")
+    told = []
+
+    def both():
+        messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", ())
+        told.extend(json.loads(message["Body"])["detail"] for message in messages)
+        return len(told) == 2
+
+    wait_for(both)
+    arn = client.get_read_set_metadata(sequenceStoreId=store, id=item["readSetId"])["arn"]
+    detail = {"omicsVersion": "1.0.0", "arn": arn, "sequenceStoreId": store, "id": item["readSetId"]}
+    assert told == [{**detail, "status": "ACTIVE"}, {**detail, "status": "ARCHIVED"}]

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An import or activation job of a sequence store as the provider sees it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from airflow_provider_omics.core import documents
+from airflow_provider_omics.core.intention import REQUEST_ID_TAG
+from airflow_provider_omics.core.text import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from typing import Any
+
+Kind: TypeAlias = Literal["import", "activation"]
+
+# GetReadSetImportJob, GetReadSetActivationJob: status.
+ENDED: Final = frozenset({"COMPLETED", "COMPLETED_WITH_FAILURES", "FAILED", "CANCELLED"})
+MAX_FAILED: Final = 5
+# What makes two sources the same: the service may fill in the others.
+_IDENTITY: Final = ("sourceFiles", "sourceFileType", "subjectId", "sampleId")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """
+    One source of a job, and what became of it.
+
+    :param key: what makes it the same as one that is asked for.
+    :param label: what a person calls it.
+    :param members: ``name``, ``subject_id`` and ``sample_id``, as far as they are known.
+    :param files: ``source1`` and, of pairs, ``source2``.
+    """
+
+    key: str
+    label: str
+    status: str
+    message: str = ""
+    read_set_id: str = ""
+    members: tuple[tuple[str, str], ...] = ()
+    files: tuple[str, ...] = ()
+
+    @property
+    def finished(self) -> bool:
+        """Whether its read set is there."""
+        return self.status == "FINISHED" and bool(self.read_set_id)
+
+    def __str__(self) -> str:
+        """Say which source, how it stands and why, on one line."""
+        return f"{self.label}: {self.status}" + (f": {self.message}" if self.message else "")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSetJob:
+    """
+    What Start, List or Get said of a job; Start and List say nothing of its sources.
+
+    :param creation_time: in epoch seconds.
+    :param completion_time: in epoch seconds.
+    :param request_id: the tag of its sources by which a look-up knows its own jobs.
+    """
+
+    kind: Kind
+    id: str
+    store_id: str
+    status: str
+    status_message: str = ""
+    creation_time: float | None = None
+    completion_time: float | None = None
+    sources: tuple[Source, ...] = ()
+    request_id: str | None = None
+
+    @classmethod
+    def from_response(cls, kind: Kind, response: Mapping[str, Any]) -> ReadSetJob:
+        """Read what Start, List or Get answered."""
+        items = response.get("sources") or []
+        return cls(
+            kind=kind,
+            id=str(response["id"]),
+            store_id=str(response["sequenceStoreId"]),
+            status=str(response["status"]),
+            status_message=str(response.get("statusMessage") or ""),
+            creation_time=_epoch(response.get("creationTime")),
+            completion_time=_epoch(response.get("completionTime")),
+            sources=tuple(source_of(item) for item in items),
+            request_id=(items[0].get("tags") or {}).get(REQUEST_ID_TAG) if items else None,
+        )
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more happens to the job."""
+        return self.status in ENDED
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether each of its sources has its read set."""
+        return self.status == "COMPLETED"
+
+    @property
+    def keys(self) -> set[str]:
+        """What its sources are."""
+        return {source.key for source in self.sources}
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+        return f"read set {self.kind} job {self.id} of sequence store {self.store_id}"
+
+    def xcom(self) -> dict[str, str]:
+        """Return what names the job to those downstream."""
+        return {"job_id": self.id, "sequence_store_id": self.store_id, "status": self.status}
+
+    def failures(self) -> list[str]:
+        """Return a line for each of the first sources that failed, and one that tells how many there are."""
+        failed = [source for source in self.sources if not source.finished]
+        lines = [f"  {one_line(str(source))}" for source in failed[:MAX_FAILED]]
+        if len(failed) > MAX_FAILED:
+            lines.append(f"  … {MAX_FAILED} of {len(failed)} that failed")
+        return lines
+
+    def __str__(self) -> str:
+        """Say which job, how it stands and why, on one line."""
+        return one_line(f"{self.name} {self.status}" + (f": {self.status_message}" if self.status_message else ""))
+
+
+def source_of(item: Mapping[str, Any]) -> Source:
+    """Read a source, as it is asked for or as Get answers it."""
+    read_set_id = str(item.get("readSetId") or "")
+    known = {"name": "name", "subjectId": "subject_id", "sampleId": "sample_id"}
+    files = item.get("sourceFiles")
+    name = item.get("name") or item.get("sampleId")
+    return Source(
+        key=documents.to_json({member: item.get(member) for member in _IDENTITY}) if files else read_set_id,
+        label=f"{name} ({files['source1']})" if files else f"read set {read_set_id}",
+        status=str(item.get("status") or ""),
+        message=str(item.get("statusMessage") or ""),
+        read_set_id=read_set_id,
+        members=tuple((ours, str(item[theirs])) for theirs, ours in known.items() if item.get(theirs)),
+        files=tuple(sorted(files or ())),
+    )
+
+
+def imported(job: ReadSetJob, role_arn: str, region: str) -> list[dict[str, str | list[str]]]:
+    """
+    Return what those downstream need of each read set that a job has imported.
+
+    :param role_arn: the job's role, whose ARN tells the account; without it the ``omics_uris`` are empty.
+    :param region: where the sequence store is.
+    """
+    account = re.match(r"arn:[\w-]+:iam::(\d{12}):", role_arn)
+    store = f"omics://{account[1]}.storage.{region}.amazonaws.com/{job.store_id}/readSet" if account else ""
+    return [
+        {
+            "read_set_id": source.read_set_id,
+            **dict(source.members),
+            "omics_uris": [f"{store}/{source.read_set_id}/{file}" for file in source.files if store],
+        }
+        for source in job.sources
+        if source.finished
+    ]
+
+
+def _epoch(moment: datetime | None) -> float | None:
+    return moment.timestamp() if moment else None

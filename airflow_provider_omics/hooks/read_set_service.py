@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one attempt of a task asks of HealthOmics to find or start the read set job of its intention."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_omics.core.intention import tag_value
+from airflow_provider_omics.core.protocol import Sighting
+from airflow_provider_omics.core.read_set_job import ReadSetJob, Source, source_of
+from airflow_provider_omics.hooks.read_sets import get_job, list_jobs, start_job
+from airflow_provider_omics.hooks.run_service import CLOCK_SKEW
+from airflow_provider_omics.hooks.submissions import Submissions
+
+if TYPE_CHECKING:
+    from airflow_provider_omics.core.documents import JsonValue
+    from airflow_provider_omics.core.intention import Intention
+    from airflow_provider_omics.core.read_set_job import Kind
+    from airflow_provider_omics.hooks.omics import OmicsHook
+
+log = logging.getLogger(__name__)
+
+
+class ReadSetJobService(Submissions[ReadSetJob]):
+    """
+    Implement :class:`airflow_provider_omics.core.attempt.Service` for one attempt.
+
+    An import job is known by the tag of its sources, or by the sources themselves if they carry none; a job after one
+    that ended badly imports what is still missing. An activation job is known by its read sets.
+
+    :param kind: ``import`` or ``activation``.
+    :param request: the Start request without its token.
+    :param airflow_tags: whether the sources carry the tags that name the intention.
+    :param others: what :class:`Submissions` takes.
+    """
+
+    what = "job"
+    key = "clientToken"
+
+    def __init__(
+        self,
+        hook: OmicsHook,
+        kind: Kind,
+        request: dict[str, JsonValue],
+        intention: Intention,
+        *,
+        airflow_tags: bool = True,
+        **others: Any,  # noqa: ANN401 - as Submissions declares them
+    ) -> None:
+        super().__init__(hook, intention, request.get("clientToken"), **others)
+        self.kind = kind
+        # What is asked for, without its identity and whatever is there already.
+        self.asked = request
+        self._airflow_tags = airflow_tags and kind == "import"
+        self._wanted: dict[str, Any] = {source_of(item).key: item for item in request["sources"]}  # type: ignore[union-attr, arg-type]  # a list of objects
+        # What earlier jobs of this intention have finished, by its key.
+        self.finished: dict[str, Source] = {}
+
+    @property
+    def operation(self) -> str:  # type: ignore[override]  # one class serves both
+        """The operation that starts a job."""
+        return f"StartReadSet{self.kind.capitalize()}Job"
+
+    def request(self, submission: int) -> dict[str, JsonValue]:
+        """Return the request of a submission: what earlier ones have not finished."""
+        token = self.request_id(submission)
+        sources = [item for key, item in self._wanted.items() if key not in self.finished]
+        if self._airflow_tags:
+            tags = self.intention.tags(token)
+            sources = [{**item, "tags": {**tags, **(item.get("tags") or {})}} for item in sources]
+        return {**self.asked, "clientToken": token, "sources": sources}
+
+    # --- core.attempt.Service ---
+
+    def submit(self, submission: int) -> ReadSetJob:
+        """Call StartReadSetImportJob or StartReadSetActivationJob."""
+        return start_job(self.starter, self.kind, self.request(submission))
+
+    def get_run(self, run: ReadSetJob) -> ReadSetJob:
+        """Call GetReadSetImportJob or GetReadSetActivationJob."""
+        return get_job(self.hook, run)
+
+    def newest(self, hook: OmicsHook) -> Sighting[ReadSetJob] | None:
+        """Look for the intention's jobs among those that the store has had since the Dag run began."""
+        start = self.intention.dag_run_start
+        since = max(0.0, start.timestamp() - CLOCK_SKEW) if start else 0.0
+        jobs = list_jobs(hook, self.kind, str(self.asked["sequenceStoreId"]), since)
+        ours: list[Sighting[ReadSetJob]] = []
+        for job in jobs:
+            submission = self._submission(job, len(ours))
+            if submission is not None:
+                ours.append(Sighting(job, submission))
+        if not ours:
+            return None
+        newest = max(ours, key=lambda sighting: sighting.submission)
+        return replace(
+            newest, run=self._import_so_far(ours, newest.run) if self.kind == "import" else self._still(newest.run)
+        )
+
+    def _submission(self, job: ReadSetJob, older: int) -> int | None:
+        """Return which of the intention's jobs this is, None if it is none of them."""
+        if not job.sources:  # Listed, and not visible to Get: Start's answer says which job it is.
+            return None
+        if self.kind == "activation":
+            return older if self._wanted.keys() <= job.keys else None
+        if job.request_id is None:
+            return older if job.keys <= self._wanted.keys() else None
+        if self._own_request_id:
+            return 0 if job.request_id == tag_value(str(self._own_request_id)) else None
+        return self.intention.submission(job.request_id)
+
+    def _import_so_far(self, ours: list[Sighting[ReadSetJob]], newest: ReadSetJob) -> ReadSetJob:
+        """Note what all jobs have finished; together they may have succeeded."""
+        for sighting in ours:
+            if sighting.run.ended:
+                self.finished |= {source.key: source for source in sighting.run.sources if source.finished}
+        whole = newest.ended and self._wanted.keys() <= self.finished.keys()
+        return replace(newest, status="COMPLETED") if whole else newest
+
+    def _still(self, newest: ReadSetJob) -> ReadSetJob:
+        """Return a job that was over before this attempt saw its read sets archived as one that did not help."""
+        first, completed = self.first_answer, newest.completion_time
+        if not newest.succeeded or first is None or completed is None or completed >= first:
+            return newest
+        return replace(newest, status="FAILED", status_message="it COMPLETED, and read sets of it are archived again")

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is asked of HealthOmics about read sets and the jobs that import and activate them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+from airflow_provider_omics.core.pacing import back_off, interval, jittered
+from airflow_provider_omics.core.read_set_job import ReadSetJob
+from airflow_provider_omics.exceptions import OmicsError, OmicsRequestError, StartRunConflictError
+from airflow_provider_omics.hooks.omics import (
+    MAX_CANDIDATES,
+    VISIBLE_AFTER,
+    error_code,
+    is_denied,
+    is_expired,
+    is_transient,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from airflow_provider_omics.core.documents import JsonValue
+    from airflow_provider_omics.core.read_set_job import Kind
+    from airflow_provider_omics.hooks.omics import OmicsHook
+
+log = logging.getLogger(__name__)
+# One read set of these can be read, or will be; the others have no reads to activate.
+_ACTIVE: Final = ("ACTIVE", "ACTIVATING", "ARCHIVED")
+
+
+def start_job(hook: OmicsHook, kind: Kind, request: Mapping[str, JsonValue]) -> ReadSetJob:
+    """
+    Start a job, or get the one that an earlier call with the same clientToken started.
+
+    :param request: the members of StartReadSetImportJob or StartReadSetActivationJob, by the API's names.
+    :raises OmicsRequestError: if HealthOmics refuses the request.
+    :raises StartRunConflictError: if HealthOmics answers 409.
+    """
+    try:
+        return ReadSetJob.from_response(kind, getattr(hook.conn, f"start_read_set_{kind}_job")(**request))
+    except ClientError as error:
+        code, message = error_code(error), error.response.get("Error", {}).get("Message", "")
+        if code in ("ValidationException", "ResourceNotFoundException"):
+            raise OmicsRequestError(f"HealthOmics refused the read set {kind} job ({code}): {message}") from error
+        if code == "ConflictException":
+            token = request.get("clientToken")
+            raise StartRunConflictError(f"HealthOmics answered 409 to clientToken {token}: {message}") from error
+        if is_denied(error) and "TagResource" in message:
+            cure = "Allow omics:TagResource to the caller, or set airflow_tags=False to send no tags."
+            raise OmicsError(f"{message} {cure}") from error
+        raise
+
+
+def get_job(hook: OmicsHook, job: ReadSetJob) -> ReadSetJob:
+    """
+    Return a job as it is now, with its sources.
+
+    :param job: the job as Start or an earlier Get answered it; a new one may not be visible yet.
+    :raises OmicsError: if the store has no such job.
+    """
+    get = getattr(hook.conn, f"get_read_set_{job.kind}_job")
+    try:
+        return ReadSetJob.from_response(job.kind, get(sequenceStoreId=job.store_id, id=job.id))
+    except hook.conn.exceptions.ResourceNotFoundException as error:
+        if job.creation_time and time.time() < job.creation_time + VISIBLE_AFTER:
+            return job
+        raise OmicsError(f"There is no {job.name}: {error}") from error
+
+
+def list_jobs(hook: OmicsHook, kind: Kind, store_id: str, since: float) -> list[ReadSetJob]:
+    """
+    Return a store's jobs, with their sources, the oldest first: one Get for each.
+
+    :param since: the earliest creation, in epoch seconds.
+    :raises OmicsError: if there are so many that the look-up would eat the account's quota.
+    """
+    asked = {"createdAfter": datetime.fromtimestamp(since, UTC)}
+    pages = hook.conn.get_paginator(f"list_read_set_{kind}_jobs").paginate(sequenceStoreId=store_id, filter=asked)
+    jobs: list[ReadSetJob] = []
+    for page in pages:
+        jobs += [ReadSetJob.from_response(kind, item) for item in page.get(f"{kind}Jobs", ())]
+        if len(jobs) > MAX_CANDIDATES:
+            raise OmicsError(
+                f"Sequence store {store_id} has had more than {MAX_CANDIDATES} {kind} jobs since this Dag run began, "
+                "too many for a retry to look for its own among them: a clear starts anew, or give a client_token"
+            )
+    jobs.sort(key=lambda job: job.creation_time or 0.0)
+    return [get_job(hook, job) for job in jobs]
+
+
+def read_sets(hook: OmicsHook, store_id: str, ids: list[str]) -> list[dict[str, Any]]:
+    """
+    Return what GetReadSetMetadata says of read sets.
+
+    :raises OmicsRequestError: if one does not exist or has no reads, all told at once.
+    """
+    found, wrong = [], []
+    for read_set_id in ids:
+        try:
+            answer = hook.conn.get_read_set_metadata(sequenceStoreId=store_id, id=read_set_id)
+        except hook.conn.exceptions.ResourceNotFoundException:
+            wrong.append(f"{read_set_id} does not exist")
+            continue
+        if answer["status"] not in _ACTIVE:
+            wrong.append(f"{read_set_id} is {answer['status']}")
+        found.append(answer)
+    if wrong:
+        raise OmicsRequestError(f"Read sets of sequence store {store_id} that cannot be activated: {', '.join(wrong)}")
+    return found
+
+
+def wait_for(
+    job: ReadSetJob,
+    new_hook: Callable[[], OmicsHook],
+    poll_interval: float | None,
+    shortest: float,
+    deadline: float | None,
+) -> ReadSetJob:
+    """
+    Look at a job at once, and then until it has ended or the deadline has passed; faults that pass are waited out.
+
+    :param new_hook: returns a hook, with new credentials.
+    :param poll_interval: seconds between two looks; by default ``shortest``, which stretches with the job's age.
+    :param deadline: until when to wait, in epoch seconds.
+    """
+    hook, faults = new_hook(), 0
+    while True:
+        try:
+            now = get_job(hook, job)
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            faults += 1
+            log.warning("%s could not be looked at, asking again: %s", job.name, error)
+            if is_expired(error):
+                hook = new_hook()
+        else:
+            faults = 0
+            if now.status != job.status:
+                log.info("HealthOmics %s", now)
+            job = now
+            if job.ended:
+                return job
+        pause = interval(time.time() - (job.creation_time or 0.0), poll_interval, shortest)
+        pause = min(pause, back_off(faults)) if faults else jittered(pause)
+        left = pause if deadline is None else deadline - time.time()
+        if left <= 0:
+            return job
+        time.sleep(min(left, pause))

@@ -1,0 +1,343 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the operators that import and activate read sets have in common: one job per intention, and the wait for it."""
+
+from __future__ import annotations
+
+import random
+import time
+from abc import abstractmethod
+from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_omics.compat import conf, render_text
+from airflow_provider_omics.core.request import UNRENDERED, RequestError, rendered
+from airflow_provider_omics.exceptions import (
+    OmicsError,
+    OmicsRequestError,
+    ReadSetJobRefusedError,
+    ReadSetJobTimeoutError,
+    ReadSetJobWaitError,
+    StartRunConflictError,
+    StartRunRefusedError,
+)
+from airflow_provider_omics.operators.base import OmicsOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import NoReturn
+
+    import jinja2
+
+    from airflow_provider_omics.compat import Context
+    from airflow_provider_omics.core.documents import JsonValue
+    from airflow_provider_omics.core.protocol import Fail, Known, Succeed, Wait
+    from airflow_provider_omics.core.read_set_job import Kind, ReadSetJob
+    from airflow_provider_omics.hooks.omics import OmicsHook
+    from airflow_provider_omics.hooks.read_set_service import ReadSetJobService
+
+# Seconds after which HealthOmics is asked again, at the soonest: Airflow has to notice that the task is deferred.
+_FULL = 45.0
+_THROTTLED = 15.0
+
+
+class ReadSetJobOperator(OmicsOperator):
+    """
+    Find or start the job of this intention, and wait for it.
+
+    HealthOmics cannot cancel such a job: whoever ends the task leaves it as it is.
+
+    :param sequence_store_id: sequence store, 10 to 36 digits.
+    :param sources: what the job is to work on.
+    :param client_token: idempotency token, sent verbatim.
+    :param wait_for_completion: whether to wait for the job's end.
+    :param deferrable: whether to wait in the triggerer.
+    :param poll_interval: seconds between two looks at the job.
+    :param submit_timeout: for how long to wait while HealthOmics takes no more jobs.
+    """
+
+    kind: ClassVar[Kind]
+    template_fields: Sequence[str] = ("sequence_store_id", "sources", "client_token", *OmicsOperator.template_fields)
+    template_fields_renderers: ClassVar[dict[str, str]] = {"sources": "json"}
+    # Stays empty: Airflow would open every text that ends so.
+    template_ext: Sequence[str] = ()
+    airflow_tags = True
+
+    def __init__(
+        self,
+        *,
+        sequence_store_id: str,
+        sources: Sequence[object] | str,
+        client_token: str | None = None,
+        wait_for_completion: bool = True,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        poll_interval: float | None = None,
+        submit_timeout: timedelta = timedelta(hours=24),
+        **kwargs: Any,  # noqa: ANN401 - whatever BaseOperator takes
+    ) -> None:
+        super().__init__(**kwargs)
+        self.sequence_store_id = sequence_store_id
+        self.sources = sources
+        self.client_token = client_token
+        self.wait_for_completion = wait_for_completion
+        self.deferrable = deferrable
+        self.poll_interval = poll_interval
+        self.submit_timeout = submit_timeout
+        # Airflow 3 lets the process go on: whatever it comes to, it starts nothing more.
+        self.killed = False
+        if poll_interval is not None and poll_interval <= 0:
+            raise OmicsRequestError(f"{type(self).__name__} {self.task_id}: poll_interval must be above 0 seconds")
+
+    # --- what the two differ in ---
+
+    @abstractmethod
+    def build(self, arguments: Mapping[str, object]) -> tuple[dict[str, JsonValue], list[str]]:
+        """Return the request of rendered arguments, and warnings; RequestError tells every violation."""
+
+    @abstractmethod
+    def pursue(
+        self,
+        context: Context,
+        *,
+        retry: bool,
+        request: dict[str, JsonValue] | None = None,
+        deadline: float | None = None,
+        until: float | None = None,
+    ) -> dict[str, Any]:
+        """Find or start the job, wait for it, and return what the task returns."""
+
+    @abstractmethod
+    def conclude(self, context: Context, job: ReadSetJob, waiting: dict[str, Any]) -> dict[str, Any]:
+        """Go on when a job has ended; ``waiting`` is what the task knew when it began to wait."""
+
+    # --- the request ---
+
+    def build_request(self, *, known_only: bool = False) -> dict[str, JsonValue]:
+        """Return the request; with ``known_only``, just check what is visible before rendering."""
+        values: dict[str, object] = {name: getattr(self, name) for name in type(self).template_fields}
+        if known_only:
+            values = {name: value if rendered(value) else UNRENDERED for name, value in values.items()}
+        try:
+            request, warnings = self.build(values)
+        except RequestError as error:
+            raise OmicsRequestError(f"{type(self).__name__} {self.task_id}: {error}") from None
+        if not known_only:
+            for warning in warnings:
+                self.log.warning("%s", warning)
+        return request
+
+    def _do_render_template_fields(
+        self,
+        parent: Any,  # noqa: ANN401 - Airflow's signature
+        template_fields: Iterable[str],
+        context: Context,
+        jinja_env: jinja2.Environment,
+        seen_oids: set[int],
+    ) -> None:
+        # Text stays text under native rendering, which would turn an id into a number; `sources` may become a list.
+        for field in template_fields:
+            content = getattr(parent, field)
+            if parent is self and field != "sources" and isinstance(content, str):
+                setattr(self, field, render_text(jinja_env.from_string(content), context))
+            else:
+                super()._do_render_template_fields(parent, [field], context, jinja_env, seen_oids)
+
+    # --- the ways in ---
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Find or start the job of this intention, and wait for it."""
+        return self.pursue(context, retry=context["ti"].try_number > 1)
+
+    def execute_again(
+        self,
+        context: Context,
+        event: object = None,  # noqa: ARG002 - Airflow's signature
+        *,
+        try_number: int | None = None,
+        **known: Any,  # noqa: ANN401 - what `pursue` takes
+    ) -> dict[str, Any]:
+        """Ask HealthOmics again when a pause is over."""
+        same = try_number == context["ti"].try_number
+        return self.pursue(context, retry=True, **(known if same else {}))
+
+    def execute_complete(
+        self,
+        context: Context,
+        event: dict[str, object] | None = None,
+        *,
+        try_number: int | None = None,
+        waiting: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """
+        Go on when the trigger has said how the job ended; may run twice.
+
+        :param event: what the trigger said.
+        :param try_number: the try that deferred; an event of another one is not believed.
+        :param waiting: what the task knew when it began to wait.
+        """
+        from airflow_provider_omics.core.event import ReadSetJobEvent  # noqa: PLC0415 - a DAG file does not pay for it
+
+        try:
+            told = ReadSetJobEvent.deserialize(event)
+        except ValueError as error:
+            self.log.warning("Looking for the job anew: %s", error)
+            return self.pursue(context, retry=True)
+        if waiting is None or try_number != context["ti"].try_number:
+            self.log.info("The event is of try %s: looking for the job anew", try_number)
+            return self.pursue(context, retry=True)
+        if told.error:
+            raise ReadSetJobWaitError(
+                f"Waiting for {told.job} broke, and the job goes on: {told.error}\nA retry waits for the same job."
+            )
+        if told.timed_out:
+            raise self._timed_out(told.job)
+        # The event leaves out the sources.
+        return self.conclude(context, self._look_until_ended(told.job, waiting["deadline"]), waiting)
+
+    def on_kill(self) -> None:
+        """Start nothing more; a job that has begun goes on, as HealthOmics cannot cancel it."""
+        self.killed = True
+
+    # --- finding, starting, waiting ---
+
+    def limits(self, deadline: float | None, until: float | None) -> Limits:
+        """Return until when this try may wait, and until when for HealthOmics to take its job."""
+        deadline = deadline or self._deadline()
+        until = until or time.time() + self.submit_timeout.total_seconds()
+        return Limits(deadline, min(until, deadline) if deadline else until)
+
+    def service(
+        self, context: Context, request: dict[str, JsonValue], limits: Limits, hook: OmicsHook | None = None
+    ) -> ReadSetJobService:
+        """Return what finds and starts the job of this try."""
+        from airflow_provider_omics.hooks.patience import Patience  # noqa: PLC0415 - DAG files need no boto3
+        from airflow_provider_omics.hooks.read_set_service import ReadSetJobService  # noqa: PLC0415 - likewise
+        from airflow_provider_omics.operators.attempt import intention_of  # noqa: PLC0415 - a DAG file does not pay for it
+
+        return ReadSetJobService(
+            hook or self.hook(),
+            self.kind,
+            request,
+            intention_of(context),
+            airflow_tags=self.airflow_tags,
+            starter=self._starter(),
+            patience=Patience(None if self.deferrable else limits.until),
+            may_start=self._may_start,
+            started=lambda job: self.show(context, job),
+        )
+
+    def find_or_start(
+        self,
+        context: Context,
+        service: ReadSetJobService,
+        limits: Limits,
+        *,
+        retry: bool,
+        request: dict[str, JsonValue] | None = None,
+    ) -> Wait[ReadSetJob] | Succeed[ReadSetJob] | Fail[ReadSetJob]:
+        """Return what is to be done about the job of this intention, which exists then."""
+        from airflow_provider_omics.core.protocol import GiveUp, Known  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.hooks.submissions import pursue_renewing  # noqa: PLC0415 - DAG files need no boto3
+
+        known: Known[ReadSetJob] = Known(
+            retry=retry, waits=self.wait_for_completion, own_request_id=bool(self.client_token)
+        )
+        try:
+            verdict = pursue_renewing(known, service, lambda: (self.hook(), self._starter()))
+        except StartRunRefusedError as refused:
+            pause = (_FULL if refused.full else _THROTTLED) * random.uniform(1.0, 2.0)  # noqa: S311 - no secret
+            if not self.deferrable or time.time() + pause > limits.until:
+                raise ReadSetJobRefusedError(f"No read set {self.kind} job was started: {refused.why}") from refused
+            self.log.info("Asking again in %.0f s, without a worker: %s", pause, refused.why)
+            self.pause(context, request or service.asked, limits, pause)
+        if isinstance(verdict, GiveUp):
+            raise StartRunConflictError(
+                f"HealthOmics says that clientToken {service.request_id(verdict.submission)} is taken, but lists no "
+                "job of it: a retry looks again, a clear of the task starts anew"
+            )
+        self.show(context, verdict.run)
+        return verdict
+
+    def wait(
+        self,
+        context: Context,
+        service: ReadSetJobService,
+        job: ReadSetJob,
+        limits: Limits,
+        **known: Any,  # noqa: ANN401 - JSON
+    ) -> dict[str, Any]:
+        """Wait for the end of a job, here or in the triggerer, and go on."""
+        waiting = {"deadline": limits.deadline, "until": limits.until, **known}
+        if self.deferrable:
+            self._defer(context, service, job, limits, waiting)
+        return self.conclude(context, self._look_until_ended(job, limits.deadline), waiting)
+
+    def _defer(
+        self, context: Context, service: ReadSetJobService, job: ReadSetJob, limits: Limits, waiting: dict[str, Any]
+    ) -> NoReturn:
+        from airflow_provider_omics.triggers.read_sets import OmicsReadSetJobTrigger  # noqa: PLC0415 - no boto3 in DAGs
+
+        # The triggerer's environment may name another Region than the worker's.
+        region = self.region_name or str(service.hook.conn.meta.region_name)
+        self.defer(
+            trigger=OmicsReadSetJobTrigger.of(
+                job, replace(self.hook_params, region_name=region), self.poll_interval, deadline=limits.deadline
+            ),
+            method_name="execute_complete",
+            kwargs={"try_number": context["ti"].try_number, "waiting": waiting},
+        )
+
+    def pause(self, context: Context, request: dict[str, JsonValue], limits: Limits, seconds: float) -> NoReturn:
+        """Come back after some seconds, with the request as it was rendered."""
+        from airflow_provider_omics.triggers.read_sets import OmicsPauseTrigger  # noqa: PLC0415 - DAG files need no boto3
+
+        self.defer(
+            trigger=OmicsPauseTrigger(time.time() + seconds),
+            method_name="execute_again",
+            kwargs={"try_number": context["ti"].try_number, "request": request, **asdict(limits)},
+        )
+
+    def show(self, context: Context, job: ReadSetJob) -> None:
+        """Push what others need, whatever happens to the task from here on."""
+        self.log.info("HealthOmics %s", job)
+        for key in ("job_id", "sequence_store_id"):
+            context["ti"].xcom_push(key=key, value=job.xcom()[key])
+
+    @staticmethod
+    def hand_on(context: Context, read_sets: list[dict[str, Any]]) -> dict[str, Any]:
+        """Push read sets for those downstream, also of a task that is about to fail, and return them."""
+        shown = {"read_set_ids": [item["read_set_id"] for item in read_sets], "read_sets": read_sets}
+        for key, value in shown.items():
+            context["ti"].xcom_push(key=key, value=value)
+        return shown
+
+    def _look_until_ended(self, job: ReadSetJob, deadline: float | None) -> ReadSetJob:
+        from airflow_provider_omics.hooks.read_sets import wait_for  # noqa: PLC0415 - DAG files need no boto3
+
+        shortest = conf.getfloat("omics", "poll_interval", fallback=30.0)
+        now = wait_for(job, self.hook, self.poll_interval, shortest, deadline)
+        if not now.ended:
+            raise self._timed_out(now)
+        return now
+
+    def _timed_out(self, job: ReadSetJob) -> ReadSetJobTimeoutError:
+        return ReadSetJobTimeoutError(
+            f"HealthOmics {job}: not ended within execution_timeout {self.execution_timeout}; it goes on, as "
+            "HealthOmics cannot cancel it, and a retry waits for it"
+        )
+
+    def _may_start(self) -> None:
+        if self.killed:
+            raise OmicsError("The task was killed before it could start a job: nothing was started")
+
+    def _starter(self) -> OmicsHook:
+        """Return a hook that repeats nothing, as HealthOmics' refusals are waited out elsewhere."""
+        return self.hook(retries={"mode": "standard", "total_max_attempts": 1})
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Until when a try may wait for its job, and until when for HealthOmics to take it, in epoch seconds."""
+
+    deadline: float | None
+    until: float

@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Make arriving reads inputs of runs: import them into a sequence store, and activate those that are archived."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_omics.core.request import OWN_TAGS
+from airflow_provider_omics.exceptions import ClientTokenSpentError, ReadSetJobFailedError, ReadSetJobTimeoutError
+from airflow_provider_omics.operators.read_set_job import ReadSetJobOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow_provider_omics.compat import Context
+    from airflow_provider_omics.core.documents import JsonValue
+    from airflow_provider_omics.core.read_set_job import ReadSetJob
+
+# Seconds after which read sets are looked at again that a job activates which is not listed.
+_LOOK_AGAIN = 30.0
+
+
+class ImportReadSetsOperator(ReadSetJobOperator):
+    """
+    Import files from S3 as read sets of a sequence store, once per intention, and wait until they are there.
+
+    The arguments up to ``client_token`` are the members of `StartReadSetImportJob
+    <https://docs.aws.amazon.com/omics/latest/api/API_StartReadSetImportJob.html>`__ under their own names; all are
+    templated, and every broken rule is told in one error before any call.
+
+    XCom: ``job_id`` and ``sequence_store_id`` from the moment the job is known; when it has ended ``read_set_ids`` and
+    ``read_sets``, of the sources that worked if others failed: for each a dict of ``read_set_id``, ``name``,
+    ``subject_id``, ``sample_id`` and ``omics_uris``, which a run takes, ``source1`` first. The task returns these and
+    ``status`` as one dict.
+
+    A retry waits for the job of the try before it. After a job that did not import everything, it starts one for what
+    is missing. Nothing can cancel a job: whoever ends the task leaves it as it is.
+
+    :param sequence_store_id: sequence store, 10 to 36 digits.
+    :param role_arn: service role that HealthOmics assumes for the job, 20 to 2048 characters.
+    :param sources: 1 to 100 of the API's source items (``sourceFiles``, ``sourceFileType``, ``subjectId``,
+        ``sampleId``, …), as a list or as its JSON.
+    :param client_token: idempotency token, 1 to 127 characters, sent verbatim: one job for it, ever. By default it
+        follows from the task instance and stays the same over automatic retries.
+    :param airflow_tags: whether to tag the read sets with ``airflow:request_id``, ``airflow:dag_id``,
+        ``airflow:task_id``, ``airflow:run_id`` and ``airflow:map_index``. Without them a retry, or a clear within the
+        Dag run, takes any job since the Dag run began that imports only such sources for its own.
+    :param wait_for_completion: whether to wait for the job's end; if not, the task succeeds when it has started.
+    :param deferrable: whether to wait in the triggerer, which frees the worker slot; by default
+        ``[operators] default_deferrable``.
+    :param poll_interval: seconds between two looks at the job; by default ``[omics] poll_interval``, which stretches
+        with the job's age, up to five minutes.
+    :param submit_timeout: for how long to wait while HealthOmics takes no more jobs (5 imports go on at a time by
+        default); meanwhile the task is deferred if it is deferrable.
+    :param aws_conn_id: Airflow connection of type ``aws``; None takes boto3's own credentials (templated).
+    :param region_name: AWS Region; by default the connection's (templated).
+    :param verify: whether to verify TLS certificates, or the path of a CA bundle.
+    :param botocore_config: options of ``botocore.config.Config``; they win over the connection's ``config_kwargs``.
+    :raises OmicsRequestError: if the request breaks a rule; no retry follows.
+    :raises ReadSetJobFailedError: if a source was not imported; the text names the first five.
+    :raises ReadSetJobRefusedError: if HealthOmics takes no job for longer than ``submit_timeout``.
+    :raises ReadSetJobTimeoutError: if the job has not ended within ``execution_timeout``.
+    """
+
+    kind = "import"
+    template_fields: Sequence[str] = (*ReadSetJobOperator.template_fields, "role_arn")
+
+    def __init__(
+        self,
+        *,
+        sequence_store_id: str,
+        role_arn: str,
+        sources: Sequence[Mapping[str, object]] | str,
+        airflow_tags: bool = True,
+        **kwargs: Any,  # noqa: ANN401 - whatever ReadSetJobOperator takes
+    ) -> None:
+        super().__init__(sequence_store_id=sequence_store_id, sources=sources, **kwargs)
+        self.role_arn = role_arn
+        self.airflow_tags = airflow_tags
+        self.build_request(known_only=True)
+
+    def build(self, arguments: Mapping[str, object]) -> tuple[dict[str, JsonValue], list[str]]:
+        """Return the StartReadSetImportJob request, and warnings."""
+        from airflow_provider_omics.core.read_set_request import build_import  # noqa: PLC0415
+
+        return build_import(arguments, reserved_tags=OWN_TAGS if self.airflow_tags else 0)
+
+    def pursue(
+        self,
+        context: Context,
+        *,
+        retry: bool,
+        request: dict[str, JsonValue] | None = None,
+        deadline: float | None = None,
+        until: float | None = None,
+    ) -> dict[str, Any]:
+        """Find or start the job, wait for it, and return what the task returns."""
+        from airflow_provider_omics.core.protocol import Wait  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.core.read_set_job import imported  # noqa: PLC0415 - likewise
+
+        limits = self.limits(deadline, until)
+        service = self.service(context, request or self.build_request(), limits)
+        job = (verdict := self.find_or_start(context, service, limits, retry=retry)).run
+        region = str(service.hook.conn.meta.region_name)
+        # What earlier jobs have imported; the newest one tells for itself.
+        mine = {source.read_set_id for source in job.sources}
+        others = tuple(source for source in service.finished.values() if source.read_set_id not in mine)
+        known = {"region": region, "earlier": imported(replace(job, sources=others), self.role_arn, region)}
+        if isinstance(verdict, Wait):
+            return self.wait(context, service, job, limits, **known)
+        return self.conclude(context, job, known)
+
+    def conclude(self, context: Context, job: ReadSetJob, waiting: dict[str, Any]) -> dict[str, Any]:
+        """Tell which read sets are there, those of earlier jobs first."""
+        from airflow_provider_omics.core.read_set_job import imported  # noqa: PLC0415 - a DAG file does not pay for it
+
+        shown = self.hand_on(context, [*waiting["earlier"], *imported(job, self.role_arn, waiting["region"])])
+        if self.wait_for_completion and not job.succeeded:
+            advice = f"{len(shown['read_sets'])} of the sources are imported; XCom read_set_ids has them. "
+            if self.client_token:
+                advice += "One job for a client_token, ever: give another one to import the others."
+                raise ClientTokenSpentError(job, advice)
+            raise ReadSetJobFailedError(job, advice + "A retry imports the others.")
+        return {**job.xcom(), **shown}
+
+
+class ActivateReadSetsOperator(ReadSetJobOperator):
+    """
+    Make archived read sets of a sequence store readable again, and wait until they are; ACTIVE ones cost nothing.
+
+    HealthOmics archives what nobody has read for 30 days, and a run that takes an archived read set fails. The
+    arguments up to ``client_token`` are the members of `StartReadSetActivationJob
+    <https://docs.aws.amazon.com/omics/latest/api/API_StartReadSetActivationJob.html>`__ under their own names; all are
+    templated.
+
+    XCom: ``job_id``, if a job is needed, and ``sequence_store_id``; when the job has ended ``read_set_ids`` and
+    ``read_sets``, of those that are active if others failed: for each a dict of ``read_set_id``, ``name``,
+    ``subject_id``, ``sample_id`` and ``s3_uris``, which a run takes, too. The task returns these and ``status`` as one
+    dict.
+
+    Read sets that another job activates are waited for. Nothing can cancel a job: whoever ends the task leaves it as it
+    is.
+
+    :param sequence_store_id: sequence store, 10 to 36 digits.
+    :param sources: 1 to 20 read sets, each an id or the API's ``{"readSetId": id}``, as a list or as its JSON.
+    :param client_token: idempotency token, 1 to 127 characters, sent verbatim: one job for it, ever. By default it
+        follows from the task instance and stays the same over automatic retries.
+    :param wait_for_completion: whether to wait for the job's end; if not, the task succeeds when it has started.
+    :param deferrable: whether to wait in the triggerer, which frees the worker slot; by default
+        ``[operators] default_deferrable``.
+    :param poll_interval: seconds between two looks at the job; by default ``[omics] poll_interval``, which stretches
+        with the job's age, up to five minutes.
+    :param submit_timeout: for how long to wait while HealthOmics takes no more jobs (25 go on at a time by default);
+        meanwhile the task is deferred if it is deferrable.
+    :param aws_conn_id: Airflow connection of type ``aws``; None takes boto3's own credentials (templated).
+    :param region_name: AWS Region; by default the connection's (templated).
+    :param verify: whether to verify TLS certificates, or the path of a CA bundle.
+    :param botocore_config: options of ``botocore.config.Config``; they win over the connection's ``config_kwargs``.
+    :raises OmicsRequestError: if the request breaks a rule, or a read set has no reads (DELETED, say); no retry.
+    :raises ReadSetJobFailedError: if a read set was not activated; the text names the first five.
+    :raises ReadSetJobRefusedError: if HealthOmics takes no job for longer than ``submit_timeout``.
+    :raises ReadSetJobTimeoutError: if the job has not ended within ``execution_timeout``.
+    """
+
+    kind = "activation"
+
+    def __init__(
+        self,
+        *,
+        sequence_store_id: str,
+        sources: Sequence[object] | str,
+        **kwargs: Any,  # noqa: ANN401 - whatever ReadSetJobOperator takes
+    ) -> None:
+        super().__init__(sequence_store_id=sequence_store_id, sources=sources, **kwargs)
+        self.build_request(known_only=True)
+
+    def build(self, arguments: Mapping[str, object]) -> tuple[dict[str, JsonValue], list[str]]:
+        """Return the StartReadSetActivationJob request."""
+        from airflow_provider_omics.core.read_set_request import build_activation  # noqa: PLC0415 - not for DAG files
+
+        return build_activation(arguments), []
+
+    def pursue(
+        self,
+        context: Context,
+        *,
+        retry: bool,
+        request: dict[str, JsonValue] | None = None,
+        deadline: float | None = None,
+        until: float | None = None,
+    ) -> dict[str, Any]:
+        """Look at the read sets; find or start the job that activates what is archived, and wait for it."""
+        from airflow_provider_omics.core.protocol import Wait  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.hooks.read_sets import read_sets  # noqa: PLC0415 - DAG files need no boto3
+
+        limits, request = self.limits(deadline, until), request or self.build_request()
+        hook = self.hook()
+        ids = _ids(request)
+        found = read_sets(hook, str(request["sequenceStoreId"]), ids)
+        by_status = {item["id"]: item["status"] for item in found}
+        archived = [read_set_id for read_set_id, status in by_status.items() if status == "ARCHIVED"]
+        activating = [read_set_id for read_set_id, status in by_status.items() if status == "ACTIVATING"]
+        if not archived and not activating:
+            self.log.info("All %d read sets are ACTIVE", len(ids))
+            return self._result(context, found, None)
+        service = self.service(context, {**request, "sources": _sources(archived or activating)}, limits, hook)
+        if archived:
+            verdict = self.find_or_start(context, service, limits, request=request, retry=retry)
+            if isinstance(verdict, Wait):
+                return self.wait(context, service, verdict.run, limits, request=request, ours=True)
+            return self.conclude(context, verdict.run, {"request": request, "ours": True, **asdict(limits)})
+        if not self.wait_for_completion:
+            return self._result(context, found, None)
+        sighting = service.look_up(None)
+        if sighting is not None and not sighting.run.ended:
+            self.log.info("Another job activates the read sets: %s", sighting.run)
+            return self.wait(context, service, sighting.run, limits, request=request, ours=False)
+        self.log.info("Read sets that another job activates: %s", ", ".join(activating))
+        if self.deferrable:
+            self.pause(context, request, limits, _LOOK_AGAIN)
+        if limits.deadline and time.time() + _LOOK_AGAIN > limits.deadline:
+            raise ReadSetJobTimeoutError(f"Still ACTIVATING after execution_timeout: {', '.join(activating)}")
+        time.sleep(_LOOK_AGAIN)
+        return self.pursue(context, retry=True, request=request, **asdict(limits))
+
+    def conclude(self, context: Context, job: ReadSetJob, waiting: dict[str, Any]) -> dict[str, Any]:
+        """Look at the read sets when a job has ended that was to activate them."""
+        from airflow_provider_omics.hooks.read_sets import read_sets  # noqa: PLC0415 - DAG files need no boto3
+
+        request = waiting["request"]
+        again = {name: waiting[name] for name in ("request", "deadline", "until")}
+        if not waiting["ours"]:
+            return self.pursue(context, retry=True, **again)
+        found = read_sets(self.hook(), job.store_id, _ids(request))
+        if self.wait_for_completion and job.succeeded and any(item["status"] == "ACTIVATING" for item in found):
+            return self.pursue(context, retry=True, **again)
+        result = self._result(context, found, job)
+        if self.wait_for_completion and not job.succeeded:
+            advice = f"{len(result['read_set_ids'])} of the read sets are active; XCom read_set_ids has them."
+            if self.client_token:
+                raise ClientTokenSpentError(job, f"{advice} One job for a client_token, ever.")
+            raise ReadSetJobFailedError(job, f"{advice} A retry activates the others.")
+        return result
+
+    def _result(self, context: Context, found: list[dict[str, Any]], job: ReadSetJob | None) -> dict[str, Any]:
+        """Push and return which read sets are active, or were asked for if nobody waits."""
+        shown = [item for item in found if item["status"] == "ACTIVE" or not self.wait_for_completion]
+        known = job.xcom() if job else {"job_id": None, "sequence_store_id": self.sequence_store_id, "status": None}
+        return {**known, **self.hand_on(context, [_about(item) for item in shown])}
+
+
+def _ids(request: dict[str, Any]) -> list[str]:
+    return [item["readSetId"] for item in request["sources"]]
+
+
+def _sources(ids: list[str]) -> list[JsonValue]:
+    return [{"readSetId": read_set_id} for read_set_id in ids]
+
+
+def _about(item: dict[str, Any]) -> dict[str, Any]:
+    """Return what those downstream need of a read set, of GetReadSetMetadata's answer."""
+    members = {"id": "read_set_id", "name": "name", "subjectId": "subject_id", "sampleId": "sample_id"}
+    files = item.get("files", {})
+    uris = [files[name].get("s3Access", {}).get("s3Uri") for name in ("source1", "source2") if name in files]
+    known = {ours: item[theirs] for theirs, ours in members.items() if item.get(theirs)}
+    return {**known, "s3_uris": [uri for uri in uris if uri]}

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Wait for a read set import job that something else has started."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_omics.exceptions import OmicsRequestError, ReadSetJobFailedError, ReadSetJobWaitError
+from airflow_provider_omics.operators.base import OmicsOperator
+from airflow_provider_omics.sensors.base import OmicsSensor
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow.triggers.base import BaseTrigger
+
+    from airflow_provider_omics.compat import Context
+    from airflow_provider_omics.core.read_set_job import ReadSetJob
+
+
+class OmicsReadSetImportSensor(OmicsSensor["ReadSetJob"]):
+    """
+    Wait until a read set import job has COMPLETED.
+
+    The task returns ``job_id``, ``sequence_store_id``, ``status`` and ``read_set_ids`` as one dict; if some sources
+    failed, XCom ``read_set_ids`` has the others.
+
+    :param sequence_store_id: sequence store, 10 to 36 digits (templated).
+    :param job_id: import job to wait for, 10 to 36 digits (templated).
+    :param deferrable: whether to wait in the triggerer; by default ``[operators] default_deferrable``.
+    :param poll_interval: seconds between two looks of a deferred sensor; by default ``[omics] poll_interval``, which
+        stretches with the job's age. One that is not deferred looks every ``poke_interval``.
+    :param aws_conn_id: Airflow connection of type ``aws``; None takes boto3's own credentials (templated).
+    :param region_name: AWS Region; by default the connection's (templated).
+    :param verify: whether to verify TLS certificates, or the path of a CA bundle.
+    :param botocore_config: options of ``botocore.config.Config``; they win over the connection's ``config_kwargs``.
+    :raises OmicsRequestError: if ``sequence_store_id`` or ``job_id`` is no id.
+    :raises OmicsError: if the store has no such job.
+    :raises ReadSetJobFailedError: if a source was not imported; the text names the first five.
+    """
+
+    template_fields: Sequence[str] = ("sequence_store_id", "job_id", *OmicsOperator.template_fields)
+
+    def __init__(
+        self,
+        *,
+        sequence_store_id: str,
+        job_id: str,
+        **kwargs: Any,  # noqa: ANN401 - whatever OmicsSensor takes
+    ) -> None:
+        super().__init__(**kwargs)
+        self.sequence_store_id = sequence_store_id
+        self.job_id = job_id
+
+    def trigger(self, seen: ReadSetJob) -> BaseTrigger:
+        """Return the job's trigger."""
+        from airflow_provider_omics.triggers.read_sets import OmicsReadSetJobTrigger  # noqa: PLC0415 - no boto3 in DAGs
+
+        return OmicsReadSetJobTrigger.of(seen, self.hook_params, self.poll_interval)
+
+    def execute_complete(self, context: Context, event: dict[str, object] | None = None) -> dict[str, Any]:
+        """Go on when the trigger has said how the job ended."""
+        from airflow_provider_omics.core.event import ReadSetJobEvent  # noqa: PLC0415 - a DAG file does not pay for it
+
+        told = ReadSetJobEvent.deserialize(event)
+        if told.error:
+            raise ReadSetJobWaitError(f"Waiting for {told.job} broke: {told.error}")
+        # The event leaves out the sources.
+        return self.judge(context, self.look())
+
+    def look(self) -> ReadSetJob:
+        """Call GetReadSetImportJob."""
+        from airflow_provider_omics.core.read_set_job import ReadSetJob  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.hooks.read_sets import get_job  # noqa: PLC0415 - DAG files need no boto3
+
+        ids = {name: str(getattr(self, name)).strip() for name in ("sequence_store_id", "job_id")}
+        for name, value in ids.items():
+            if not value.isdecimal():
+                raise OmicsRequestError(f"{type(self).__name__} {self.task_id}: {name} must be digits, not {value!r}")
+        return get_job(self.hook(), ReadSetJob("import", ids["job_id"], ids["sequence_store_id"], "SUBMITTED"))
+
+    def judge(self, context: Context, seen: ReadSetJob) -> dict[str, Any]:
+        """Push which read sets are there, and raise if not all of them are."""
+        ids = [source.read_set_id for source in seen.sources if source.finished]
+        if not seen.succeeded:
+            context["ti"].xcom_push(key="read_set_ids", value=ids)
+            raise ReadSetJobFailedError(seen, f"{len(ids)} of the sources are imported; XCom read_set_ids has them.")
+        self.log.info("HealthOmics %s", seen)
+        return {**seen.xcom(), "read_set_ids": ids}

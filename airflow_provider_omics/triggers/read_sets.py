@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a deferred task waits for the end of a read set job, or for HealthOmics to take one more."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_provider_omics.compat import conf
+from airflow_provider_omics.core.event import ReadSetJobEvent
+from airflow_provider_omics.core.hook_params import HookParams
+from airflow_provider_omics.core.pacing import back_off, first_look, interval, jittered
+from airflow_provider_omics.core.read_set_job import ReadSetJob
+from airflow_provider_omics.triggers.guarded import with_shared_names
+from airflow_provider_omics.triggers.hub import join
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from airflow_provider_omics.core.documents import JsonValue
+    from airflow_provider_omics.hooks.omics import OmicsHook
+    from airflow_provider_omics.triggers.hub import Hub
+
+_SHORTEST: Final = 30.0
+
+
+class OmicsReadSetJobTrigger(BaseTrigger):
+    """
+    Wait in the triggerer until a read set job has ended; whoever ends the task leaves the job as it is.
+
+    :param job: the job as Start answered it, as a dict of JSON types.
+    :param hook_params: the connection arguments, as a dict of JSON types.
+    :param poll_interval: seconds between two looks; None stretches ``[omics] poll_interval`` with the job's age.
+    :param deadline: until when to wait, in epoch seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        job: dict[str, JsonValue],
+        hook_params: dict[str, JsonValue],
+        poll_interval: float | None = None,
+        deadline: float | None = None,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow left it untyped
+        self.job_args = with_shared_names(job)
+        self.hook_params = with_shared_names(hook_params)
+        self.poll_interval = poll_interval
+        self.deadline = deadline
+
+    @classmethod
+    def of(
+        cls,
+        job: ReadSetJob,
+        hook_params: HookParams,
+        poll_interval: float | None = None,
+        *,
+        deadline: float | None = None,
+    ) -> OmicsReadSetJobTrigger:
+        """Return the trigger that waits for a job."""
+        return cls(
+            job={**asdict(replace(job, sources=())), "sources": []},
+            hook_params=hook_params.serialize(),
+            poll_interval=poll_interval,
+            deadline=deadline,
+        )
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and the keyword arguments, all JSON types."""
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {
+                "job": self.job_args,
+                "hook_params": self.hook_params,
+                "poll_interval": self.poll_interval,
+                "deadline": self.deadline,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Yield the event: the job has ended, its time is up, or it can no longer be waited for."""
+        event = await self._wait()
+        yield TriggerEvent(event.serialize())
+
+    async def _wait(self) -> ReadSetJobEvent:
+        job = ReadSetJob(**{**self.job_args, "sources": ()})  # type: ignore[arg-type]  # serialised by `of`
+        shortest = conf.getfloat("omics", "poll_interval", fallback=_SHORTEST)
+        pause, faults = first_look(interval(_age(job), self.poll_interval, shortest)), 0
+        try:
+            async with join(HookParams(**self.hook_params)) as hub:  # type: ignore[arg-type]  # serialised by HookParams
+                while not job.ended:
+                    left = None if self.deadline is None else self.deadline - time.time()
+                    # At the deadline it is looked at once more: it may have ended while nobody looked.
+                    await asyncio.sleep(pause if left is None else max(0.0, min(left, pause)))
+                    before, faults, job = job, faults + 1, await self._look(hub, job)
+                    faults = faults if job is before else 0
+                    if job.status != before.status:
+                        self.log.info("HealthOmics %s", job)
+                    if not job.ended and left is not None and left <= pause:
+                        return ReadSetJobEvent(job, timed_out=True)
+                    usual = interval(_age(job), self.poll_interval, shortest)
+                    pause = min(usual, back_off(faults)) if faults else jittered(usual)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the operator says it: trigger logs get lost
+            return ReadSetJobEvent(job, error=f"{type(error).__name__}: {error}")
+        return ReadSetJobEvent(job)
+
+    async def _look(self, hub: Hub, job: ReadSetJob) -> ReadSetJob:
+        """Return the job as it is now; the same object if it could not be looked at for now."""
+        await hub.spend()
+        try:
+            now = await hub.call(lambda hook: _get(hook, job))
+        except Exception as error:
+            from airflow_provider_omics.hooks.omics import is_throttled, is_transient  # noqa: PLC0415 - not at import
+
+            if not is_transient(error):
+                raise
+            if is_throttled(error):
+                hub.budget.throttled(asyncio.get_running_loop().time())
+            else:
+                self.log.warning("%s could not be looked at, asking again: %s", job.name, error)
+            return job
+        hub.budget.succeeded()
+        return now
+
+
+class OmicsPauseTrigger(BaseTrigger):
+    """
+    Wait in the triggerer for a while, after which the task asks HealthOmics again.
+
+    :param until: until when, in epoch seconds.
+    """
+
+    def __init__(self, until: float) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow left it untyped
+        self.until = until
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and the keyword arguments, all JSON types."""
+        return f"{type(self).__module__}.{type(self).__qualname__}", {"until": self.until}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Yield one event when the time has come."""
+        await asyncio.sleep(max(0.0, self.until - time.time()))
+        yield TriggerEvent(None)
+
+
+def _get(hook: OmicsHook, job: ReadSetJob) -> ReadSetJob:
+    from airflow_provider_omics.hooks.read_sets import get_job  # noqa: PLC0415 - in a thread, as it imports botocore
+
+    return replace(get_job(hook, job), sources=())
+
+
+def _age(job: ReadSetJob) -> float:
+    return max(0.0, time.time() - (job.creation_time or 0.0))
