@@ -83,25 +83,28 @@ def not_json(value: object, path: str, room: int = _DEEPEST) -> Iterator[str]:
         for key, item in value.items():
             if not isinstance(key, str):
                 yield f"{path}: keys must be strings, not {key!r}"
-            elif _no_text(key):
-                yield f"{path}: the key {key!a} is no Unicode text"
+            elif wrong := _not_json(key):
+                yield f"{path}: the key {wrong}"
             else:
                 yield from not_json(item, f"{path}.{key}", room - 1)
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from not_json(item, f"{path}[{index}]", room - 1)
-    elif isinstance(value, str) and _no_text(value):
-        yield f"{path}: {value!a} is no Unicode text"
-    elif isinstance(value, int) and not _SMALLEST <= value <= _BIGGEST:
-        yield f"{path}: an integer of more than 64 bits; write it as text"
-    elif isinstance(value, float) and not math.isfinite(value):
-        yield f"{path}: JSON has no {value}; leave it out or write it as text"
-    elif value is not None and not isinstance(value, str | int | float):
-        yield f"{path}: {type(value).__name__} is not a JSON type; write it as text or number"
+    elif wrong := _not_json(value):
+        yield f"{path}: {wrong}"
 
 
-def _no_text(text: str) -> bool:
-    return any("\ud800" <= char <= "\udfff" for char in text)
+def _not_json(value: object) -> str | None:
+    """Return what is wrong with a value that is neither dict nor list."""
+    if isinstance(value, str) and any("\ud800" <= char <= "\udfff" for char in value):
+        return f"{value!a} is no Unicode text"
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"JSON has no {value}; leave it out or write it as text"
+    if isinstance(value, int) and not _SMALLEST <= value <= _BIGGEST:
+        return "an integer of more than 64 bits; write it as text"
+    if value is not None and not isinstance(value, str | int | float):
+        return f"{type(value).__name__} is not a JSON type; write it as text or number"
+    return None
 
 
 def to_json(value: JsonValue) -> str:

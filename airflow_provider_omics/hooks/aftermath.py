@@ -75,10 +75,7 @@ def outputs(hook: OmicsHook, run: Run) -> dict[str, Any] | None:
             size = int(answer["ContentLength"])
             if size > MAX_OUTPUTS:
                 return {"truncated": f"{size} bytes are too many for XCom: read s3://{bucket}/{key}"}
-            # Python reads NaN and Infinity, which are no JSON, and which Airflow refuses in an XCom.
-            named = json.loads(answer["Body"].read(), parse_constant=str)
-            if wrong := next(documents.not_json(named, name), None):
-                raise ValueError(wrong)
+            named = _summary(answer["Body"].read(), name)
         except (ClientError, BotoCoreError, ValueError, RecursionError) as error:
             if isinstance(error, ClientError) and error_code(error) in ("NoSuchKey", "404"):
                 continue
@@ -87,6 +84,15 @@ def outputs(hook: OmicsHook, run: Run) -> dict[str, Any] | None:
         return named if isinstance(named, dict) else {"outputs": named}
     log.warning("Run %s has no summary of its outputs in s3://%s/%slogs", run.id, bucket, folder)
     return None
+
+
+def _summary(text: bytes, name: str) -> Any:  # noqa: ANN401 - any JSON
+    """Read a summary; ValueError says what Airflow would refuse in an XCom."""
+    # Python reads NaN and Infinity, which are no JSON.
+    named = json.loads(text, parse_constant=str)
+    if wrong := next(documents.not_json(named, name), None):
+        raise ValueError(wrong)
+    return named
 
 
 def output_files(hook: OmicsHook, output_uri: str) -> list[str]:
