@@ -148,7 +148,9 @@ class Wanted:
         if self.statuses and not known:
             return [f"status must be left out: {', '.join(self.detail_types)} has none"]
         allowed = ", ".join(dict.fromkeys(known))
-        return [f"status must be one of {allowed}, not {it!r}" for it in self.statuses if it not in known]
+        wrong = [f"status must be one of {allowed}, not {it!r}" for it in self.statuses if it not in known]
+        unmet = [name for name in self.detail_types if self.statuses and not set(self.statuses) & set(STATUSES[name])]
+        return wrong or [f"status must be left out, or name one of {name} too" for name in unmet]
 
     def _wrong_runs(self) -> list[str]:
         wrong = [

@@ -7,6 +7,7 @@ import asyncio
 import itertools
 import re
 from collections import deque
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -101,20 +102,27 @@ class OmicsEventTrigger(BaseEventTrigger):
         """
         Yield events where Airflow does not tell when it has stored one (before 3.3).
 
-        It does so within seconds: a message is deleted half its visibility timeout later.
+        It does so within seconds: a message is deleted half its visibility timeout later. What is handed on faster than
+        Airflow stores it would fill its memory, and be deleted unstored: no more than a hundred are on their way.
         """
         loop = asyncio.get_running_loop()
         handed_on: deque[tuple[float, list[str]]] = deque()
         async with AsyncExitStack() as stack:
             queue = await self.open_queue(stack)
             while True:
-                messages = await queue.receive()
-                for message in messages:
+                wanted, others = [], []
+                for message in await queue.receive():
                     if self.wanted.matches(message.event):
                         yield TriggerEvent(message.event.payload())
-                handed_on.append((loop.time() + self.visibility_timeout / 2, [it.receipt for it in messages]))
-                while handed_on and handed_on[0][0] <= loop.time():
-                    await queue.delete(handed_on.popleft()[1])
+                        wanted.append(message.receipt)
+                    else:
+                        others.append(message.receipt)
+                await queue.delete(others)
+                handed_on.append((loop.time() + self.visibility_timeout / 2, wanted))
+                while handed_on and (handed_on[0][0] <= loop.time() or _number(handed_on) >= _MOST_AT_ONCE):
+                    moment, receipts = handed_on.popleft()
+                    await asyncio.sleep(moment - loop.time())
+                    await queue.delete(receipts)
 
     def shared_stream_key(self) -> Hashable:
         """Return what triggers have in common that are given the same messages."""
@@ -195,5 +203,11 @@ class _Messages(SharedStreamProducer):
 
 
 def _several(value: str | Sequence[str] | None) -> tuple[str, ...]:
-    """Return the values that one argument takes."""
-    return () if value is None else (value,) if isinstance(value, str) else tuple(value)
+    """Return the values that one argument takes, in one order; what cannot be one is told with the violations."""
+    values = () if value is None else value if isinstance(value, Iterable) and not isinstance(value, str) else (value,)
+    # A set has another order in each process that parses the DAG file, and each order would be another trigger.
+    return tuple(sorted(values, key=str) if isinstance(values, set | frozenset) else values)
+
+
+def _number(handed_on: Iterable[tuple[float, list[str]]]) -> int:
+    return sum(len(receipts) for _, receipts in handed_on)

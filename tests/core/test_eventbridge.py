@@ -116,6 +116,8 @@ def test_an_event_that_does_not_tell_what_is_asked_for_is_not_wanted():
         {"statuses": ("ACTIVE",)},
         {"statuses": (None,)},
         {"detail_types": ("Object Created",), "statuses": ("COMPLETED",)},
+        {"detail_types": ("Run Status Change", "Object Created"), "statuses": ("COMPLETED",)},
+        {"detail_types": ("Run Status Change", "Read Set Status Change"), "statuses": ("COMPLETED", "FAILED")},
         {"detail_types": ("Read Set Status Change",), "workflow_ids": ("1",)},
         {"detail_types": ("Run Status Change", "Read Set Status Change"), "run_name": "x"},
         {"workflow_ids": ("germline",)},
@@ -136,6 +138,7 @@ def test_what_could_never_match_is_told(wanted):
         {"detail_types": ("Read Set Status Change",), "statuses": ("ACTIVE",)},
         {"detail_types": ("Read Set Import Job Status Change",), "statuses": ("COMPLETED_WITH_FAILURES",)},
         {"detail_types": ("Object Created",)},
+        {"detail_types": ("Run Status Change", "Read Set Status Change"), "statuses": ("COMPLETED", "ACTIVE")},
         {"detail_types": ("S3 Access Policy Status Change",), "statuses": ("ANY",)},
     ],
 )

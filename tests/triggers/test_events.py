@@ -11,6 +11,7 @@ from functools import partial
 
 import pytest
 
+from airflow_provider_omics.core.eventbridge import STATUSES
 from airflow_provider_omics.exceptions import OmicsRequestError
 from airflow_provider_omics.triggers import events, queue
 from airflow_provider_omics.triggers.events import OmicsEventTrigger
@@ -292,19 +293,45 @@ async def run_of(trigger, seen):
 
 
 def test_without_airflows_word_a_message_is_deleted_after_half_its_time(send, left, url):
-    for status in ("COMPLETED", "RUNNING"):
-        send(status)
+    send()
     seen = []
 
     async def go():
-        trigger = OmicsEventTrigger(queue_url=url, status="COMPLETED", visibility_timeout=8)
-        async with run_of(trigger, seen):
+        async with run_of(OmicsEventTrigger(queue_url=url, visibility_timeout=8), seen):
             await until(lambda: seen)
-            assert await in_thread(left) == 2
+            assert await in_thread(left) == 1
             await becomes(left, 0)
 
     asyncio.run(go())
     assert seen == ["COMPLETED"]
+
+
+def test_without_airflows_word_what_nobody_wants_is_deleted_at_once(send, left, url):
+    for status in ("COMPLETED", "RUNNING"):
+        send(status)
+
+    async def go():
+        async with run_of(OmicsEventTrigger(queue_url=url, status="COMPLETED", visibility_timeout=600), []):
+            await becomes(left, 1)
+
+    asyncio.run(go())
+
+
+def test_without_airflows_word_no_more_is_handed_on_than_it_can_store(send, left, url, monkeypatch):
+    monkeypatch.setattr(events, "_MOST_AT_ONCE", 5)
+    for _ in range(25):
+        send()
+    seen = []
+
+    async def go():
+        async with run_of(OmicsEventTrigger(queue_url=url, visibility_timeout=8), seen):
+            await until(lambda: seen)
+            await asyncio.sleep(2)
+            assert len(seen) <= 10
+            await becomes(left, 0)
+
+    asyncio.run(go())
+    assert len(seen) == 25
 
 
 def test_a_queue_that_is_not_there_yet_is_waited_for(sqs, send, url, caplog):
@@ -477,6 +504,8 @@ def test_it_is_the_same_trigger_however_it_is_written():
     assert json.loads(json.dumps(arguments)) == arguments
     assert OmicsEventTrigger(**arguments).serialize() == one.serialize()
     assert path == "airflow_provider_omics.triggers.events.OmicsEventTrigger"
+    statuses = STATUSES["Run Status Change"]
+    assert OmicsEventTrigger(queue_url=URL, status=set(statuses)).serialize()[1]["status"] == sorted(statuses)
 
 
 @pytest.mark.parametrize(
@@ -491,7 +520,9 @@ def test_it_is_the_same_trigger_however_it_is_written():
         {"visibility_timeout": True},
         {"status": "COMPLETE"},
         {"detail_type": "Run status change"},
+        {"status": 7},
         {"workflow_id": "germline"},
+        {"workflow_id": 1234567},
         {"run_name": ""},
     ],
 )
