@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_omics.core.event import RunEvent
 from airflow_provider_omics.exceptions import RunFailedError
+from airflow_provider_omics.hooks import aftermath
 from airflow_provider_omics.hooks.omics import OmicsHook
 
 GROUP = "/aws/omics/WorkflowLog"
@@ -70,9 +71,9 @@ def failure(finish, omics):
 
 @pytest.fixture
 def warnings(caplog):
-    """Return the provider's warnings."""
-    names = "airflow_provider_omics"
-    return lambda: [it.getMessage() for it in caplog.records if it.levelno >= logging.WARNING and names in it.name]
+    """Return the warnings of what reads logs and outputs."""
+    name = aftermath.__name__
+    return lambda: [it.getMessage() for it in caplog.records if it.levelno >= logging.WARNING and it.name == name]
 
 
 # --- the failed task's log ---
