@@ -63,6 +63,13 @@ class Job:
     status_message: str | None = "The job is submitted and will start soon."
     completion_time: datetime | None = None
 
+    def event(self) -> tuple[str, str, Answer]:
+        """Return the kind of its events, the ARN that they are about, and their detail."""
+        # The user guide shows no such event: this one has what it shows of variant import jobs.
+        store = {"storeId": self.store.id, "storeName": self.store.members["name"]}
+        kind = f"Read Set {self.kind.capitalize()} Job Status Change"
+        return kind, self.store.arn, {"jobId": self.id, "status": self.status, **store}
+
     def about(self) -> Answer:
         """Return what Start and List answer."""
         return {

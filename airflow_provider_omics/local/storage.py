@@ -40,6 +40,11 @@ class ReadSet:
     status: str = "ACTIVE"
     status_message: str | None = None
 
+    def event(self) -> tuple[str, str, Answer]:
+        """Return the kind of its events, the ARN that they are about, and their detail."""
+        store_id = self.arn.split("/")[1]
+        return "Read Set Status Change", self.arn, {"sequenceStoreId": store_id, "id": self.id, "status": self.status}
+
 
 @dataclass(slots=True)
 class Store:
@@ -138,17 +143,11 @@ def within(moment: datetime, asked: Answer, what: str = "created") -> bool:
 
 
 def move(state: State, thing: ReadSet | Job, now: datetime, status: str, message: str | None = None) -> None:
-    """Put a read set or a job into a status; every change of one passes here, that of a read set as an event, too.
-
-    What HealthOmics tells of a job is not published, so that nothing is told.
-    """
+    """Put a read set or a job into a status; every change of one passes here and is an event."""
     thing.status, thing.status_message = status, message
-    if isinstance(thing, ReadSet):
-        store_id = thing.arn.split("/")[1]
-        detail = {"sequenceStoreId": store_id, "id": thing.id, "status": status}
-        emit(state, "Read Set Status Change", thing.arn, detail, now)
-    elif status in ("COMPLETED", "COMPLETED_WITH_FAILURES", "FAILED", "CANCELLED"):
-        thing.completion_time = now
+    if status in ("COMPLETED", "COMPLETED_WITH_FAILURES", "FAILED", "CANCELLED"):
+        thing.completion_time = now  # type: ignore[union-attr]  # only a job has these statuses
+    emit(state, *thing.event(), now)
 
 
 def add_read_set(state: State, job: Job, source: Answer, files: list[tuple[str, str, int]], now: datetime) -> ReadSet:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from airflow_provider_omics.local.examples import BUCKETS
+from airflow_provider_omics.local.examples import BUCKETS, STORE
 from airflow_provider_omics.local.server import Server
 from airflow_provider_omics.local.testing import LocalOmics
 from airflow_provider_omics.triggers.queue import WAIT
@@ -91,14 +90,20 @@ def test_a_run_that_completes_starts_the_next_one_on_its_outputs(airflow, omics,
 
 
 def test_a_read_set_that_arrives_starts_a_run(airflow, omics):
-    path = "sequenceStore/1234567890/readSet/5555555555"
-    detail = {"omicsVersion": "1.0.0", "arn": f"arn:aws:omics:us-east-1:{ACCOUNT}:{path}", "status": "ACTIVE"}
-    detail |= {"sequenceStoreId": "1234567890", "id": "5555555555"}
-    event = {"Source": "aws.omics", "DetailType": "Read Set Status Change", "Detail": json.dumps(detail)}
-    omics.client("events").put_events(Entries=[event])
-    run = succeeds(airflow, omics, "read-set-1234567890-5555555555")
-    uri = f"omics://{ACCOUNT}.storage.us-east-1.amazonaws.com/1234567890/readSet/5555555555/source1"
-    assert run["request"]["parameters"] == {"sample_name": "5555555555", "input_cram": uri}
+    omics.client("s3").put_object(Bucket=BUCKET, Key="NA12878.cram", Body=b"CRAM")
+    files = {"sourceFiles": {"source1": f"s3://{BUCKET}/NA12878.cram"}, "sourceFileType": "CRAM"}
+    members = {"sources": [{**files, "subjectId": "NA12878", "sampleId": "NA12878"}], "sequenceStoreId": STORE}
+    client = omics.client()
+    job = client.start_read_set_import_job(**members, roleArn=f"arn:aws:iam::{ACCOUNT}:role/x")
+
+    def imported():
+        [source] = client.get_read_set_import_job(sequenceStoreId=STORE, id=job["id"])["sources"]
+        return source.get("readSetId")
+
+    read_set = airflow.until(imported, "the import to end")
+    run = succeeds(airflow, omics, f"read-set-{STORE}-{read_set}")
+    uri = f"omics://{ACCOUNT}.storage.us-east-1.amazonaws.com/{STORE}/readSet/{read_set}/source1"
+    assert run["request"]["parameters"] == {"sample_name": read_set, "input_cram": uri}
     # That run is one of the workflow whose completion starts the next one.
     succeeds(airflow, omics, f"after-{run['uuid']}")
 

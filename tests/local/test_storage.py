@@ -8,6 +8,8 @@ from datetime import timedelta
 
 import pytest
 
+from tests.events_page import make_queue
+
 ROLE = "arn:aws:iam::123456789012:role/omics"
 CONFLICT, INVALID, MISSING = (
     ("ConflictException", 409),
@@ -255,3 +257,40 @@ def test_a_read_set_tells_its_statuses_as_events(imported, client, store, omics_
     arn = client.get_read_set_metadata(sequenceStoreId=store, id=item["readSetId"])["arn"]
     detail = {"omicsVersion": "1.0.0", "arn": arn, "sequenceStoreId": store, "id": item["readSetId"]}
     assert told == [{**detail, "status": "ACTIVE"}, {**detail, "status": "ARCHIVED"}]
+
+
+def test_statuses_of_jobs_and_read_sets_are_events(imported, store, client, omics_local, wait_for):
+    url = make_queue(omics_local, "read-sets", {"source": ["aws.omics"]})
+    sqs, told = omics_local.client("sqs"), []
+
+    def take(number):
+        def enough():
+            for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+                told.append(json.loads(message["Body"]))
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            return len(told) >= number
+
+        wait_for(enough)
+        events = [(event["detail-type"], event["detail"]["status"]) for event in told]
+        told.clear()
+        return events
+
+    job = imported(source("a"), source("b", "BAM"))
+    kind = "Read Set Import Job Status Change"
+    assert take(5) == [
+        *((kind, status) for status in ("SUBMITTED", "IN_PROGRESS")),
+        *[("Read Set Status Change", "ACTIVE")] * 2,
+        (kind, "COMPLETED"),
+    ]
+    read_set = job["sources"][0]["readSetId"]
+    omics_local.force_read_set(read_set, "ARCHIVED")
+    sources = [{"readSetId": read_set}]
+    client.start_read_set_activation_job(sequenceStoreId=store, sources=sources)
+    omics_local.clock.advance(60)
+    kind = "Read Set Activation Job Status Change"
+    assert take(6) == [
+        ("Read Set Status Change", "ARCHIVED"),
+        *((kind, status) for status in ("SUBMITTED", "IN_PROGRESS")),
+        *(("Read Set Status Change", status) for status in ("ACTIVATING", "ACTIVE")),
+        (kind, "COMPLETED"),
+    ]
