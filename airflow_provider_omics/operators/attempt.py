@@ -177,7 +177,7 @@ class Attempt:
                     hook = self._operator.hook()
                 continue
             faults = 0
-            self.news.seen(run, now, hook)
+            self.news.seen(run, now)
             self.run = run = now
         return run
 

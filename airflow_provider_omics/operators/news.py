@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_omics.core.run import Run
     from airflow_provider_omics.hooks.logs import EngineLog
-    from airflow_provider_omics.hooks.omics import OmicsHook
     from airflow_provider_omics.operators.start_run_task import StartRunTask
 
 log = logging.getLogger(__name__)
@@ -46,13 +45,13 @@ class News:
         for line in said:
             log.info("While this task was deferred: %s", line)
 
-    def seen(self, before: Run, run: Run, hook: OmicsHook) -> None:
+    def seen(self, before: Run, run: Run) -> None:
         """Say what there is to say after a look."""
         silent = self._heartbeat > 0 and time.monotonic() - self._told >= self._heartbeat
         if run.status != before.status:
             log.info("HealthOmics %s", run)
         elif silent:
-            log.info("HealthOmics %s", heartbeat(run, time.time(), self._counted(run, hook)))
+            log.info("HealthOmics %s", heartbeat(run, time.time(), self._counted(run)))
         if silent or run.status != before.status:
             self._told = time.monotonic()
         if not run.ended:
@@ -68,12 +67,13 @@ class News:
             self._engine_log = EngineLog(lambda: self._operator.hook(**_BRIEF), run)
         self._engine_log.copy(run)
 
-    def _counted(self, run: Run, hook: OmicsHook) -> TaskCounts | None:
+    def _counted(self, run: Run) -> TaskCounts | None:
         """Return the run's tasks by status; None if it can have none, or they cannot be listed."""
         if not self._may_count or not has_tasks(run):
             return None
         counts = TaskCounts()
         try:
+            hook = self._operator.hook(**_BRIEF)
             for status in counts:
                 statuses, more = hook.task_page(run, status)
                 counts.add(status, statuses, more=more)

@@ -2,6 +2,7 @@
 """OmicsRunSensor against the local endpoint."""
 
 import asyncio
+import logging
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, TaskDeferred
@@ -30,7 +31,9 @@ def test_it_waits_in_its_worker(started, context):
     assert sensor(run).execute(context) == {**run, "status": "COMPLETED"}
 
 
-def test_it_waits_in_the_hub(started, context, omics_local):
+def test_it_waits_in_the_hub_and_says_again_what_was_said_there(started, context, omics_local, monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(OmicsRunSensor, "log", logging.getLogger("sensor"))
     omics_local.clock.freeze()
     run = started()
     waiting = sensor(run, deferrable=True)
@@ -43,6 +46,11 @@ def test_it_waits_in_the_hub(started, context, omics_local):
             return await anext(deferral.value.trigger.run())
 
     assert waiting.execute_complete(context, asyncio.run(first()).payload) == {**run, "status": "COMPLETED"}
+    said = [it.getMessage() for it in caplog.records if it.name == "sensor"]
+    assert any(
+        line.startswith("While this sensor was deferred") and line.endswith(f"run {run['run_id']} COMPLETED")
+        for line in said
+    )
 
 
 def test_a_run_that_has_ended_needs_no_deferral(started, context, omics_local):
