@@ -16,6 +16,7 @@ READY2 := $(VENV)/airflow2/.ready
 PYTEST ?=
 # e.g. make bench-waking WAKING="life --seconds 600"
 WAKING ?=
+BACKFILL ?=
 # e.g. make soak SOAK="--minutes 2 --triggers 100 --tasks 10"
 SOAK ?=
 WINDOW ?= 300
@@ -87,6 +88,10 @@ bench-waking: $(READY3) ## measure how soon ends are seen, in 15 minutes; WAKING
 .PHONY: bench-triggerer
 bench-triggerer: $(VENV)/bench/.ready ## compare triggers in real triggerers, in an hour; WINDOW=300 is the seconds to measure
 	ulimit -n 20000; $(VENV)/bench/bin/python tests/benchmarks/long/triggerer.py --window $(WINDOW)
+
+.PHONY: bench-backfill
+bench-backfill: $(READY3) ## compare a backfill at 5 StartRun a second with one that only defers; BACKFILL="--runs 60"
+	$(BIN3)/python tests/benchmarks/long/backfill.py $(BACKFILL)
 
 .PHONY: soak
 soak: $(READY3) ## 2,000 triggers and 200 tasks through faults and dying triggerers, in 20 minutes and what then still goes on

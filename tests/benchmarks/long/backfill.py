@@ -27,6 +27,10 @@ def cpu(airflow: AirflowProcesses) -> float:
     return sum(sum(it.cpu_times()[:4]) for it in [scheduler, *scheduler.children(recursive=True)])
 
 
+def in_order(seconds: dict[str, float], form: str) -> str:
+    return ", ".join(form.format(value) for value in seconds.values())
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=200, help="Dag runs in each backfill")
@@ -48,14 +52,11 @@ def main() -> int:
         calls = [call["status"] for call in local.calls("StartRun")]
         started = len(local.runs())
     count = options.runs * options.rounds
-    figure(
-        f"{count} Dag runs: StartOmicsRunOperator, only deferring",
-        f"{took['backfilled']:.0f}, {took['only_deferring']:.0f} s",
-    )
-    ratio = took["omics"] / took["empty"]
+    ratio = took["backfilled"] / took["only_deferring"]
+    figure(f"{count} Dag runs: StartOmicsRunOperator, one that only defers", in_order(took, "{:.0f} s"))
     figure("  ratio", f"{ratio:.3f}", f"(at most {RATIO})")
-    each = ", ".join(f"{spent[dag_id] / count:.2f}" for dag_id in took)
-    figure("  CPU time of scheduler, workers and tasks, for each Dag run", f"{each} s")
+    each = {dag_id: seconds / count for dag_id, seconds in spent.items()}
+    figure("  CPU time of scheduler, workers and tasks, for each Dag run", in_order(each, "{:.2f} s"))
     figure("  StartRun: calls, of which 429; runs", f"{len(calls)}, {calls.count(429)}; {started}")
     return 0 if ratio <= RATIO and started == count else 1
 
