@@ -296,6 +296,26 @@ def test_the_job_of_another_task_is_not_adopted(stored, context, ti):
     assert len(stored.jobs("import")) == 2
 
 
+@pytest.mark.usefixtures("frozen")
+@pytest.mark.parametrize("tags", [True, False])
+def test_a_job_that_cannot_be_looked_at_yet_is_not_adopted(tags, stored, context, ti, omics_local):
+    deferred(stored.importing("b", deferrable=True, airflow_tags=tags), context)
+    omics_local.switch(get_delay=600)
+    ti.task_id, ti.try_number = "other", 2
+    deferred(stored.importing("a", deferrable=True, airflow_tags=tags), context)
+    assert len(stored.jobs("import")) == 2
+
+
+@pytest.mark.usefixtures("frozen")
+def test_an_expired_token_is_no_failure(stored, context, ti, omics_local):
+    deferred(stored.importing("a", deferrable=True), context)
+    first = ti.xcom["job_id"]
+    next_try(ti)
+    omics_local.fault("ListReadSetImportJobs", "error", code="ExpiredTokenException")
+    deferred(stored.importing("a", deferrable=True), context)
+    assert ti.xcom["job_id"] == first
+
+
 def test_a_cancelled_job_is_followed_by_the_next(stored, context, ti, omics_local, frozen):
     deferral = deferred(stored.importing("a", deferrable=True), context)
     omics_local.force_job(ti.xcom["job_id"], "CANCELLED", statusMessage="by the service")
@@ -503,6 +523,23 @@ def test_read_sets_that_another_job_activates_are_waited_for(stored, context, om
     omics_local.clock.resume()
     assert stored.activating(*ids).execute(context)["read_set_ids"] == ids
     assert len(stored.jobs("activation")) == 1
+
+
+def test_when_another_job_fails_the_task_starts_its_own(stored, context, omics_local):
+    ids = stored.archived("a")
+    omics_local.clock.freeze()
+    stored.client.start_read_set_activation_job(sequenceStoreId=stored.id, sources=[{"readSetId": ids[0]}])
+    omics_local.clock.advance(0.02)
+    operator = stored.activating(*ids, deferrable=True)
+    deferral = deferred(operator, context)
+    omics_local.force_read_set(ids[0], "PROCESSING_UPLOAD")
+    omics_local.clock.advance(1)
+    omics_local.force_read_set(ids[0], "ARCHIVED")
+    omics_local.clock.resume()
+    with pytest.raises(TaskDeferred) as own:
+        resumed(operator, context, deferral)
+    assert resumed(operator, context, own.value)["read_set_ids"] == ids
+    assert [job["status"] for job in stored.jobs("activation")] == ["FAILED", "COMPLETED"]
 
 
 @pytest.mark.parametrize("deferrable", [True, False])
