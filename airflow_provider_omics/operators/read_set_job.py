@@ -10,8 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_omics.compat import conf, render_text
-from airflow_provider_omics.core.request import UNRENDERED, RequestError, rendered
+from airflow_provider_omics.compat import conf
 from airflow_provider_omics.exceptions import (
     OmicsError,
     OmicsRequestError,
@@ -21,13 +20,11 @@ from airflow_provider_omics.exceptions import (
     StartRunConflictError,
     StartRunRefusedError,
 )
-from airflow_provider_omics.operators.base import OmicsOperator
+from airflow_provider_omics.operators.read_set_fields import ReadSetJobFields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Sequence
     from typing import NoReturn
-
-    import jinja2
 
     from airflow_provider_omics.compat import Context
     from airflow_provider_omics.core.documents import JsonValue
@@ -41,7 +38,7 @@ _FULL = 45.0
 _THROTTLED = 15.0
 
 
-class ReadSetJobOperator(OmicsOperator):
+class ReadSetJobOperator(ReadSetJobFields):
     """
     Find or start the job of this intention, and wait for it.
 
@@ -57,10 +54,6 @@ class ReadSetJobOperator(OmicsOperator):
     """
 
     kind: ClassVar[Kind]
-    template_fields: Sequence[str] = ("sequence_store_id", "sources", "client_token", *OmicsOperator.template_fields)
-    template_fields_renderers: ClassVar[dict[str, str]] = {"sources": "json"}
-    # Stays empty: Airflow would open every text that ends so.
-    template_ext: Sequence[str] = ()
     airflow_tags = True
 
     def __init__(
@@ -91,10 +84,6 @@ class ReadSetJobOperator(OmicsOperator):
     # --- what the two differ in ---
 
     @abstractmethod
-    def build(self, arguments: Mapping[str, object]) -> tuple[dict[str, JsonValue], list[str]]:
-        """Return the request of rendered arguments, and warnings; RequestError tells every violation."""
-
-    @abstractmethod
     def pursue(
         self,
         context: Context,
@@ -109,38 +98,6 @@ class ReadSetJobOperator(OmicsOperator):
     @abstractmethod
     def conclude(self, context: Context, job: ReadSetJob, waiting: dict[str, Any]) -> dict[str, Any]:
         """Go on when a job has ended; ``waiting`` is what the task knew when it began to wait."""
-
-    # --- the request ---
-
-    def build_request(self, *, known_only: bool = False) -> dict[str, JsonValue]:
-        """Return the request; with ``known_only``, just check what is visible before rendering."""
-        values: dict[str, object] = {name: getattr(self, name) for name in type(self).template_fields}
-        if known_only:
-            values = {name: value if rendered(value) else UNRENDERED for name, value in values.items()}
-        try:
-            request, warnings = self.build(values)
-        except RequestError as error:
-            raise OmicsRequestError(f"{type(self).__name__} {self.task_id}: {error}") from None
-        if not known_only:
-            for warning in warnings:
-                self.log.warning("%s", warning)
-        return request
-
-    def _do_render_template_fields(
-        self,
-        parent: Any,  # noqa: ANN401 - Airflow's signature
-        template_fields: Iterable[str],
-        context: Context,
-        jinja_env: jinja2.Environment,
-        seen_oids: set[int],
-    ) -> None:
-        # Text stays text under native rendering, which would turn an id into a number; `sources` may become a list.
-        for field in template_fields:
-            content = getattr(parent, field)
-            if parent is self and field != "sources" and isinstance(content, str):
-                setattr(self, field, render_text(jinja_env.from_string(content), context))
-            else:
-                super()._do_render_template_fields(parent, [field], context, jinja_env, seen_oids)
 
     # --- the ways in ---
 

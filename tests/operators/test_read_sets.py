@@ -8,8 +8,9 @@ import time
 from dataclasses import dataclass
 from datetime import timedelta
 
+import pendulum
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, TaskDeferred
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, AirflowSensorTimeout, TaskDeferred
 
 from airflow_provider_omics.exceptions import (
     ClientTokenSpentError,
@@ -450,6 +451,30 @@ def test_what_the_service_refuses_is_not_tried_again(stored, context):
     operator.sequence_store_id = "9999999999"
     with pytest.raises(OmicsRequestError, match=r"ResourceNotFoundException.*9999999999"):
         operator.execute(context)
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_however_the_sources_are_written_the_request_is_the_same(native):
+    dag = DAG(
+        dag_id="test",
+        start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+        schedule=None,
+        render_template_as_native_obj=native,
+    )
+    rendered = {"store": "0123456789", "samples": [source("a")], "sample": "a", "params": {}}
+    given = {"sequence_store_id": "{{ store }}", "role_arn": ROLE, "dag": dag}
+    whole = ImportReadSetsOperator(task_id="a", sources="{{ samples | tojson }}", **given)
+    inside = ImportReadSetsOperator(task_id="b", sources=[source("{{ sample }}")], **given)
+    for operator in (whole, inside):
+        operator.render_template_fields(rendered, dag.get_template_env())
+        assert operator.build_request() == {
+            "sequenceStoreId": "0123456789",
+            "roleArn": ROLE,
+            "sources": [source("a")],
+        }
+    numbers = ActivateReadSetsOperator(task_id="c", sources=["{{ id }}"], sequence_store_id="{{ store }}", dag=dag)
+    numbers.render_template_fields({**rendered, "id": "1234567890"}, dag.get_template_env())
+    assert numbers.build_request()["sources"] == [{"readSetId": "1234567890"}]
 
 
 # --- activation ---

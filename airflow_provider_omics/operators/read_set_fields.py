@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The arguments of a read set job as an operator's template fields: how they render, and the request that they make."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_omics.compat import render_text
+from airflow_provider_omics.core.request import UNRENDERED, RequestError, rendered
+from airflow_provider_omics.exceptions import OmicsRequestError
+from airflow_provider_omics.operators.base import OmicsOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import jinja2
+
+    from airflow_provider_omics.compat import Context
+    from airflow_provider_omics.core.documents import JsonValue
+
+
+class ReadSetJobFields(OmicsOperator):
+    """An operator whose attributes are the arguments of StartReadSetImportJob or StartReadSetActivationJob."""
+
+    template_fields: Sequence[str] = ("sequence_store_id", "sources", "client_token", *OmicsOperator.template_fields)
+    template_fields_renderers: ClassVar[dict[str, str]] = {"sources": "json"}
+    # Stays empty: Airflow would open every text that ends so.
+    template_ext: Sequence[str] = ()
+
+    @abstractmethod
+    def build(self, arguments: Mapping[str, object]) -> tuple[dict[str, JsonValue], list[str]]:
+        """Return the request of rendered arguments, and warnings; RequestError tells every violation."""
+
+    def build_request(self, *, known_only: bool = False) -> dict[str, JsonValue]:
+        """Return the request; with ``known_only``, just check what is visible before rendering."""
+        values: dict[str, object] = {name: getattr(self, name) for name in type(self).template_fields}
+        if known_only:
+            values = {name: value if rendered(value) else UNRENDERED for name, value in values.items()}
+        try:
+            request, warnings = self.build(values)
+        except RequestError as error:
+            raise OmicsRequestError(f"{type(self).__name__} {self.task_id}: {error}") from None
+        if not known_only:
+            for warning in warnings:
+                self.log.warning("%s", warning)
+        return request
+
+    def _do_render_template_fields(
+        self,
+        parent: Any,  # noqa: ANN401 - Airflow's signature
+        template_fields: Iterable[str],
+        context: Context,
+        jinja_env: jinja2.Environment,
+        seen_oids: set[int],
+    ) -> None:
+        # Text stays text under native rendering, which would turn an id into a number; `sources` may become a list.
+        for field in template_fields:
+            content = getattr(parent, field)
+            if parent is self and field != "sources" and isinstance(content, str):
+                setattr(self, field, render_text(jinja_env.from_string(content), context))
+            else:
+                super()._do_render_template_fields(parent, [field], context, jinja_env, seen_oids)
