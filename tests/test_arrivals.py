@@ -11,6 +11,7 @@ import pytest
 
 from airflow_provider_omics.local.server import Server
 from airflow_provider_omics.local.testing import LocalOmics
+from tests.conftest import only_dag
 from tests.events_page import make_queue, messages_in
 
 FOLDER = Path(__file__).parents[1] / "example_dags"
@@ -115,3 +116,13 @@ def test_events_in_a_queue_start_runs_once(omics, queue, run_dag):
     # A week later, say.
     sqs.send_message(QueueUrl=queue, MessageBody=copy["Body"])
     assert len(started()) == 2
+
+
+@pytest.mark.usefixtures("queue")
+def test_a_quiet_week_is_skipped(omics, run_dag):
+    dag = only_dag(FOLDER / "runs_from_queue.py")
+    sensor = dag.get_task("wait_for_events")
+    sensor.mode, sensor.poke_interval, sensor.timeout = "poke", 0.1, 0.2
+    done = run_dag(dag)
+    assert {task.task_id: task.state for task in done.tasks} == dict.fromkeys(dag.task_ids, "skipped")
+    assert runs(omics) == []
