@@ -7,7 +7,7 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from airflow_provider_omics.core import documents
 from airflow_provider_omics.core.failures import MAX_TASKS, FailedTask
@@ -29,7 +29,7 @@ def failed_tasks(hook: OmicsHook, run: Run) -> tuple[list[FailedTask], int]:
     """Return the first failed tasks of a run, and how many of its failed ones there are, 101 standing for more."""
     try:
         answer = hook.conn.list_run_tasks(id=run.id, status="FAILED", maxResults=100)
-    except (ClientError, BotoCoreError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, how the run failed is what counts
         log.warning("The failed tasks of run %s cannot be listed: %s", run.id, error)
         return [], 0
     items = answer["items"]
@@ -40,7 +40,7 @@ def _task(hook: OmicsHook, run: Run, item: dict[str, Any]) -> FailedTask:
     answer: dict[str, Any] = {}
     try:
         answer = hook.conn.get_run_task(id=run.id, taskId=item["taskId"])
-    except (ClientError, BotoCoreError) as error:
+    except Exception as error:  # noqa: BLE001 - likewise
         log.warning("Why task %s of run %s failed cannot be asked: %s", item["taskId"], run.id, error)
     return FailedTask(
         str(item["taskId"]),
@@ -55,7 +55,7 @@ def last_lines(hook: OmicsHook, run: Run, task: FailedTask) -> list[str]:
     stream = RunLog(lambda: hook, f"run/{run.id}/task/{task.id}")
     try:
         return stream.last(run, _LINES)
-    except (ClientError, BotoCoreError) as error:
+    except Exception as error:  # noqa: BLE001 - likewise
         log.warning("The log of task %s cannot be read (stream %s): %s", task.name, stream.stream, error)
         return []
 
@@ -66,21 +66,28 @@ def outputs(hook: OmicsHook, run: Run) -> dict[str, Any] | None:
 
     What is too big for XCom becomes ``{"truncated": why}``.
     """
+    try:
+        return _outputs(hook, run)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the run has COMPLETED
+        log.warning("The outputs of run %s cannot be read: %s", run.id, error)
+        return None
+
+
+def _outputs(hook: OmicsHook, run: Run) -> dict[str, Any] | None:
     bucket, folder = _place(run.output_uri)
     s3 = hook.client_of("s3")
     for name in _SUMMARIES:
         key = f"{folder}logs/{name}"
         try:
             answer = s3.get_object(Bucket=bucket, Key=key)
-            size = int(answer["ContentLength"])
-            if size > MAX_OUTPUTS:
-                return {"truncated": f"{size} bytes are too many for XCom: read s3://{bucket}/{key}"}
-            named = _summary(answer["Body"].read(), name)
-        except (ClientError, BotoCoreError, ValueError, RecursionError) as error:
-            if isinstance(error, ClientError) and error_code(error) in ("NoSuchKey", "404"):
+        except ClientError as error:
+            if error_code(error) in ("NoSuchKey", "404"):
                 continue
-            log.warning("The outputs of run %s cannot be read: %s", run.id, error)
-            return None
+            raise
+        size = int(answer["ContentLength"])
+        if size > MAX_OUTPUTS:
+            return {"truncated": f"{size} bytes are too many for XCom: read s3://{bucket}/{key}"}
+        named = _summary(answer["Body"].read(), name)
         return named if isinstance(named, dict) else {"outputs": named}
     log.warning("Run %s has no summary of its outputs in s3://%s/%slogs", run.id, bucket, folder)
     return None

@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferr
 from airflow_provider_omics.core.event import RunEvent
 from airflow_provider_omics.core.failures import CLASSES, RETRIED
 from airflow_provider_omics.core.run import Run
-from airflow_provider_omics.exceptions import RunFailedError
+from airflow_provider_omics.exceptions import RunFailedError, RunFailedForGoodError
 from airflow_provider_omics.hooks import aftermath
 from airflow_provider_omics.hooks.omics import OmicsHook
 
@@ -68,6 +68,37 @@ def test_the_worker_says_what_happened_while_the_task_was_deferred(start_run, co
         run = hook.get_run(run)
     with pytest.raises(RunFailedError, match="Killed"):
         operator.execute_complete(context, RunEvent(run).serialize())
+
+
+@pytest.fixture
+def ended(start_run, context, traces, monkeypatch):
+    """Return a function that defers a task until its run has ended, with a connection that then no longer works."""
+
+    def ended(status, **how):
+        traces.script(status=status, tasks=[{"name": "call", "status": status}], **how)
+        operator = start_run(deferrable=True)
+        with pytest.raises(TaskDeferred):
+            operator.execute(context)
+        run = operator.attempt.run
+        while not run.ended:
+            run = OmicsHook("aws_default").get_run(run)
+        extra = {"role_arn": "arn:aws:iam::123456789012:role/x", "assume_role_method": "by magic"}
+        monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps({"conn_type": "aws", "extra": extra}))
+        return operator, RunEvent(run).serialize()
+
+    return ended
+
+
+def test_a_connection_that_broke_makes_no_retry_of_a_failure_for_good(ended, context):
+    operator, event = ended("FAILED", failureReason="OUT_OF_MEMORY_ERROR")
+    with pytest.raises(RunFailedForGoodError, match="OUT_OF_MEMORY_ERROR"):
+        operator.execute_complete(context, event)
+
+
+def test_a_connection_that_broke_fails_no_completed_run(ended, context, ti):
+    operator, event = ended("COMPLETED", outputs={"germline.reads": 7})
+    assert operator.execute_complete(context, event)["status"] == "COMPLETED"
+    assert "outputs" not in ti.xcom
 
 
 @pytest.mark.parametrize("fault", ["AccessDeniedException", "ThrottlingException", "InternalServerException"])
