@@ -9,7 +9,7 @@ from urllib.error import HTTPError
 
 import pytest
 
-from demo.airflow_home import AIRFLOW_3
+from demo.airflow_home import AIRFLOW_3, Run
 from tests.airflow.dags.backfill import RUN_SECONDS
 
 pytestmark = pytest.mark.airflow
@@ -43,7 +43,8 @@ def backfill(airflow, dag_id, hours):
         airflow.cli("dags", "backfill", "--yes", "-s", dates[0].isoformat(), "-e", dates[-1].isoformat(), dag_id)
     rows = airflow.database.query("SELECT run_id, state, start_date, end_date FROM dag_run WHERE dag_id=?", dag_id)
     rows = [row for row in rows if row[0] in run_ids]
-    assert {row[1] for row in rows} == {"success"}
+    failed = [Run(dag_id, row[0]) for row in rows if row[1] != "success"]
+    assert not failed, f"{len(failed)} failed, such as {airflow.report(failed[0])}"
     assert len(rows) == len(run_ids)
     began, ended = min(row[2] for row in rows), max(row[3] for row in rows)
     return run_ids, (datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds()
