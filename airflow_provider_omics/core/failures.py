@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_omics.core.text import clipped, one_line, size
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection
 
     from airflow_provider_omics.core.run import Run
 
@@ -147,6 +149,16 @@ def _fitting(lines: Sequence[str], room: int) -> list[str]:
             break
         fitting.append(line)
     return fitting
+
+
+def misnamed(retry_on: object) -> str | None:
+    """Return why ``retry_on`` names no failures, None if it does; reasons there are more of than the table has."""
+    if isinstance(retry_on, str) or not isinstance(retry_on, Sequence | AbstractSet):
+        return f"must be a list of classes and reasons, not {retry_on!r}"
+    for name in retry_on:
+        if str(name) not in _ADVICE and not re.fullmatch(r"[A-Z][A-Z0-9_]*", str(name)):
+            return f"must name classes ({', '.join(_ADVICE)}) or reasons, such as RUN_TASK_FAILED, not {name!r}"
+    return None
 
 
 def understand(

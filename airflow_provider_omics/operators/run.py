@@ -174,3 +174,8 @@ class StartOmicsRunOperator(StartRunTask):
         self._build_request(known_only=True)
         if poll_interval is not None and poll_interval <= 0:
             raise OmicsRequestError(f"{type(self).__name__} {self.task_id}: poll_interval must be above 0 seconds")
+        if retry_on is not None:
+            from airflow_provider_omics.core.failures import misnamed  # noqa: PLC0415 - only who names some pays for it
+
+            if wrong := misnamed(retry_on):
+                raise OmicsRequestError(f"{type(self).__name__} {self.task_id}: retry_on {wrong}")

@@ -3,7 +3,7 @@
 
 import pytest
 
-from airflow_provider_omics.core.failures import CLASSES, FailedTask, understand
+from airflow_provider_omics.core.failures import CLASSES, FailedTask, misnamed, understand
 from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.exceptions import RunFailedError, RunWaitError
 
@@ -30,6 +30,16 @@ def test_an_unknown_reason_is_not_tried_again():
 def test_retry_on_widens(named):
     tasks = [FailedTask("1", "call", "OUT_OF_MEMORY_ERROR")] if named == ["OUT_OF_MEMORY_ERROR"] else []
     assert understand(run("RUN_TASK_FAILED"), tasks, failed=len(tasks), retry_on=named).retry
+
+
+@pytest.mark.parametrize("named", [(), ["capacity", "unknown"], {"task"}, ["A_NEW_REASON", "RUN_TASK_FAILED"]])
+def test_retry_on_names_classes_and_reasons(named):
+    assert misnamed(named) is None
+
+
+@pytest.mark.parametrize("named", ["capacity", 5, ["trasient"], ["Capacity"], ["run_task_failed"], [7], [None]])
+def test_what_retry_on_cannot_mean_is_told(named):
+    assert misnamed(named).startswith("must ")
 
 
 def test_retry_on_narrows():
