@@ -451,6 +451,28 @@ def test_it_spends_nothing_of_the_budget_and_the_loop_goes_on(url, monkeypatch):
     assert len(beats) >= 5
 
 
+def test_the_loop_goes_on_between_messages(send, url, monkeypatch):
+    turns, parse = [], queue.Event.parse
+    for _ in range(2):
+        send()
+
+    def noted(body):
+        turns.append("parsed")
+        asyncio.get_running_loop().call_soon(turns.append, "others")
+        return parse(body)
+
+    async def go():
+        async with join(DEFAULT) as hub:
+            waiting = queue.EventQueue(hub, url, 2)
+            while len(turns) < 4:
+                await waiting.receive()
+            waiting.close()
+
+    monkeypatch.setattr(queue.Event, "parse", noted)
+    asyncio.run(asyncio.wait_for(go(), 60))
+    assert turns[:4] == ["parsed", "others"] * 2
+
+
 def test_queues_that_are_waited_for_leave_the_hub_its_threads(url, monkeypatch):
     monkeypatch.setattr(queue, "WAIT", 8)
 
