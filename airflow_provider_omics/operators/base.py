@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omics.compat import BaseOperator
+from airflow_provider_omics.exceptions import OmicsRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,6 +67,13 @@ class OmicsOperator(OmicsConnection, BaseOperator):
         self.region_name = region_name
         self.verify = verify
         self.botocore_config = botocore_config
+
+    def _check_waiting(self, poll_interval: float | None, submit_timeout: timedelta) -> None:
+        mine = f"{type(self).__name__} {self.task_id}"
+        if poll_interval is not None and poll_interval <= 0:
+            raise OmicsRequestError(f"{mine}: poll_interval must be above 0 seconds")
+        if not isinstance(submit_timeout, timedelta):
+            raise OmicsRequestError(f"{mine}: submit_timeout must be a timedelta, not {submit_timeout!r}")
 
     def _deadline(self) -> float | None:
         """Return the time before Airflow's own time-out, which would leave the run alone, in epoch seconds."""

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_omics.compat import conf
 from airflow_provider_omics.exceptions import (
     OmicsError,
-    OmicsRequestError,
     ReadSetJobRefusedError,
     ReadSetJobTimeoutError,
     ReadSetJobWaitError,
@@ -78,8 +77,7 @@ class ReadSetJobOperator(ReadSetJobFields):
         self.submit_timeout = submit_timeout
         # Airflow 3 lets the process go on: whatever it comes to, it starts nothing more.
         self.killed = False
-        if poll_interval is not None and poll_interval <= 0:
-            raise OmicsRequestError(f"{type(self).__name__} {self.task_id}: poll_interval must be above 0 seconds")
+        self._check_waiting(poll_interval, submit_timeout)
 
     # --- what the two differ in ---
 

@@ -172,8 +172,7 @@ class StartOmicsRunOperator(StartRunTask):
         self.fetch_outputs = fetch_outputs
         self.forward_logs = forward_logs
         self._build_request(known_only=True)
-        if poll_interval is not None and poll_interval <= 0:
-            raise OmicsRequestError(f"{type(self).__name__} {self.task_id}: poll_interval must be above 0 seconds")
+        self._check_waiting(poll_interval, submit_timeout)
         if retry_on is not None:
             from airflow_provider_omics.core.failures import misnamed  # noqa: PLC0415 - only who names some pays for it
 

@@ -59,7 +59,6 @@ def test_a_long_text_is_cut():
         json.dumps({**RUN, "source": ["aws.omics"]}),
         json.dumps({**RUN, "detail": {"status": "\ud800"}}),
         json.dumps({**RUN, "detail": {"status": float("nan")}}),
-        json.dumps({**RUN, "detail": {"status": 2**64}}),
         json.dumps({**RUN, "detail": {"size": 2**64}}),
         json.dumps({**RUN, "detail": {"status": json.loads("[" * 250 + "]" * 250)}}),
     ],
