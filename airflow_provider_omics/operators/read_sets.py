@@ -116,7 +116,8 @@ class ImportReadSetsOperator(ReadSetJobOperator):
         """Tell which read sets are there, those of earlier jobs first."""
         from airflow_provider_omics.core.read_set_job import imported  # noqa: PLC0415 - a DAG file does not pay for it
 
-        shown = self.hand_on(context, [*waiting["earlier"], *imported(job, self.role_arn, waiting["region"])])
+        region = waiting.get("region") or str(self.hook().conn.meta.region_name)
+        shown = self.hand_on(context, [*waiting["earlier"], *imported(job, self.role_arn, region)])
         if self.wait_for_completion and not job.succeeded:
             advice = f"{len(shown['read_sets'])} of the sources are imported; XCom read_set_ids has them. "
             if self.client_token:

@@ -82,8 +82,8 @@ class OmicsReadSetImportSensor(OmicsSensor["ReadSetJob"]):
     def judge(self, context: Context, seen: ReadSetJob) -> dict[str, Any]:
         """Push which read sets are there, and raise if not all of them are."""
         ids = [source.read_set_id for source in seen.sources if source.finished]
+        context["ti"].xcom_push(key="read_set_ids", value=ids)
         if not seen.succeeded:
-            context["ti"].xcom_push(key="read_set_ids", value=ids)
             raise ReadSetJobFailedError(seen, f"{len(ids)} of the sources are imported; XCom read_set_ids has them.")
         self.log.info("HealthOmics %s", seen)
         return {**seen.xcom(), "read_set_ids": ids}

@@ -407,6 +407,20 @@ def test_an_event_of_another_try_or_release_is_not_believed(stored, context, ti)
     assert len(stored.jobs("import")) == 1
 
 
+def test_dag_test_that_forgets_what_was_deferred_with_starts_no_other_job(stored, context, ti):
+    operator = stored.importing("a", "c", deferrable=True)
+    deferral = deferred(operator, context)
+    with pytest.raises(ReadSetJobFailedError, match="1 of the sources are imported"):
+        operator.execute_complete(context, fired(deferral))
+    assert ti.xcom["read_set_ids"] == [item["id"] for item in stored.read_sets()]
+    assert len(stored.jobs("import")) == 1
+    [read_set] = stored.archived("a")
+    operator = stored.activating(read_set, deferrable=True)
+    result = operator.execute_complete(context, fired(deferred(operator, context)))
+    assert result["read_set_ids"] == [read_set]
+    assert len(stored.jobs("activation")) == 1
+
+
 def test_nothing_starts_after_a_kill(stored, context):
     operator = stored.importing("a")
     operator.on_kill()
@@ -637,7 +651,7 @@ def waiting(stored, context):
 
 
 @pytest.mark.parametrize("deferrable", [True, False])
-def test_the_sensor_waits_for_a_job(deferrable, stored, waiting, context, frozen):
+def test_the_sensor_waits_for_a_job(deferrable, stored, waiting, context, frozen, ti):
     sensor = waiting("a", "b", deferrable=deferrable)
     if deferrable:
         deferral = deferred(sensor, context)
@@ -652,6 +666,7 @@ def test_the_sensor_waits_for_a_job(deferrable, stored, waiting, context, frozen
         "status": "COMPLETED",
         "read_set_ids": [item["id"] for sample in "ab" for item in stored.read_sets() if item["sampleId"] == sample],
     }
+    assert ti.xcom["read_set_ids"] == result["read_set_ids"]
 
 
 @pytest.mark.parametrize("deferrable", [True, False])
