@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 # In the order of a run's life: a run that moves on while the pages are read is met again, not missed.
 _ACTIVE: Final = ("PENDING", "STARTING", "RUNNING", "STOPPING")
 _PAGE: Final = 100
+# Which part of an interval is kept free after a listing, to ask for the runs that it does not show.
+_RESERVE: Final = 0.3
 # How many of a page are told before the event loop may do something else.
 _AT_ONCE: Final = 20
 # How often a page is asked for before the listing is given up; nobody is looked at meanwhile.
@@ -369,7 +371,9 @@ class Polls:
         elif self._is_silent(watch):
             watch.news.set()
         seconds = self._interval(watch)
-        self._plan(watch, max(jittered(seconds) - self._lead, seconds / 2))
+        # However few have ended of late, many may next time, and asking for each takes its time.
+        lead = max(self._lead, min(len(self._watches) / self._hub.budget.rate, seconds * _RESERVE))
+        self._plan(watch, max(jittered(seconds) - lead, seconds / 2))
 
     def _note_list_fault(self, error: Exception) -> None:
         from airflow_provider_omics.hooks.omics import is_denied, is_transient  # noqa: PLC0415 - not at import
