@@ -50,7 +50,9 @@ ui: $(READY3) ## the same, and leave Airflow's UI and the endpoint up until Ctrl
 	@$(BIN3)/python -m demo --ui
 
 .PHONY: test
-test: lint test3 test2 ## everything that fits CI: lint, and the tests on both Airflow lines
+test: ## everything that fits CI: lint, and the tests on both Airflow lines, at the same time as they wait a lot
+	$(MAKE) lint
+	$(MAKE) --jobs=2 test3 test2
 
 .PHONY: test3
 test3: $(READY3) ## the tests on the newest Airflow 3
