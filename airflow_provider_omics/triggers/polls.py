@@ -15,35 +15,27 @@ from collections import deque
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from operator import methodcaller
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from airflow_provider_omics.core.pacing import back_off, first_look, interval, jittered
 from airflow_provider_omics.triggers.background import background
+from airflow_provider_omics.triggers.listing import Listing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
 
     from airflow_provider_omics.core.run import Run
     from airflow_provider_omics.triggers.hub import Hub
 
 log = logging.getLogger(__name__)
-# In the order of a run's life: a run that moves on while the pages are read is met again, not missed.
-_ACTIVE: Final = ("PENDING", "STARTING", "RUNNING", "STOPPING")
-_PAGE: Final = 100
 # Which part of an interval is kept free after a listing, to ask for the runs that it does not show.
 _RESERVE: Final = 0.3
-# How many of a page are told before the event loop may do something else.
-_AT_ONCE: Final = 20
-# How often a page is asked for before the listing is given up; nobody is looked at meanwhile.
-_PAGE_TRIES: Final = 4
 # How many missing runs are looked at for each page, before all are listed again.
 _MISSING_A_PAGE: Final = 3
 # How often very many members may say how their runs are going, together: a line passes through two processes.
 _SECONDS_A_LINE: Final = 2.0
 # How many calls may be under way at once, so that a slow one does not hold up the others.
 IN_FLIGHT: Final = 8
-# A listed run whose creation is further off than this is another one, that took over the id.
-_SAME_CREATION: Final = 300.0
 
 
 @dataclass(slots=True, eq=False)
@@ -107,11 +99,9 @@ class Polls:
         self._slots = asyncio.Semaphore(IN_FLIGHT)
         self._looks: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
-        # What the last listing has taught: active runs of others, and how long it took until all was known.
-        self._others = 0
+        self._listing = Listing(hub)
+        # How long it took, after the last listing began, until all was known.
         self._lead = 0.0
-        self._list_again = 0.0
-        self._list_faults = 0
 
     @contextmanager
     def watching(self, run: Run, poll_interval: float | None) -> Iterator[Watch]:
@@ -273,98 +263,36 @@ class Polls:
     def _listing_pays(self) -> bool:
         """Tell whether the pages of all active runs cost less than the GetRun calls that they save."""
         first = self._first()
-        if first is None or first.missing or first.due > _now() or _now() < self._list_again:
+        if first is None or first.missing or first.due > _now():
             return False
         if self._owed > 0 and self._first_missing() is not None:
             return False
         horizon = _now() + self._interval(first)
-        saved = sum(watch.due <= horizon for watch in self._watches if not watch.missing)
-        return saved > len(_ACTIVE) + (saved + self._others) // _PAGE
+        return self._listing.pays(sum(watch.due <= horizon for watch in self._watches if not watch.missing))
 
     async def _list(self) -> None:
         wanted: dict[str, list[Watch]] = {}
         for watch in self._watches:
-            if not watch.missing and watch.due < math.inf:
+            if self._is_listed(watch):
                 wanted.setdefault(watch.run.id, []).append(watch)
-        begun, worth, strangers = _now(), len(wanted), 0
-        self._owed = 0
-        try:
-            async for items in self._pages(wanted):
-                worth -= 1
-                for number, item in enumerate(items):
-                    if number % _AT_ONCE == 0:
-                        # Each whose status has changed logs a line: the event loop serves others in between.
-                        await asyncio.sleep(0)
-                    strangers += not self._meet(wanted, item)
-                if worth <= 0 and len(wanted) > 1:
-                    # So many are active beside ours that asking for each of ours is cheaper.
-                    self._others = max(strangers, self._others + _PAGE)
-                    return
-        except Exception as error:  # noqa: BLE001 - GetRun goes on without the pages
-            self._note_list_fault(error)
+        begun = _now()
+        unmet = await self._listing.read(wanted, self._saw_listed)
+        self._owed = _MISSING_A_PAGE * self._listing.pages
+        if unmet is None:
             return
-        self._list_faults = 0
-        self._others = strangers
-        for watch in itertools.chain.from_iterable(wanted.values()):
-            if watch in self._watches and not watch.missing and watch.due < math.inf:
-                watch.missing = True
-                watch.due = math.inf
-                self._missing.append(watch)
+        for watch in filter(self._is_listed, unmet):
+            watch.missing = True
+            watch.due = math.inf
+            self._missing.append(watch)
         # The next listing begins so much earlier that what it shows to be missing is known in time.
         self._lead = _now() - begun + len(self._missing) / self._hub.budget.rate
 
-    async def _pages(self, wanted: dict[str, list[Watch]]) -> AsyncIterator[list[dict[str, Any]]]:
-        """Yield the pages of active runs until all but one are met: for that one GetRun is no dearer than a page."""
-        statuses = {watch.run.status for watches in wanted.values() for watch in watches}
-        earliest = min(_ACTIVE.index(status) if status in _ACTIVE else 0 for status in statuses)
-        paid = True  # the caller has taken the first call from the budget
-        for status in _ACTIVE[earliest:]:
-            token: str | None = None
-            while len(wanted) > 1:
-                if not paid:
-                    await self._hub.spend()
-                paid = False
-                items, token = await self._page(status, token)
-                yield items
-                if token is None:
-                    break
-
-    async def _page(self, status: str, token: str | None) -> tuple[list[dict[str, Any]], str | None]:
-        """Return a page and the token of the next; a fault that passes costs the page again, not the whole listing."""
-        for faults in itertools.count(1):
-            self._owed += _MISSING_A_PAGE
-            try:
-                items, following = await self._hub.call(methodcaller("list_page", status, token))
-            except Exception as error:
-                # Imported by now, in a thread: on the event loop it would take a tenth of a second.
-                from airflow_provider_omics.hooks.omics import is_throttled, is_transient  # noqa: PLC0415
-
-                if is_throttled(error):
-                    self._hub.budget.throttled(_now())
-                if not is_transient(error) or faults == _PAGE_TRIES:
-                    raise
-                await asyncio.sleep(back_off(faults))
-                await self._hub.spend()
-            else:
-                self._hub.budget.succeeded()
-                return items, following
-        raise AssertionError
-
-    def _meet(self, wanted: dict[str, list[Watch]], item: dict[str, Any]) -> bool:
-        """Tell whether a listed run is a member's, and note that it lives."""
-        watches = wanted.get(item["id"])
-        if watches is None:
-            return False
-        created = item["creationTime"].timestamp()
-        for watch in watches:
-            if abs(created - (watch.run.creation_time or created)) > _SAME_CREATION:
-                return False
-            if watch.due < math.inf and watch in self._watches:
-                self._saw_listed(watch, item["status"])
-        del wanted[item["id"]]
-        return True
+    def _is_listed(self, watch: Watch) -> bool:
+        return watch in self._watches and not watch.missing and watch.due < math.inf
 
     def _saw_listed(self, watch: Watch, status: str) -> None:
+        if not self._is_listed(watch):
+            return
         if status != watch.run.status:
             watch.run = replace(watch.run, status=sys.intern(status))
             watch.news.set()
@@ -374,14 +302,6 @@ class Polls:
         # However few have ended of late, many may next time, and asking for each takes its time.
         lead = max(self._lead, min(len(self._watches) / self._hub.budget.rate, seconds * _RESERVE))
         self._plan(watch, max(jittered(seconds) - lead, seconds / 2))
-
-    def _note_list_fault(self, error: Exception) -> None:
-        from airflow_provider_omics.hooks.omics import is_denied, is_transient  # noqa: PLC0415 - not at import
-
-        self._list_faults += 1
-        self._list_again = math.inf if is_denied(error) else _now() + back_off(self._list_faults)
-        if not is_transient(error):
-            log.warning("ListRuns is not possible, so every run costs GetRun calls: %s", error)
 
 
 def _fail(watch: Watch, error: Exception) -> None:

@@ -31,7 +31,8 @@ PROTOCOL, ATTEMPT, INTENTION = "core/protocol.py", "core/attempt.py", "core/inte
 ENDING, SERVICE, HOOK, TASK = "core/ending.py", "hooks/run_service.py", "hooks/omics.py", "operators/attempt.py"
 GUARDED, RUN, CANCEL = "triggers/guarded.py", "operators/start_run_task.py", "operators/cancel.py"
 WAIT, SUBMISSIONS = "triggers/run.py", "hooks/submissions.py"
-POLLS, TURN, PATIENCE = "triggers/polls.py", "triggers/turn.py", "hooks/patience.py"
+POLLS, LISTING = "triggers/polls.py", "triggers/listing.py"
+TURN, PATIENCE = "triggers/turn.py", "hooks/patience.py"
 CANCELS, REFUSED, HUB = (
     "tests/operators/test_cancel.py",
     "tests/operators/test_refused.py::",
@@ -126,8 +127,8 @@ MUTATIONS = (
     Mutation("CancelRun asks first whose the id is", HOOK, "now = self.get_run(run)  #", "now = run  #", OPERATOR + "test_a_kill_of_an_ended_run_is_no_error"),
     # --- waiting, and being refused ---
     Mutation("the deadline cancels in the triggerer, whenever a worker comes", WAIT, "if run.ended or not self.cancel_on_kill:", "if True:", "tests/triggers/test_run.py::test_the_deadline_cancels_the_run"),
-    Mutation("a run that the pages do not show is confirmed", POLLS, "                self._missing.append(watch)\n", '                self._saw(watch, replace(watch.run, status="COMPLETED"))\n', HUB + "test_runs_that_are_not_listed_yet_are_confirmed_and_not_given_up"),
-    Mutation("a listed run of another time is another run", POLLS, "_SAME_CREATION: Final = 300.0", "_SAME_CREATION: Final = 3e9", HUB + "test_a_listed_run_of_another_time_is_not_taken_for_ours"),
+    Mutation("a run that the pages do not show is confirmed", POLLS, "            self._missing.append(watch)\n", '            self._saw(watch, replace(watch.run, status="COMPLETED"))\n', HUB + "test_runs_that_are_not_listed_yet_are_confirmed_and_not_given_up"),
+    Mutation("a listed run of another time is another run", LISTING, "_SAME_CREATION: Final = 300.0", "_SAME_CREATION: Final = 3e9", HUB + "test_a_listed_run_of_another_time_is_not_taken_for_ours"),
     Mutation("one member's trouble is its own", POLLS, "            _fail(watch, error)\n            return", "            raise error", HUB + "test_one_member_without_permission_fails_alone"),
     Mutation("the missing and the due take turns", POLLS, "(first is None or self._missing_next or self._owed > 0)", "True", HUB + "test_a_new_run_is_seen_while_a_crowd_of_ends_is_drained"),
     Mutation("a refusal burns no try", PATIENCE, "        if is_refused(error):", "        if False:", REFUSED + "test_a_sync_task_waits_in_its_worker"),
