@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -13,10 +14,12 @@ import time
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ConnectionClosedError
 
 from airflow_provider_omics.local.testing import LocalOmics, start_server
 
 OMICS_LOCAL = [sys.executable, "-m", "airflow_provider_omics.local"]
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 DOCUMENTED = Path(__file__).parent / "documented"
 
 
@@ -141,6 +144,21 @@ def test_a_configuration_file(tmp_path):
             with pytest.raises(Exception, match="InternalServerException"):
                 server.client("omics").list_runs()
             server.reset()
+
+
+def test_the_configuration_of_the_readme(tmp_path, wait_for):
+    config = tmp_path / "config.yaml"
+    config.write_text(re.search(r"```yaml\n(.*?)```", README, re.DOTALL)[1], encoding="utf-8")
+    request = {"workflowId": "7654321", "roleArn": "arn:aws:iam::123456789012:role/x", "outputUri": "s3://bucket/x/"}
+    with start_server("--simulate", "--config", str(config)) as server:
+        assert server.switch()["quotas"] == {"StartRun": 0.5}
+        omics = server.client("omics")
+        with pytest.raises(ConnectionClosedError):
+            omics.start_run(**request, requestId="a")
+        wait_for(lambda: [run["status"] for run in server.runs()] == ["FAILED"])
+        server.switch(quotas={})
+        with pytest.raises(omics.exceptions.ConflictException):
+            omics.start_run(**request, requestId="a")
 
 
 def run(*arguments, **options):
