@@ -98,6 +98,8 @@ def _not_json(value: object) -> str | None:
     """Return what is wrong with a value that is neither dict nor list."""
     if isinstance(value, str) and any("\ud800" <= char <= "\udfff" for char in value):
         return f"{value!a} is no Unicode text"
+    if isinstance(value, str) and "\0" in value:
+        return f"{value!a:.100} holds the character U+0000, for which PostgreSQL has no room; leave it out"
     if isinstance(value, float) and not math.isfinite(value):
         return f"JSON has no {value}; leave it out or write it as text"
     if isinstance(value, int) and not _SMALLEST <= value <= _BIGGEST:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from airflow_provider_omics.core import documents
 from airflow_provider_omics.core.intention import REQUEST_ID_TAG
-from airflow_provider_omics.core.text import one_line
+from airflow_provider_omics.core.text import one_line, storable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,7 +83,7 @@ class ReadSetJob:
             id=str(response["id"]),
             store_id=str(response["sequenceStoreId"]),
             status=str(response["status"]),
-            status_message=str(response.get("statusMessage") or ""),
+            status_message=storable(response.get("statusMessage")),
             creation_time=_epoch(response.get("creationTime")),
             completion_time=_epoch(response.get("completionTime")),
             sources=tuple(source_of(item) for item in items),
@@ -137,7 +137,7 @@ def source_of(item: Mapping[str, Any]) -> Source:
         key=documents.to_json({member: item.get(member) for member in _IDENTITY}) if files else read_set_id,
         label=f"{name} ({files['source1']})" if files else f"read set {read_set_id}",
         status=str(item.get("status") or ""),
-        message=str(item.get("statusMessage") or ""),
+        message=storable(item.get("statusMessage")),
         read_set_id=read_set_id,
         members=tuple((ours, str(item[theirs])) for theirs, ours in known.items() if item.get(theirs)),
         files=tuple(sorted(files or ())),

@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_omics.core.intention import REQUEST_ID_TAG
+from airflow_provider_omics.core.text import storable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +46,7 @@ class Run:
         """Read the answer of StartRun or GetRun; members that an older service model lacks are empty."""
 
         def text(member: str) -> str:
-            return str(response.get(member) or "")
+            return storable(response.get(member))
 
         def seconds(member: str) -> float | None:
             return response[member].timestamp() if response.get(member) else None

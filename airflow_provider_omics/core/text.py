@@ -19,3 +19,8 @@ def clipped(text: str, most: int) -> str:
 def one_line(text: str) -> str:
     """Return a text without line breaks."""
     return " ".join(text.split())
+
+
+def storable(text: object) -> str:
+    """Return a text without U+0000, for which Airflow's database, where that is PostgreSQL, has no room in JSON."""
+    return str(text or "").replace("\0", "")

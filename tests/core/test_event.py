@@ -7,6 +7,7 @@ import pytest
 
 from airflow_provider_omics.core.event import RunEvent, TurnEvent
 from airflow_provider_omics.core.pacing import Turn
+from airflow_provider_omics.core.read_set_job import ReadSetJob
 from airflow_provider_omics.core.run import Run
 
 RUN = Run("1", "u", "arn:x", "s3://b/1", "FAILED", "RUN_TASK_FAILED", "task x failed", 1.5)
@@ -21,6 +22,14 @@ def test_a_long_message_is_cut():
     run = Run("1", "u", "a", "o", "FAILED", "r", "x" * 100_000)
     event = RunEvent(run, error="y" * 100_000, said=("z" * 100_000,))
     assert len(json.dumps(event.serialize())) < 10_000
+
+
+def test_what_postgresql_cannot_hold_is_left_out():
+    assert Run.from_response({"id": "1", "statusMessage": "no \0 room"}).status_message == "no  room"
+    answer = {"id": "1", "sequenceStoreId": "2", "status": "FAILED", "statusMessage": "\0"}
+    item = {"readSetId": "3", "statusMessage": "a\0"}
+    job = ReadSetJob.from_response("activation", {**answer, "sources": [item]})
+    assert (job.status_message, job.sources[0].message) == ("", "a")
 
 
 @pytest.mark.parametrize(

@@ -162,6 +162,7 @@ def test_outputs_that_are_not_there_are_a_warning(start_run, context, ti, caplog
         ("outputs.json", "[" * 250 + "]" * 250, None),
         ("outputs.json", '{"w.x": 18446744073709551616}', None),
         ("outputs.json", '{"w.x": "\\ud800"}', None),
+        ("outputs.json", '{"w.x": "\\u0000"}', None),
         ("outputs.json", json.dumps({"w.x": "y" * 50_000}), "truncated"),
     ],
 )
