@@ -10,7 +10,7 @@ from urllib.error import HTTPError
 import pytest
 
 from demo.airflow_home import AIRFLOW_3, Run
-from tests.airflow.dags.backfill import RUN_SECONDS
+from tests.airflow.dags.backfill import PLAN
 
 pytestmark = pytest.mark.airflow
 SLOW = [pytest.mark.slow, pytest.mark.timeout(3600)]
@@ -22,7 +22,7 @@ FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 def cohort(airflow, omics):
     """Let runs end by themselves."""
     airflow.cli("pools", "set", "omics", "50", "HealthOmics", "--include-deferred")
-    omics.endpoint.script(pending=1, starting=1, running=RUN_SECONDS - 2)
+    omics.endpoint.script(**PLAN)
     return omics
 
 

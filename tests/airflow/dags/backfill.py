@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 
 from airflow.providers.common.compat.sdk import DAG, BaseOperator
@@ -10,7 +11,9 @@ from airflow.providers.common.compat.standard.triggers import TimeDeltaTrigger
 
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
 
-RUN_SECONDS = 8
+RUN_SECONDS = int(os.environ.get("OMICS_RUN_SECONDS", "8"))
+# How a run of so many seconds goes; a plan's own last phase would come on top.
+PLAN = {"pending": 1, "starting": 1, "running": RUN_SECONDS - 3, "stopping": 1}
 DATES = {"start_date": datetime(2026, 1, 1, tzinfo=UTC), "end_date": datetime(2026, 10, 1, tzinfo=UTC)}
 RECIPE = {"catchup": False, "max_active_runs": 30, "default_args": {"pool": "omics"}, **DATES}
 
