@@ -17,6 +17,7 @@ PYTEST ?=
 # e.g. make bench-waking WAKING="life --seconds 600"
 WAKING ?=
 BACKFILL ?=
+RUN_SECONDS ?= 60
 # e.g. make soak SOAK="--minutes 2 --triggers 100 --tasks 10"
 SOAK ?=
 WINDOW ?= 300
@@ -92,8 +93,8 @@ bench-triggerer: $(VENV)/bench/.ready ## compare triggers in real triggerers, in
 	ulimit -n 20000; $(VENV)/bench/bin/python tests/benchmarks/long/triggerer.py --window $(WINDOW)
 
 .PHONY: bench-backfill
-bench-backfill: $(READY3) ## compare a backfill at 5 StartRun a second with one that only defers; BACKFILL="--runs 60"
-	$(BIN3)/python tests/benchmarks/long/backfill.py $(BACKFILL)
+bench-backfill: $(READY3) ## compare a backfill at 5 StartRun a second with one that only defers; BACKFILL="--runs 60", RUN_SECONDS=8
+	OMICS_RUN_SECONDS=$(RUN_SECONDS) $(BIN3)/python tests/benchmarks/long/backfill.py $(BACKFILL)
 
 .PHONY: soak
 soak: $(READY3) ## 2,000 triggers and 200 tasks through faults and dying triggerers, in 20 minutes and what then still goes on

@@ -15,7 +15,7 @@ with DAG(
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     schedule="@daily",
     catchup=False,
-    # Fewer than the pool has slots.
+    # Fewer than the pool has slots; beyond 20 a setting of Airflow 3's scheduler counts, too: docs/backfills.md.
     max_active_runs=30,
     default_args={"retries": 2, "retry_delay": timedelta(minutes=10)},
     tags=["example", "omics"],
