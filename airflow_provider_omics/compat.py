@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from airflow import __version__
@@ -12,6 +13,7 @@ from airflow.providers.common.compat.sdk import BaseOperator, BaseOperatorLink, 
 from airflow_provider_omics.core.ending import REMOVED
 
 if TYPE_CHECKING:
+    from datetime import timedelta
     from typing import Any, Protocol
 
     import jinja2
@@ -49,6 +51,7 @@ __all__ = [
     "is_deferral_timeout",
     "push_link",
     "render_text",
+    "resumed_too_late",
     "state_store",
     "task_state",
     "waits_for",
@@ -102,6 +105,20 @@ def _row_of(ti: TaskInstance) -> tuple[str | None, int]:
 def is_deferral_timeout(next_method: str, next_kwargs: dict[str, Any] | None) -> bool:
     """Tell whether a task is resumed because Airflow's own deadline for its deferral has passed."""
     return next_method == "__fail__" and "timeout" in str((next_kwargs or {}).get("error", "")).lower()
+
+
+def resumed_too_late(execution_timeout: timedelta | None) -> Context | None:
+    """Return the context of a task that Airflow 2 ends, as its time is up, and does not resume; None of any other."""
+    if not AIRFLOW_2 or execution_timeout is None:
+        return None
+    from airflow.providers.common.compat.sdk import AirflowException, get_current_context  # noqa: PLC0415 - likewise
+
+    try:
+        context: Context = get_current_context()
+    except AirflowException:
+        return None
+    begun = context["ti"].start_date
+    return context if begun is not None and datetime.now(UTC) >= begun + execution_timeout else None
 
 
 def event_trigger_classes() -> tuple[type[Any], type[Any]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from airflow_provider_omics.core.pacing import Turn
 from airflow_provider_omics.core.read_set_job import ReadSetJob
 from airflow_provider_omics.core.run import Run
+from airflow_provider_omics.core.text import storable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,15 +38,16 @@ class RunEvent:
     def serialize(self) -> dict[str, object]:
         """Return the event as JSON types."""
         run = {
-            key: value[:_MAX_MESSAGE] if isinstance(value, str) else value for key, value in asdict(self.run).items()
+            key: storable(value)[:_MAX_MESSAGE] if isinstance(value, str) else value
+            for key, value in asdict(self.run).items()
         }
         return {
             "version": VERSION,
             "run": run,
             "timed_out": self.timed_out,
             "cancelled": self.cancelled,
-            "error": self.error and self.error[:_MAX_MESSAGE],
-            "said": [line[:_MAX_SAID] for line in self.said],
+            "error": self.error and storable(self.error)[:_MAX_MESSAGE],
+            "said": [storable(line)[:_MAX_SAID] for line in self.said],
         }
 
     @classmethod
@@ -106,7 +108,7 @@ class ReadSetJobEvent:
             "version": VERSION,
             "job": asdict(replace(self.job, sources=())),
             "timed_out": self.timed_out,
-            "error": self.error and self.error[:_MAX_MESSAGE],
+            "error": self.error and storable(self.error)[:_MAX_MESSAGE],
         }
 
     @classmethod

@@ -22,5 +22,10 @@ def one_line(text: str) -> str:
 
 
 def storable(text: object) -> str:
-    """Return a text without U+0000, for which Airflow's database, where that is PostgreSQL, has no room in JSON."""
-    return str(text or "").replace("\0", "")
+    """
+    Return a text as Airflow can keep it.
+
+    PostgreSQL has no room in JSON for U+0000; of half a surrogate pair, as a message that was cut may end with, Airflow
+    3's triggerer dies with all that it waits for.
+    """
+    return str(text or "").replace("\0", "").encode(errors="replace").decode()

@@ -25,6 +25,7 @@ from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
 from airflow_provider_omics.core.members import BOTOCORE_VERSION, MEMBERS
 from airflow_provider_omics.core.run import ENDED, Run
+from airflow_provider_omics.core.text import storable
 from airflow_provider_omics.exceptions import OmicsError, StartRunConflictError, StartRunRequestError
 
 if TYPE_CHECKING:
@@ -304,8 +305,8 @@ class OmicsHook(AwsBaseHook):
         return replace(
             run,
             status=str(manifest["status"]),
-            failure_reason=manifest.get("failureReason"),
-            status_message=manifest.get("statusMessage"),
+            failure_reason=storable(manifest.get("failureReason")) or None,
+            status_message=storable(manifest.get("statusMessage")) or None,
         )
 
     def delete_run(self, run: Run) -> None:
@@ -328,12 +329,14 @@ class OmicsHook(AwsBaseHook):
     def cancel_run(self, run: Run) -> Run:
         """Cancel a run, and return it as it is then; one that has ended or is gone is left as it is."""
         now = self.get_run(run)  # Its id may belong to another run meanwhile.
-        if now.ended:
-            return now
+        return now if now.ended else self.cancel_seen(now)
+
+    def cancel_seen(self, now: Run) -> Run:
+        """Cancel a run as GetRun has just shown it, and return it as it is then."""
         try:
-            self.conn.cancel_run(id=run.id)
+            self.conn.cancel_run(id=now.id)
         except (self.conn.exceptions.ConflictException, self.conn.exceptions.ResourceNotFoundException) as error:
-            self.log.info("Run %s was not cancelled: %s", run.id, error)
+            self.log.info("Run %s was not cancelled: %s", now.id, error)
         return self.get_run(now)
 
 

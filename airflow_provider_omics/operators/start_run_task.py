@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow_provider_omics.compat import is_deferral_timeout
+from airflow_provider_omics.compat import is_deferral_timeout, resumed_too_late
 from airflow_provider_omics.exceptions import (
     RequestIdSpentError,
     RunCancelledError,
@@ -167,6 +167,8 @@ class StartRunTask(StartRunFields):
         self.killed = True
         if self.attempt is not None:
             self.attempt.kill()
+        elif self.cancel_on_kill and (late := resumed_too_late(self.execution_timeout)):
+            self._begin(late).cancel_pushed()
 
     def get_openlineage_facets_on_start(self) -> Lineage:
         """Tell OpenLineage what the run will read; its provider calls this, where it is installed."""

@@ -41,13 +41,15 @@ class Hub:
     One connection's share of the triggerer; :func:`join` makes it for the first trigger and ends it with the last.
 
     :param params: how to reach AWS.
-    :param budget: of all calls that the process makes.
-    :param next_call: held by who is the next to spend of it.
+    :param shared: the budget of all calls that the process makes.
+    :param next_shared: held by who is the next to spend of it.
     """
 
-    def __init__(self, params: HookParams, budget: Budget, next_call: asyncio.Lock) -> None:
-        self.budget = budget
-        self._next_call = next_call
+    def __init__(self, params: HookParams, shared: Budget, next_shared: asyncio.Lock) -> None:
+        # Its own, too: where one account throttles, the others go on.
+        self.budget = Budget(shared.limit)
+        self._next_call = asyncio.Lock()
+        self._shared, self._next_shared = shared, next_shared
         self.polls = Polls(
             self,
             conf.getfloat("omics", "poll_interval", fallback=30.0),
@@ -61,10 +63,13 @@ class Hub:
         self._connecting: asyncio.Task[OmicsHook] | None = None
 
     async def spend(self) -> None:
-        """Wait until the budget has a call to spare, in the order of asking, and take it."""
+        """Wait until both budgets have a call to spare, in the order of asking, and take it."""
         loop = asyncio.get_running_loop()
         async with self._next_call:
             await asyncio.sleep(self.budget.pause(loop.time()))
+            async with self._next_shared:
+                await asyncio.sleep(self._shared.pause(loop.time()))
+                self._shared.spend(loop.time())
             self.budget.spend(loop.time())
 
     async def call(self, method: Callable[[OmicsHook], T], threads: ThreadPoolExecutor | None = None) -> T:
@@ -145,6 +150,8 @@ async def join(params: HookParams) -> AsyncIterator[Hub]:
 
 def _budget(loop: asyncio.AbstractEventLoop) -> tuple[Budget, asyncio.Lock]:
     calls = conf.getfloat("omics", "calls_per_second", fallback=_CALLS_PER_SECOND)
+    if calls <= 0:
+        raise ValueError(f"[omics] calls_per_second must be above 0, not {calls:g}: mend Airflow's configuration")
     return _budgets.setdefault(loop, (Budget(calls), asyncio.Lock()))
 
 

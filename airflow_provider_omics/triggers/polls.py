@@ -14,6 +14,7 @@ import time
 from collections import deque
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from operator import methodcaller
 from typing import TYPE_CHECKING, Final
 
@@ -209,11 +210,14 @@ class Polls:
         watch.due = math.inf
         task = asyncio.get_running_loop().create_task(self._look(watch))
         self._looks.add(task)
-        task.add_done_callback(self._looked)
+        task.add_done_callback(partial(self._looked, watch))
 
-    def _looked(self, task: asyncio.Task[None]) -> None:
+    def _looked(self, watch: Watch, task: asyncio.Task[None]) -> None:
         self._looks.discard(task)
         self._slots.release()
+        # A fault of ours, or an image without boto3, must not leave anybody waiting for ever.
+        if not task.cancelled() and isinstance(error := task.exception(), Exception):
+            _fail(watch, error)
 
     # --- GetRun ---
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_omics.core.event import RunEvent
-from airflow_provider_omics.core.pacing import Report
+from airflow_provider_omics.core.pacing import Report, back_off
 from airflow_provider_omics.core.progress import TaskCounts, has_tasks, heartbeat
 from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.core.text import one_line
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from airflow_provider_omics.triggers.hub import Hub
     from airflow_provider_omics.triggers.polls import Watch
 
-# Airflow 2's own time-out comes some seconds after ours.
-_CANCEL_SECONDS: Final = 5.0
+# Deadlines of many may come together, and the budget holds for them, too. Airflow 2's own time-out comes in between.
+_CANCEL_SECONDS: Final = 900.0
 # With more members the budget is for looking at their runs.
 _COUNTING_MEMBERS: Final = 50
 _COUNT_SECONDS: Final = 5.0
@@ -167,18 +168,30 @@ class OmicsRunTrigger(GuardedTrigger):
 
     async def _time_out(self, hub: Hub, run: Run) -> RunEvent:
         """Cancel the run here: a worker may come late, or, on Airflow 2, not at all when the time-out has passed."""
-        try:
-            async with asyncio.timeout(_CANCEL_SECONDS):
+        until = time.monotonic() + _CANCEL_SECONDS
+        for faults in itertools.count(1):
+            try:
+                await hub.spend()
                 # It may have ended while nobody looked.
                 run = await hub.call(methodcaller("get_run", run))
                 if run.ended or not self.cancel_on_kill:
                     return RunEvent(run, timed_out=not run.ended)
-                now = await hub.call(methodcaller("cancel_run", run))
-        except Exception as error:  # noqa: BLE001 - the worker tries again
-            self.log.warning("Run %s is not cancelled yet: %s", run.id, error)
-            return RunEvent(run, timed_out=True)
-        self.log.info("Its time is up: %s", now)
-        return RunEvent(run, timed_out=True, cancelled=True)
+                for _ in ("CancelRun", "the GetRun that confirms it"):
+                    await hub.spend()
+                self.log.info("Its time is up: %s", await hub.call(methodcaller("cancel_seen", run)))
+            except Exception as error:  # noqa: BLE001 - the worker tries again, or tells
+                from airflow_provider_omics.hooks.omics import is_throttled, is_transient  # noqa: PLC0415 - not at import
+
+                self.log.warning("Run %s is not cancelled yet: %s", run.id, error)
+                if is_throttled(error):
+                    hub.budget.throttled(asyncio.get_running_loop().time())
+                pause = back_off(faults)
+                if not is_transient(error) or time.monotonic() + pause >= until:
+                    return RunEvent(run, timed_out=True)
+                await asyncio.sleep(pause)
+            else:
+                return RunEvent(run, timed_out=True, cancelled=True)
+        raise AssertionError
 
     def mark(self) -> tuple[str, str]:
         """Return the XCom that names the run."""

@@ -33,7 +33,7 @@ ONCE = {
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
     "AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "600",
     "AIRFLOW__CORE__PARALLELISM": "8",
-    # Of the Dag runs that backfills have running, Airflow 3 gets on with so many only, by default 20.
+    # Airflow 3 gets on with so many of the running Dag runs only, by default 20, and with backfilled ones last.
     "AIRFLOW__SCHEDULER__MAX_DAGRUNS_PER_LOOP_TO_SCHEDULE": "100",
 }
 

@@ -24,8 +24,11 @@ def test_a_long_message_is_cut():
     assert len(json.dumps(event.serialize())) < 10_000
 
 
-def test_what_postgresql_cannot_hold_is_left_out():
+def test_what_airflow_cannot_keep_is_left_out():
     assert Run.from_response({"id": "1", "statusMessage": "no \0 room"}).status_message == "no  room"
+    assert Run.from_response({"id": "1", "statusMessage": "cut \ud83d"}).status_message == "cut ?"
+    event = RunEvent(Run("1", "u", "a", "o", "FAILED", "r", "\ud83d"), error="\0x", said=("\0\ud83d",)).serialize()
+    assert (event["run"]["status_message"], event["error"], event["said"]) == ("?", "x", ["?"])
     answer = {"id": "1", "sequenceStoreId": "2", "status": "FAILED", "statusMessage": "\0"}
     item = {"readSetId": "3", "statusMessage": "a\0"}
     job = ReadSetJob.from_response("activation", {**answer, "sources": [item]})

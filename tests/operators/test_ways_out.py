@@ -2,12 +2,13 @@
 """What may happen to a task while it looks, waits or is about to start: a kill, a deadline, expired credentials."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 from botocore.exceptions import ClientError
 
+from airflow_provider_omics.compat import AIRFLOW_2
 from airflow_provider_omics.core.event import RunEvent
 from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.exceptions import OmicsError, RunTimeoutError
@@ -133,3 +134,24 @@ def test_a_run_that_the_trigger_cancelled_is_a_time_out_whatever_became_of_it(st
     with pytest.raises(RunTimeoutError, match=r"run .* RUNNING: not ended within execution_timeout 0:00:10; cancelled"):
         operator.execute_complete(context, event)
     assert "CancelRun" not in omics_local.counts()
+
+
+@pytest.mark.skipif(not AIRFLOW_2, reason="Airflow 3 resumes a task whatever the time")
+@pytest.mark.parametrize(("cancel_on_kill", "late", "cancelled"), [(True, 1, 1), (False, 1, 0), (True, -600, 0)])
+def test_a_task_that_airflow_ends_in_place_of_resuming_it(
+    cancel_on_kill, late, cancelled, start_run, context, ti, omics_local
+):
+    from airflow.exceptions import AirflowTaskTimeout  # noqa: PLC0415 - of Airflow 2 alone
+    from airflow.models.taskinstance import _execute_task, set_current_context  # noqa: PLC0415 - likewise
+
+    deferred(start_run(deferrable=True), context)
+    operator = start_run(deferrable=True, execution_timeout=timedelta(hours=1), cancel_on_kill=cancel_on_kill)
+    ti.start_date = datetime.now(UTC) - timedelta(hours=1, seconds=late)
+    ti.task, ti.next_method, ti.next_kwargs = operator, "execute_complete", {}
+    with set_current_context(context):
+        if late > 0:
+            with pytest.raises(AirflowTaskTimeout):
+                _execute_task(ti, context, operator)
+        else:
+            operator.on_kill()
+    assert omics_local.counts().get("CancelRun", 0) == cancelled

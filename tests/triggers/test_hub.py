@@ -275,8 +275,8 @@ def test_throttling_slows_down_and_fails_nobody(connection, start):
     async def go():
         waiting = [asyncio.create_task(end_of(run)) for run in runs]
         await until(lambda: len(calls(connection, "GetRun", 429)) == 4)
-        [(budget, _)] = hubs._budgets.values()
-        slowed = budget.rate
+        [hub] = hubs._hubs.values()
+        slowed = hub.budget.rate
         return slowed, await finish(connection, waiting)
 
     slowed, ends = asyncio.run(go())
@@ -451,3 +451,54 @@ def test_no_slot_gets_lost_with_those_who_leave(connection, start, monkeypatch):
 
     [end] = asyncio.run(go())
     assert end.succeeded
+
+
+@pytest.mark.usefixtures("connection")
+def test_a_connection_that_is_throttled_does_not_hold_up_another(monkeypatch):
+    monkeypatch.setenv("AIRFLOW__OMICS__CALLS_PER_SECOND", "100")
+
+    async def go():
+        async with hubs.join(HookParams()) as one, hubs.join(HookParams(region_name="eu-west-1")) as other:
+            # As where all is refused; so slow a budget lets a call go every ten seconds.
+            monkeypatch.setattr(one.budget, "rate", 0.1)
+            await one.spend()
+            waiting = asyncio.create_task(one.spend())
+            async with asyncio.timeout(5):
+                for _ in range(20):
+                    await other.spend()
+            assert not waiting.done()
+            waiting.cancel()
+
+    asyncio.run(go())
+
+
+@pytest.mark.usefixtures("connection")
+def test_the_budget_is_that_of_all_connections(monkeypatch):
+    monkeypatch.setenv("AIRFLOW__OMICS__CALLS_PER_SECOND", "10")
+
+    async def go():
+        async with hubs.join(HookParams()) as one, hubs.join(HookParams(region_name="eu-west-1")) as other:
+            begun = asyncio.get_running_loop().time()
+            await asyncio.gather(*(hub.spend() for hub in (one, other) for _ in range(6)))
+            assert asyncio.get_running_loop().time() - begun >= 1.1
+
+    asyncio.run(go())
+
+
+def test_a_look_that_breaks_by_our_own_fault_leaves_nobody_waiting(connection, start, monkeypatch):
+    [run] = start()
+
+    def broken(_watch, _error):
+        raise ImportError("this image has no boto3")
+
+    monkeypatch.setattr(polls.Polls, "_note_fault", lambda _self, watch, error: broken(watch, error))
+    connection.fault("GetRun", "error", probability=1)
+    with pytest.raises(ImportError, match="no boto3"):
+        asyncio.run(asyncio.wait_for(end_of(run), 60))
+
+
+def test_a_budget_of_nothing_is_refused(start, monkeypatch):
+    [run] = start()
+    monkeypatch.setenv("AIRFLOW__OMICS__CALLS_PER_SECOND", "0")
+    with pytest.raises(ValueError, match=r"\[omics\] calls_per_second must be above 0"):
+        asyncio.run(end_of(run))

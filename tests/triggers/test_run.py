@@ -82,13 +82,42 @@ def test_the_deadline_cancels_the_run(cancels, status, trigger, omics_local):
     assert omics_local.runs()[0]["status"] == status
 
 
-def test_a_cancel_that_fails_is_left_to_the_worker(trigger, omics_local):
+@pytest.mark.parametrize("code", ["InternalServerException", "AccessDeniedException"])
+def test_a_cancel_that_fails_is_left_to_the_worker(code, trigger, omics_local, monkeypatch):
+    monkeypatch.setattr("airflow_provider_omics.triggers.run._CANCEL_SECONDS", 1.5)
     omics_local.clock.freeze()
     waiting = trigger()
     waiting.deadline = time.time() + 0.2
-    omics_local.fault("CancelRun", "error", probability=1)
+    omics_local.fault("CancelRun", "error", code=code, probability=1)
     [event] = asyncio.run(events(waiting))
-    assert (event.timed_out, event.run.status, event.error) == (True, "PENDING", None)
+    assert (event.timed_out, event.cancelled, event.run.status, event.error) == (True, False, "PENDING", None)
+
+
+def test_a_cancel_that_is_throttled_is_asked_again(trigger, omics_local):
+    omics_local.clock.freeze()
+    waiting = trigger()
+    waiting.deadline = time.time() + 0.2
+    omics_local.fault("CancelRun", "error", code="ThrottlingException", times=2)
+    [event] = asyncio.run(events(waiting))
+    assert (event.timed_out, event.cancelled) == (True, True)
+    assert omics_local.runs()[0]["status"] == "STOPPING"
+
+
+def test_many_deadlines_that_come_together_are_cancelled_within_the_quota(trigger, omics_local, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__OMICS__CALLS_PER_SECOND", "8")
+    omics_local.script(pending=3600)
+    waiting = [trigger() for _ in range(20)]
+    omics_local.switch(speed=1, quotas={"GetRun": 10, "CancelRun": 10})
+    for each in waiting:
+        each.poll_interval, each.deadline = 30.0, time.time() + 1
+
+    async def all_of_them():
+        return await asyncio.gather(*map(events, waiting))
+
+    told = asyncio.run(all_of_them())
+    assert {(event.timed_out, event.cancelled) for [event] in told} == {(True, True)}
+    assert {run["status"] for run in omics_local.runs()} <= {"STOPPING", "CANCELLED"}
+    assert 429 not in {call["status"] for call in omics_local.calls()}
 
 
 def test_a_run_that_ended_before_the_deadline_was_noticed_is_told_as_ended(trigger, omics_local):
