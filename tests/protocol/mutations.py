@@ -31,7 +31,7 @@ PROTOCOL, ATTEMPT, INTENTION = "core/protocol.py", "core/attempt.py", "core/inte
 ENDING, SERVICE, HOOK, TASK = "core/ending.py", "hooks/run_service.py", "hooks/omics.py", "operators/attempt.py"
 GUARDED, RUN, CANCEL = "triggers/guarded.py", "operators/start_run_task.py", "operators/cancel.py"
 WAIT, SUBMISSIONS = "triggers/run.py", "hooks/submissions.py"
-POLLS, LISTING = "triggers/polls.py", "triggers/listing.py"
+POLLS, LISTING, HUBS = "triggers/polls.py", "triggers/listing.py", "triggers/hub.py"
 TURN, PATIENCE = "triggers/turn.py", "hooks/patience.py"
 CANCELS, REFUSED, HUB = (
     "tests/operators/test_cancel.py",
@@ -130,6 +130,10 @@ MUTATIONS = (
     Mutation("a run that the pages do not show is confirmed", POLLS, "            self._missing.append(watch)\n", '            self._saw(watch, replace(watch.run, status="COMPLETED"))\n', HUB + "test_runs_that_are_not_listed_yet_are_confirmed_and_not_given_up"),
     Mutation("a listed run of another time is another run", LISTING, "_SAME_CREATION: Final = 300.0", "_SAME_CREATION: Final = 3e9", HUB + "test_a_listed_run_of_another_time_is_not_taken_for_ours"),
     Mutation("one member's trouble is its own", POLLS, "            _fail(watch, error)\n            return", "            raise error", HUB + "test_one_member_without_permission_fails_alone"),
+    Mutation("deadlines that come together keep within the budget", WAIT, "                await hub.spend()\n                # It may", "                # It may", "tests/triggers/test_run.py::test_many_deadlines_that_come_together_are_cancelled_within_the_quota"),
+    Mutation("a connection that is throttled slows down alone", HUBS, "self.budget = Budget(shared.limit)", "self.budget = shared", HUB + "test_a_connection_that_is_throttled_does_not_hold_up_another"),
+    Mutation("all connections share one budget", HUBS, "self._shared.spend(loop.time())", "pass", HUB + "test_the_budget_is_that_of_all_connections"),
+    Mutation("a fault of ours leaves nobody waiting", POLLS, "if not task.cancelled() and isinstance(error := task.exception(), Exception):", "if False:", HUB + "test_a_look_that_breaks_by_our_own_fault_leaves_nobody_waiting"),
     Mutation("the missing and the due take turns", POLLS, "(first is None or self._missing_next or self._owed > 0)", "True", HUB + "test_a_new_run_is_seen_while_a_crowd_of_ends_is_drained"),
     Mutation("a refusal burns no try", PATIENCE, "        if is_refused(error):", "        if False:", REFUSED + "test_a_sync_task_waits_in_its_worker"),
     Mutation("a turn starts what was first rendered", RUN, "self._build_request() if request is None else request", "self._build_request()", REFUSED + "test_a_deferrable_task_waits_for_its_turn_and_starts_what_it_was_to_start"),
