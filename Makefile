@@ -52,8 +52,7 @@ ui: $(READY3) ## the same, and leave Airflow's UI and the endpoint up until Ctrl
 
 .PHONY: test
 test: ## everything that fits CI: lint, and the tests on both Airflow lines, at the same time as they wait a lot
-	$(MAKE) lint
-	$(MAKE) --jobs=2 test3 test2
+	$(MAKE) --jobs=3 lint test3 test2
 
 .PHONY: test3
 test3: $(READY3) ## the tests on the newest Airflow 3

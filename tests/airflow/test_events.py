@@ -89,6 +89,7 @@ def test_a_run_that_completes_starts_the_next_one_on_its_outputs(airflow, omics,
     assert len(airflow.database.query("SELECT 1 FROM dag_run WHERE dag_id=?", CHAIN)) == 1
 
 
+@pytest.mark.slow
 def test_a_read_set_that_arrives_starts_a_run(airflow, omics):
     omics.client("s3").put_object(Bucket=BUCKET, Key="NA12878.cram", Body=b"CRAM")
     files = {"sourceFiles": {"source1": f"s3://{BUCKET}/NA12878.cram"}, "sourceFileType": "CRAM"}
