@@ -111,7 +111,10 @@ def resumed_too_late(execution_timeout: timedelta | None) -> Context | None:
     """Return the context of a task that Airflow 2 ends, as its time is up, and does not resume; None of any other."""
     if not AIRFLOW_2 or execution_timeout is None:
         return None
-    from airflow.providers.common.compat.sdk import AirflowException, get_current_context  # noqa: PLC0415 - likewise
+    from airflow.providers.common.compat.sdk import (  # noqa: PLC0415 - a DAG file does not pay for it
+        AirflowException,
+        get_current_context,
+    )
 
     try:
         context: Context = get_current_context()

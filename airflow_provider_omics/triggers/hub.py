@@ -72,6 +72,15 @@ class Hub:
                 self._shared.spend(loop.time())
             self.budget.spend(loop.time())
 
+    def slowed_by(self, error: Exception) -> bool:
+        """Tell whether an error says that this connection asks too often; if so, it slows down."""
+        # Imported by now, in a thread: on the event loop it would take a tenth of a second.
+        from airflow_provider_omics.hooks.omics import is_throttled  # noqa: PLC0415
+
+        if throttled := is_throttled(error):
+            self.budget.throttled(asyncio.get_running_loop().time())
+        return throttled
+
     async def call(self, method: Callable[[OmicsHook], T], threads: ThreadPoolExecutor | None = None) -> T:
         """
         Call a method of the hook in a thread; a hook whose credentials no longer do is not used again.

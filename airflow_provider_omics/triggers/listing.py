@@ -101,10 +101,9 @@ class Listing:
                 items, following = await self._hub.call(methodcaller("list_page", status, token))
             except Exception as error:
                 # Imported by now, in a thread: on the event loop it would take a tenth of a second.
-                from airflow_provider_omics.hooks.omics import is_throttled, is_transient  # noqa: PLC0415
+                from airflow_provider_omics.hooks.omics import is_transient  # noqa: PLC0415
 
-                if is_throttled(error):
-                    self._hub.budget.throttled(_now())
+                self._hub.slowed_by(error)
                 if not is_transient(error) or faults == _PAGE_TRIES:
                     raise
                 await asyncio.sleep(back_off(faults))

@@ -246,15 +246,13 @@ class Polls:
         return self._heartbeat > 0 and _now() - watch.told >= self._silence()
 
     def _note_fault(self, watch: Watch, error: Exception) -> None:
-        from airflow_provider_omics.hooks.omics import is_throttled, is_transient  # noqa: PLC0415 - not at import
+        from airflow_provider_omics.hooks.omics import is_transient  # noqa: PLC0415 - not at import
 
         if not is_transient(error):
             _fail(watch, error)
             return
         watch.faults += 1
-        if is_throttled(error):
-            self._hub.budget.throttled(_now())
-        else:
+        if not self._hub.slowed_by(error):
             watch.fault = error
             watch.news.set()
         missing = watch.missing

@@ -114,13 +114,11 @@ class OmicsReadSetJobTrigger(BaseTrigger):
         try:
             now = await hub.call(lambda hook: _get(hook, job))
         except Exception as error:
-            from airflow_provider_omics.hooks.omics import is_throttled, is_transient  # noqa: PLC0415 - not at import
+            from airflow_provider_omics.hooks.omics import is_transient  # noqa: PLC0415 - not at import
 
             if not is_transient(error):
                 raise
-            if is_throttled(error):
-                hub.budget.throttled(asyncio.get_running_loop().time())
-            else:
+            if not hub.slowed_by(error):
                 self.log.warning("%s could not be looked at, asking again: %s", job.name, error)
             return job
         hub.budget.succeeded()

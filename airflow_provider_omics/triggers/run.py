@@ -156,10 +156,9 @@ class OmicsRunTrigger(GuardedTrigger):
                     statuses, more = await hub.call(methodcaller("task_page", run, status))
                     counts.add(status, statuses, more=more)
         except Exception as error:  # noqa: BLE001 - the line goes without them
-            from airflow_provider_omics.hooks.omics import is_throttled, is_transient  # noqa: PLC0415 - not at import
+            from airflow_provider_omics.hooks.omics import is_transient  # noqa: PLC0415 - not at import
 
-            if is_throttled(error):
-                hub.budget.throttled(asyncio.get_running_loop().time())
+            hub.slowed_by(error)
             self._may_count = is_transient(error)
             if not self._may_count:
                 self.log.warning("The tasks of run %s cannot be counted: %s", run.id, error)
@@ -176,15 +175,14 @@ class OmicsRunTrigger(GuardedTrigger):
                 run = await hub.call(methodcaller("get_run", run))
                 if run.ended or not self.cancel_on_kill:
                     return RunEvent(run, timed_out=not run.ended)
-                for _ in ("CancelRun", "the GetRun that confirms it"):
-                    await hub.spend()
+                await hub.spend()  # CancelRun
+                await hub.spend()  # the GetRun that confirms it
                 self.log.info("Its time is up: %s", await hub.call(methodcaller("cancel_seen", run)))
             except Exception as error:  # noqa: BLE001 - the worker tries again, or tells
-                from airflow_provider_omics.hooks.omics import is_throttled, is_transient  # noqa: PLC0415 - not at import
+                from airflow_provider_omics.hooks.omics import is_transient  # noqa: PLC0415 - not at import
 
                 self.log.warning("Run %s is not cancelled yet: %s", run.id, error)
-                if is_throttled(error):
-                    hub.budget.throttled(asyncio.get_running_loop().time())
+                hub.slowed_by(error)
                 pause = back_off(faults)
                 if not is_transient(error) or time.monotonic() + pause >= until:
                     return RunEvent(run, timed_out=True)

@@ -488,10 +488,10 @@ def test_the_budget_is_that_of_all_connections(monkeypatch):
 def test_a_look_that_breaks_by_our_own_fault_leaves_nobody_waiting(connection, start, monkeypatch):
     [run] = start()
 
-    def broken(_watch, _error):
+    def broken(_self, _watch, _error):
         raise ImportError("this image has no boto3")
 
-    monkeypatch.setattr(polls.Polls, "_note_fault", lambda _self, watch, error: broken(watch, error))
+    monkeypatch.setattr(polls.Polls, "_note_fault", broken)
     connection.fault("GetRun", "error", probability=1)
     with pytest.raises(ImportError, match="no boto3"):
         asyncio.run(asyncio.wait_for(end_of(run), 60))
