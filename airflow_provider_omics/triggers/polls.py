@@ -215,7 +215,7 @@ class Polls:
     def _looked(self, watch: Watch, task: asyncio.Task[None]) -> None:
         self._looks.discard(task)
         self._slots.release()
-        # A fault of ours, or an image without boto3, must not leave anybody waiting for ever.
+        # What no patience mends, a fault of ours too, fails this member, and leaves neither it nor others waiting.
         if not task.cancelled() and isinstance(error := task.exception(), Exception):
             _fail(watch, error)
 
@@ -249,8 +249,7 @@ class Polls:
         from airflow_provider_omics.hooks.omics import is_transient  # noqa: PLC0415 - not at import
 
         if not is_transient(error):
-            _fail(watch, error)
-            return
+            raise error
         watch.faults += 1
         if not self._hub.slowed_by(error):
             watch.fault = error
