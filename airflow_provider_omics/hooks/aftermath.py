@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
+from airflow_provider_omics.aws.errors import error_code
 from airflow_provider_omics.core import documents
 from airflow_provider_omics.core.failures import MAX_TASKS, FailedTask
 from airflow_provider_omics.hooks.logs import RunLog
-from airflow_provider_omics.hooks.omics import error_code
 
 if TYPE_CHECKING:
     from airflow_provider_omics.core.run import Run

@@ -20,9 +20,9 @@ import botocore
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from botocore import UNSIGNED
 from botocore.config import Config
-from botocore.exceptions import ClientError, CredentialRetrievalError, HTTPClientError, NoCredentialsError, SSLError
-from botocore.exceptions import ConnectionError as BotocoreConnectionError
+from botocore.exceptions import ClientError
 
+from airflow_provider_omics.aws.errors import error_code
 from airflow_provider_omics.core.members import BOTOCORE_VERSION, MEMBERS
 from airflow_provider_omics.core.run import ENDED, Run
 from airflow_provider_omics.core.text import storable
@@ -40,17 +40,6 @@ if TYPE_CHECKING:
 # Explicit, because botocore's default mode and number of attempts differ between its releases.
 _DEFAULTS: Final = Config(retries={"mode": "adaptive", "total_max_attempts": 10})
 
-_EXPIRED: Final = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
-_THROTTLED: Final = frozenset({"ThrottlingException", "TooManyRequestsException"})
-_TRANSIENT_CODES: Final = _EXPIRED | _THROTTLED | {"InternalServerException", "RequestTimeoutException"}
-# The network's, as botocore and, where Airflow's secrets backend is asked for a connection, as Python says it; and that
-# of whoever hands out credentials.
-_TRANSIENT: Final = (
-    HTTPClientError | BotocoreConnectionError | CredentialRetrievalError | ConnectionError | TimeoutError
-)
-# Keys that were replaced: a new client may have the new ones.
-_REPLACED: Final = frozenset({"UnrecognizedClientException", "InvalidClientTokenId", "InvalidSignatureException"})
-_SERVER_FAULT: Final = 500
 _MEMBERS: Final = frozenset(member.name for member in MEMBERS)
 LOG_GROUP: Final = "/aws/omics/WorkflowLog"
 # Seconds in which a new run may not be visible yet, so that a 404 says nothing.
@@ -58,50 +47,6 @@ VISIBLE_AFTER: Final = 15 * 60
 # How many runs of a name a look-up is ready to ask about, and how many pages of 100 it is ready to read.
 MAX_CANDIDATES: Final = 200
 _MAX_PAGES: Final = 50
-
-
-def is_transient(error: BaseException) -> bool:
-    """Tell whether the same call may succeed later: throttling, a fault of server or network, an old token."""
-    if isinstance(error, ClientError):
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return error_code(error) in _TRANSIENT_CODES or status >= _SERVER_FAULT
-    return isinstance(error, _TRANSIENT) and not isinstance(error, SSLError)
-
-
-def is_expired(error: BaseException) -> bool:
-    """Tell whether a new client, with new credentials, may do what this one can no longer do."""
-    return isinstance(error, ClientError) and error_code(error) in _EXPIRED
-
-
-def is_stale(error: BaseException) -> bool:
-    """Tell whether a client should not be used again, because its credentials are missing, old or replaced."""
-    replaced = isinstance(error, ClientError) and error_code(error) in _REPLACED
-    return replaced or is_expired(error) or isinstance(error, NoCredentialsError | CredentialRetrievalError)
-
-
-def is_throttled(error: BaseException) -> bool:
-    """Tell whether HealthOmics was called too often."""
-    return isinstance(error, ClientError) and error_code(error) in _THROTTLED
-
-
-def is_full(error: BaseException) -> bool:
-    """Tell whether the account has as much as its quota allows, so that only time, or the user, helps."""
-    return isinstance(error, ClientError) and error_code(error) == "ServiceQuotaExceededException"
-
-
-def is_refused(error: BaseException) -> bool:
-    """Tell whether HealthOmics has understood and does not do it for now."""
-    return is_throttled(error) or is_full(error)
-
-
-def is_denied(error: BaseException) -> bool:
-    """Tell whether the caller lacks the permission."""
-    return isinstance(error, ClientError) and error_code(error) == "AccessDeniedException"
-
-
-def error_code(error: ClientError) -> str:
-    """Return the code of a service's error, such as ``ConflictException``."""
-    return str(error.response.get("Error", {}).get("Code", ""))
 
 
 class OmicsHook(AwsBaseHook):

@@ -6,9 +6,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
+from airflow_provider_omics.aws.errors import is_expired, is_full, is_refused, is_transient
 from airflow_provider_omics.core.pacing import Report, back_off
 from airflow_provider_omics.exceptions import StartRunRefusedError
-from airflow_provider_omics.hooks.omics import is_expired, is_full, is_refused, is_transient
 
 if TYPE_CHECKING:
     from airflow_provider_omics.core.pacing import Turn

@@ -10,17 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
+from airflow_provider_omics.aws.errors import error_code, is_denied, is_expired, is_transient
 from airflow_provider_omics.core.pacing import back_off, interval, jittered
 from airflow_provider_omics.core.read_set_job import ReadSetJob
 from airflow_provider_omics.exceptions import OmicsError, OmicsRequestError, StartRunConflictError
-from airflow_provider_omics.hooks.omics import (
-    MAX_CANDIDATES,
-    VISIBLE_AFTER,
-    error_code,
-    is_denied,
-    is_expired,
-    is_transient,
-)
+from airflow_provider_omics.hooks.omics import MAX_CANDIDATES, VISIBLE_AFTER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
+from airflow_provider_omics.aws.errors import is_denied
 from airflow_provider_omics.core.protocol import Record, Sighting
 from airflow_provider_omics.core.run import ENDED, Run
-from airflow_provider_omics.hooks.omics import is_denied
 from airflow_provider_omics.hooks.submissions import Submissions
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, ClassVar, Final, Generic
 
 from botocore.exceptions import ClientError
 
+from airflow_provider_omics.aws.errors import is_denied, is_expired, is_refused
 from airflow_provider_omics.core.attempt import pursue
 from airflow_provider_omics.core.protocol import R
 from airflow_provider_omics.exceptions import StartRunConflictError
-from airflow_provider_omics.hooks.omics import is_denied, is_expired, is_refused
 from airflow_provider_omics.hooks.patience import Patience
 
 if TYPE_CHECKING:

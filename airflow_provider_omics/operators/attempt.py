@@ -155,7 +155,7 @@ class Attempt:
 
     def wait(self, run: Run) -> Run:
         """Look at the run until it has ended; faults that pass are waited out."""
-        from airflow_provider_omics.hooks.omics import is_expired, is_transient  # noqa: PLC0415 - DAG files need no boto3
+        from airflow_provider_omics.aws.errors import is_expired, is_transient  # noqa: PLC0415 - DAG files need no boto3
 
         hook, faults = self._operator.hook(), 0
         shortest = conf.getfloat("omics", "poll_interval", fallback=30.0)
@@ -230,7 +230,7 @@ class Attempt:
             return
         if not self._operator.cancel_on_kill:
             return
-        from airflow_provider_omics.hooks.omics import is_transient  # noqa: PLC0415 - DAG files need no boto3
+        from airflow_provider_omics.aws.errors import is_transient  # noqa: PLC0415 - DAG files need no boto3
 
         hook = self._hurried or self._operator.hook(**IN_A_HURRY)
         while time.monotonic() < until:

@@ -78,7 +78,7 @@ class News:
                 statuses, more = hook.task_page(run, status)
                 counts.add(status, statuses, more=more)
         except Exception as error:  # noqa: BLE001 - the line goes without them
-            from airflow_provider_omics.hooks.omics import is_transient  # noqa: PLC0415 - DAG files need no boto3
+            from airflow_provider_omics.aws.errors import is_transient  # noqa: PLC0415 - DAG files need no boto3
 
             self._may_count = is_transient(error)
             log.warning("The tasks of run %s cannot be counted: %s", run.id, error)

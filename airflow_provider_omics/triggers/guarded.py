@@ -100,7 +100,7 @@ class GuardedTrigger(BaseTrigger):
                     async with asyncio.timeout(max(1.0, until - time.monotonic())):
                         self.log.info("The task is %s: %s", state, await hub.call(self.cancel_with))
                 except Exception as error:
-                    from airflow_provider_omics.hooks.omics import is_transient  # noqa: PLC0415 - imported by now
+                    from airflow_provider_omics.aws.errors import is_transient  # noqa: PLC0415 - imported by now
 
                     if not is_transient(error):
                         raise

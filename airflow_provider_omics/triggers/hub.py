@@ -75,7 +75,7 @@ class Hub:
     def slowed_by(self, error: Exception) -> bool:
         """Tell whether an error says that this connection asks too often; if so, it slows down."""
         # Imported by now, in a thread: on the event loop it would take a tenth of a second.
-        from airflow_provider_omics.hooks.omics import is_throttled  # noqa: PLC0415
+        from airflow_provider_omics.aws.errors import is_throttled  # noqa: PLC0415
 
         if throttled := is_throttled(error):
             self.budget.throttled(asyncio.get_running_loop().time())
@@ -92,7 +92,7 @@ class Hub:
         try:
             return await asyncio.get_running_loop().run_in_executor(threads or self._threads, method, hook)
         except Exception as error:
-            from airflow_provider_omics.hooks.omics import is_stale  # noqa: PLC0415 - imported in a thread by now
+            from airflow_provider_omics.aws.errors import is_stale  # noqa: PLC0415 - imported in a thread by now
 
             if is_stale(error) and self._hook is hook:
                 self._hook = self._connecting = None
@@ -114,7 +114,7 @@ class Hub:
                 await sync_to_async(getattr)(hook, "conn_config")
                 await loop.run_in_executor(self._threads, _make_client, hook)
             except Exception as error:
-                from airflow_provider_omics.hooks.omics import is_transient  # noqa: PLC0415 - imported in a thread by now
+                from airflow_provider_omics.aws.errors import is_transient  # noqa: PLC0415 - imported in a thread by now
 
                 if not is_transient(error) or not self.members:
                     raise

@@ -101,7 +101,7 @@ class Listing:
                 items, following = await self._hub.call(methodcaller("list_page", status, token))
             except Exception as error:
                 # Imported by now, in a thread: on the event loop it would take a tenth of a second.
-                from airflow_provider_omics.hooks.omics import is_transient  # noqa: PLC0415
+                from airflow_provider_omics.aws.errors import is_transient  # noqa: PLC0415
 
                 self._hub.slowed_by(error)
                 if not is_transient(error) or faults == _PAGE_TRIES:
@@ -114,7 +114,7 @@ class Listing:
         raise AssertionError
 
     def _note_fault(self, error: Exception) -> None:
-        from airflow_provider_omics.hooks.omics import is_denied, is_transient  # noqa: PLC0415 - not at import
+        from airflow_provider_omics.aws.errors import is_denied, is_transient  # noqa: PLC0415 - not at import
 
         self._faults += 1
         self._again = math.inf if is_denied(error) else _now() + back_off(self._faults)

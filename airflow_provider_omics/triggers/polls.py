@@ -246,7 +246,7 @@ class Polls:
         return self._heartbeat > 0 and _now() - watch.told >= self._silence()
 
     def _note_fault(self, watch: Watch, error: Exception) -> None:
-        from airflow_provider_omics.hooks.omics import is_transient  # noqa: PLC0415 - not at import
+        from airflow_provider_omics.aws.errors import is_transient  # noqa: PLC0415 - not at import
 
         if not is_transient(error):
             raise error

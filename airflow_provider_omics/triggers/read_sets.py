@@ -114,7 +114,7 @@ class OmicsReadSetJobTrigger(BaseTrigger):
         try:
             now = await hub.call(lambda hook: _get(hook, job))
         except Exception as error:
-            from airflow_provider_omics.hooks.omics import is_transient  # noqa: PLC0415 - not at import
+            from airflow_provider_omics.aws.errors import is_transient  # noqa: PLC0415 - not at import
 
             if not is_transient(error):
                 raise

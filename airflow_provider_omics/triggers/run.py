@@ -156,7 +156,7 @@ class OmicsRunTrigger(GuardedTrigger):
                     statuses, more = await hub.call(methodcaller("task_page", run, status))
                     counts.add(status, statuses, more=more)
         except Exception as error:  # noqa: BLE001 - the line goes without them
-            from airflow_provider_omics.hooks.omics import is_transient  # noqa: PLC0415 - not at import
+            from airflow_provider_omics.aws.errors import is_transient  # noqa: PLC0415 - not at import
 
             hub.slowed_by(error)
             self._may_count = is_transient(error)
@@ -179,7 +179,7 @@ class OmicsRunTrigger(GuardedTrigger):
                 await hub.spend()  # the GetRun that confirms it
                 self.log.info("Its time is up: %s", await hub.call(methodcaller("cancel_seen", run)))
             except Exception as error:  # noqa: BLE001 - the worker tries again, or tells
-                from airflow_provider_omics.hooks.omics import is_transient  # noqa: PLC0415 - not at import
+                from airflow_provider_omics.aws.errors import is_transient  # noqa: PLC0415 - not at import
 
                 self.log.warning("Run %s is not cancelled yet: %s", run.id, error)
                 hub.slowed_by(error)

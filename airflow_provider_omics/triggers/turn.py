@@ -125,7 +125,7 @@ class OmicsTurnTrigger(GuardedTrigger):
 
     def cancel_with(self, hook: OmicsHook) -> Run | str:
         """Look for a run of this intention, which a StartRun whose answer was lost may have started, and cancel it."""
-        from airflow_provider_omics.hooks.omics import is_denied  # noqa: PLC0415 - not for those who wait
+        from airflow_provider_omics.aws.errors import is_denied  # noqa: PLC0415 - not for those who wait
         from airflow_provider_omics.hooks.run_service import RunService  # noqa: PLC0415 - likewise
 
         intention = Intention.deserialize(self.intention)

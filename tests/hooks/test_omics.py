@@ -8,9 +8,10 @@ import pytest
 from botocore import UNSIGNED
 from botocore.exceptions import EndpointConnectionError, SSLError
 
+from airflow_provider_omics.aws.errors import is_transient
 from airflow_provider_omics.core.hook_params import HookParams
 from airflow_provider_omics.core.run import Run
-from airflow_provider_omics.hooks.omics import OmicsHook, is_transient
+from airflow_provider_omics.hooks.omics import OmicsHook
 
 LOCAL = "http://127.0.0.1:9911"
 
