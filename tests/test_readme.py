@@ -20,9 +20,12 @@ def rule(member: Member) -> str:
         length = f"{member.minimum} to {member.maximum} characters" if member.maximum else "text"
         pattern = f", `{member.pattern}`" if member.pattern and "\\p" not in member.pattern else ""
         return length + pattern
-    return {Kind.DOCUMENT: "document", Kind.JSON_TEXT: "document, as JSON text", Kind.TAGS: "document of strings"}[
-        member.kind
-    ]
+    return {
+        Kind.BOOLEAN: "boolean",
+        Kind.DOCUMENT: "document",
+        Kind.JSON_TEXT: "document, as JSON text",
+        Kind.TAGS: "document of strings",
+    }[member.kind]
 
 
 def table() -> str:

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 # The botocore release whose model this table repeats; an older one may only lack members.
-BOTOCORE_VERSION = "1.44.5"
+BOTOCORE_VERSION = "1.44.8"
 
 _DIGITS = "[0-9]+"
 PRINTABLE = r"[\p{L}||\p{M}||\p{Z}||\p{S}||\p{N}||\p{P}]+"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9\-\._]*"
+_S3_OBJECT = "s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.+"
 _POLICY = r"[\p{L}\p{M}\p{Z}\p{S}\p{N}\p{P}\t\n\r]+"
 
 
@@ -31,6 +32,7 @@ class Kind(Enum):
 
     TEXT = "string"
     INTEGER = "integer"
+    BOOLEAN = "boolean"
     DOCUMENT = "JSON object"
     JSON_TEXT = "JSON text"
     TAGS = "map of strings"
@@ -88,7 +90,21 @@ MEMBERS: tuple[Member, ...] = (
         100_000,
     ),
     Member("parameters", Kind.DOCUMENT, "Workflow parameters, at most 50,000 bytes of JSON."),
-    Member("storageCapacity", Kind.INTEGER, "Static run storage in GiB; ignored for `DYNAMIC`.", 0, 100_000),
+    Member(
+        "parametersUri",
+        Kind.TEXT,
+        "JSON file in S3 that holds the workflow parameters, instead of `parameters`.",
+        1,
+        1093,
+        _S3_OBJECT,
+    ),
+    Member(
+        "storageCapacity",
+        Kind.INTEGER,
+        "Static run storage in GiB, by default 1,200; ignored for `DYNAMIC`.",
+        0,
+        100_000,
+    ),
     Member("outputUri", Kind.TEXT, "S3 URI below which the outputs are written.", 1, 750, PRINTABLE, required=True),
     _choice("logLevel", "Log level; `OFF` also stops the run's metrics.", "OFF", "FATAL", "ERROR", "ALL"),
     Member("tags", Kind.TAGS, "Tags of the run, at most 45 beside the provider's own five."),
@@ -120,6 +136,11 @@ MEMBERS: tuple[Member, ...] = (
         "SERVICE_DEFINED",
         "NONE_WITH_OVERWRITE",
         longest=None,
+    ),
+    Member(
+        "requesterPaysEnabled",
+        Kind.BOOLEAN,
+        "Whether inputs may lie in Requester Pays buckets; your account pays for the reads.",
     ),
 )
 

@@ -91,6 +91,8 @@ def _coerce(member: Member, value: object) -> JsonValue:
         return text_of(member, value)
     if member.kind is Kind.INTEGER:
         return _integer(member, value)
+    if member.kind is Kind.BOOLEAN:
+        return _boolean(member, value)
     document = _document(member.argument, value)
     if member.kind is Kind.TAGS:
         return {key: text_of(member, item, f"tags[{key!r}]") for key, item in document.items()}
@@ -122,6 +124,15 @@ def _integer(member: Member, value: object) -> int:
     raise RequestError([f"{member.argument} must be an integer, not {_shown(value)}"])
 
 
+def _boolean(member: Member, value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    # What a template that prints a boolean, of Python's or of JSON's, renders to.
+    if isinstance(value, str) and (word := value.strip().lower()) in ("true", "false"):
+        return word == "true"
+    raise RequestError([f"{member.argument} must be true or false, not {_shown(value)}"])
+
+
 def _document(argument: str, value: object) -> dict[str, JsonValue]:
     if isinstance(value, str):
         if documents.is_file_name(value) or "://" in value.split("\n", 1)[0].split("{", 1)[0]:
@@ -145,7 +156,7 @@ def _document(argument: str, value: object) -> dict[str, JsonValue]:
 def _broken_rules(member: Member, value: JsonValue, reserved_tags: int) -> Iterator[str]:
     if isinstance(value, str):
         yield from broken_text_rules(member, value)
-    elif isinstance(value, int):
+    elif isinstance(value, int) and not isinstance(value, bool):
         if not (member.minimum or 0) <= value <= (member.maximum or value):
             yield f"{member.argument} must be {member.minimum} to {member.maximum}, not {value}"
     elif member.name == "parameters":
@@ -153,7 +164,7 @@ def _broken_rules(member: Member, value: JsonValue, reserved_tags: int) -> Itera
         if size > MAX_PARAMETERS_BYTES:
             yield (
                 f"parameters must be at most {MAX_PARAMETERS_BYTES} bytes of JSON, not {size}; "
-                "put a long list into a sample sheet in S3 and pass its URI"
+                "put them into a JSON file in S3 and pass its URI as parameters_uri"
             )
     elif member.kind is Kind.TAGS and isinstance(value, dict):
         yield from broken_tag_rules(value, reserved_tags)
@@ -216,6 +227,8 @@ def _broken_combinations(given: Mapping[str, object], request: Mapping[str, Json
     for member in MEMBERS:
         if member.required and member.argument not in given:
             yield f"{member.argument} is required"
+    if "parameters" in given and "parameters_uri" in given:
+        yield "parameters cannot go with parameters_uri: HealthOmics takes the one or the other"
     duplicate = "run_id" in given
     if not duplicate and "workflow_id" not in given:
         yield "workflow_id (to start a new run) or run_id (to duplicate one) is required"
@@ -227,8 +240,6 @@ def _broken_combinations(given: Mapping[str, object], request: Mapping[str, Json
         return  # What a duplicate does not name, it copies.
     if "cache_behavior" in given and "cache_id" not in given:
         yield "cache_behavior needs cache_id, the run cache whose behavior it overrides"
-    if request.get("storageType") == "STATIC" and "storage_capacity" not in given:
-        yield "storage_type STATIC needs storage_capacity, in GiB"
     if request.get("networkingMode") == "VPC" and "configuration_name" not in given:
         yield "networking_mode VPC needs configuration_name"
 

@@ -39,7 +39,11 @@ class StartOmicsRunOperator(StartRunTask):
     :param run_group_id: run group whose limits hold for the run.
     :param priority: 0 to 100000; a higher number goes first in its run group.
     :param parameters: workflow parameters, at most 50,000 bytes of JSON (user guide, "Fixed quotas").
-    :param storage_capacity: static run storage in GiB, 0 to 100000; ignored for ``DYNAMIC``.
+    :param parameters_uri: S3 URI of a JSON file that holds the workflow parameters, instead of ``parameters``: for more
+        than 50,000 bytes. HealthOmics reads it, with ``role_arn``, after StartRun: a bad file fails the run with
+        ``INVALID_RUN_PARAMETERS``. For a duplicate (``run_id``), what is given replaces the parameters of the run that
+        is copied, in whichever of the two ways that run had them.
+    :param storage_capacity: static run storage in GiB, 0 to 100000, by default 1,200; ignored for ``DYNAMIC``.
     :param output_uri: S3 URI, in the workflow's Region, below which the outputs are written.
     :param log_level: ``OFF``, ``FATAL``, ``ERROR`` or ``ALL``.
     :param tags: tags of the run, at most 45 beside the provider's own five.
@@ -54,6 +58,8 @@ class StartOmicsRunOperator(StartRunTask):
         ``logs:CreateLogStream`` and ``logs:PutLogEvents`` (API_StartRun).
     :param engine_settings: settings of the Nextflow engine; ignored for WDL and CWL.
     :param output_uri_prefix_mode: ``SERVICE_DEFINED`` or ``NONE_WITH_OVERWRITE``.
+    :param requester_pays_enabled: whether the run may read inputs from Requester Pays buckets, at your account's
+        expense; by default it may not.
     :param request_id: idempotency token, sent verbatim: one run for it, ever. By default it follows from the task
         instance and stays the same over automatic retries.
     :param start_run_kwargs: members that are newer than this release, by their API names (templated).
@@ -98,6 +104,7 @@ class StartOmicsRunOperator(StartRunTask):
         run_group_id: str | None = None,
         priority: int | str | None = None,
         parameters: Mapping[str, object] | str | None = None,
+        parameters_uri: str | None = None,
         storage_capacity: int | str | None = None,
         output_uri: str | None = None,
         log_level: str | None = None,
@@ -112,6 +119,7 @@ class StartOmicsRunOperator(StartRunTask):
         session_policy: Mapping[str, object] | str | None = None,
         engine_settings: Mapping[str, object] | str | None = None,
         output_uri_prefix_mode: str | None = None,
+        requester_pays_enabled: bool | str | None = None,
         request_id: str | None = None,
         start_run_kwargs: Mapping[str, object] | str | None = None,
         airflow_tags: bool = True,
@@ -146,6 +154,7 @@ class StartOmicsRunOperator(StartRunTask):
         self.run_group_id = run_group_id
         self.priority = priority
         self.parameters = parameters
+        self.parameters_uri = parameters_uri
         self.storage_capacity = storage_capacity
         self.output_uri = output_uri
         self.log_level = log_level
@@ -160,6 +169,7 @@ class StartOmicsRunOperator(StartRunTask):
         self.session_policy = session_policy
         self.engine_settings = engine_settings
         self.output_uri_prefix_mode = output_uri_prefix_mode
+        self.requester_pays_enabled = requester_pays_enabled
         self.request_id = request_id
         self.start_run_kwargs = start_run_kwargs
         self.airflow_tags = airflow_tags

@@ -23,6 +23,7 @@ NAMES = {
     "runGroupId",
     "priority",
     "parameters",
+    "parametersUri",
     "storageCapacity",
     "outputUri",
     "logLevel",
@@ -38,14 +39,15 @@ NAMES = {
     "sessionPolicy",
     "engineSettings",
     "outputUriPrefixMode",
+    "requesterPaysEnabled",
 }
 
 MODEL = botocore.session.get_session().get_service_model("omics").operation_model("StartRun").input_shape
 INSTALLED, TABLE = Version(botocore.__version__), Version(BOTOCORE_VERSION)
 
 
-def test_the_table_holds_all_25_members():
-    assert len(NAMES) == 25
+def test_the_table_holds_all_27_members():
+    assert len(NAMES) == 27
     assert {member.name for member in MEMBERS} == NAMES
 
 
@@ -65,6 +67,7 @@ def test_a_member_has_the_models_rules(member):
         Kind.TEXT: "string",
         Kind.JSON_TEXT: "string",
         Kind.INTEGER: "integer",
+        Kind.BOOLEAN: "boolean",
         Kind.TAGS: "map",
         Kind.DOCUMENT: "structure",
     }

@@ -75,6 +75,34 @@ def test_what_is_no_integer_is_refused(value):
     assert violations(priority=value) == [f"priority must be an integer, not {value!r}"]
 
 
+@pytest.mark.parametrize(
+    ("value", "sent"),
+    [(True, True), ("True", True), (" true\n", True), (False, False), ("False", False), ("false", False)],
+)
+def test_a_boolean_is_sent_from_a_value_and_from_a_template_that_prints_it(value, sent):
+    assert build(requester_pays_enabled=value)["requesterPaysEnabled"] is sent
+
+
+@pytest.mark.parametrize("value", ["yes", "1", "", 1, 0, 1.0, [], {}])
+def test_what_is_no_boolean_is_refused(value):
+    assert violations(requester_pays_enabled=value) == [f"requester_pays_enabled must be true or false, not {value!r}"]
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["s3://bucket", "s3://bucket/", "https://bucket/x.json", "s3://Bucket/x.json", "s3://b/x", "s3://bucket/é\nx"],
+)
+def test_a_parameters_uri_names_an_object_in_s3(uri):
+    [violation] = violations(parameters_uri=uri)
+    assert violation.startswith("parameters_uri must match s3://")
+
+
+def test_a_parameters_uri_has_at_most_1093_characters():
+    longest = "s3://bucket/" + "x" * (1093 - len("s3://bucket/"))
+    assert build(parameters_uri=longest)["parametersUri"] == longest
+    assert "parameters_uri must be 1 to 1093 characters long, not 1094" in violations(parameters_uri=longest + "x")[0]
+
+
 @pytest.mark.parametrize("value", [1.1, True, ["1"], {"a": 1}])
 def test_what_is_no_text_is_refused(value):
     [violation] = violations(workflow_version_name=value)
@@ -123,15 +151,19 @@ def test_a_run_is_new_or_a_duplicate():
     ("arguments", "start"),
     [
         ({"cache_behavior": "CACHE_ALWAYS"}, "cache_behavior needs cache_id"),
-        ({"storage_type": "STATIC"}, "storage_type STATIC needs storage_capacity"),
         ({"networking_mode": "VPC"}, "networking_mode VPC needs configuration_name"),
         ({"workflow_type": "READY2RUN", "cache_id": "1"}, "cache_id cannot go with workflow_type READY2RUN"),
+        ({"parameters": {}, "parameters_uri": "s3://bucket/x.json"}, "parameters cannot go with parameters_uri"),
         ({"run_id": "1", "workflow_owner_id": "123456789012"}, "run_id cannot go with workflow_owner_id"),
     ],
 )
 def test_members_that_need_or_exclude_each_other(arguments, start):
     [violation] = violations(**arguments)
     assert violation.startswith(start)
+
+
+def test_static_storage_needs_no_capacity():
+    assert build(storage_type="STATIC") == {**REQUEST, "storageType": "STATIC"}
 
 
 def test_a_duplicate_copies_what_it_does_not_name():
@@ -158,7 +190,10 @@ def test_parameters_have_at_most_50000_bytes():
     fits = {"k": "x" * (50_000 - len('{"k":""}'))}
     assert build(parameters=fits)["parameters"] == fits
     [violation] = violations(parameters={"k": fits["k"] + "x"})
-    assert "at most 50000 bytes of JSON, not 50001" in violation
+    assert violation == (
+        "parameters must be at most 50000 bytes of JSON, not 50001; "
+        "put them into a JSON file in S3 and pass its URI as parameters_uri"
+    )
     [violation] = violations(parameters={"k": "ü" * 25_000})
     assert "not 50008" in violation
 

@@ -165,7 +165,7 @@ def test_a_missing_file_fails_the_parse(tmp_path):
         ({}, "workflow_id .* or run_id .* is required"),
         ({"workflow_id": "abc"}, "workflow_id must match"),
         ({"workflow_id": "1", "priority": -1}, "priority must be 0 to 100000"),
-        ({"workflow_id": "1", "storage_type": "STATIC"}, "needs storage_capacity"),
+        ({"workflow_id": "1", "networking_mode": "VPC"}, "needs configuration_name"),
         ({"workflow_id": "1", "parameters": {"x": pendulum.now()}}, "parameters.x: DateTime is not a JSON type"),
     ],
 )
