@@ -5,28 +5,83 @@ from __future__ import annotations
 
 from typing import Final
 
-from botocore.exceptions import ClientError, CredentialRetrievalError, HTTPClientError, NoCredentialsError, SSLError
+from botocore.exceptions import (
+    ClientError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    IncompleteReadError,
+    MetadataRetrievalError,
+    NoCredentialsError,
+    SSLError,
+    TokenRetrievalError,
+)
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
+from botocore.parsers import ResponseParserError
+
+# What botocore itself repeats: `botocore.retries.standard` and `botocore/data/_retry.json`, of the services that are
+# called here. A test compares.
+_THROTTLED: Final = frozenset(
+    {
+        "BandwidthLimitExceeded",
+        "EC2ThrottledException",
+        "LimitExceededException",
+        "PriorRequestNotComplete",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "TransactionInProgressException",
+    }
+)
+_SERVICE_FAULTS: Final = frozenset(
+    {"BadDigest", "IDPCommunicationError", "InternalServerException", "RequestTimeout", "RequestTimeoutException"}
+)
+_TIMED_OUT: Final = 408
+_TOO_MANY: Final = 429
+_SERVER_FAULT: Final = 500
 
 _EXPIRED: Final = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
-_THROTTLED: Final = frozenset({"ThrottlingException", "TooManyRequestsException"})
-_TRANSIENT_CODES: Final = _EXPIRED | _THROTTLED | {"InternalServerException", "RequestTimeoutException"}
-# The network's, as botocore and, where Airflow's secrets backend is asked for a connection, as Python says it; and that
-# of whoever hands out credentials.
-_TRANSIENT: Final = (
-    HTTPClientError | BotocoreConnectionError | CredentialRetrievalError | ConnectionError | TimeoutError
-)
 # Keys that were replaced: a new client may have the new ones.
-_REPLACED: Final = frozenset({"UnrecognizedClientException", "InvalidClientTokenId", "InvalidSignatureException"})
-_SERVER_FAULT: Final = 500
+_REPLACED: Final = frozenset(
+    {
+        "AuthFailure",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+# Of whoever hands out credentials: the metadata service of an instance or a container, STS, SSO.
+_NO_CREDENTIALS: Final = NoCredentialsError | CredentialRetrievalError | MetadataRetrievalError | TokenRetrievalError
+# The network's, as botocore and, where Airflow's secrets backend is asked for a connection, as Python says it.
+_NO_ANSWER: Final = (
+    HTTPClientError
+    | BotocoreConnectionError
+    | IncompleteReadError
+    | ResponseParserError
+    | ConnectionError
+    | TimeoutError
+)
 
 
 def is_transient(error: BaseException) -> bool:
-    """Tell whether the same call may succeed later: throttling, a fault of server or network, an old token."""
+    """Tell whether the same call may succeed later: throttling, a fault of server or network, old or no credentials."""
     if isinstance(error, ClientError):
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return error_code(error) in _TRANSIENT_CODES or status >= _SERVER_FAULT
-    return isinstance(error, _TRANSIENT) and not isinstance(error, SSLError)
+        code, status = error_code(error), _http_status(error)
+        return (
+            is_throttled(error)
+            or is_stale(error)
+            or code in _SERVICE_FAULTS
+            or status == _TIMED_OUT
+            or status >= _SERVER_FAULT
+        )
+    return is_stale(error) or (isinstance(error, _NO_ANSWER) and not _is_distrust(error))
 
 
 def is_expired(error: BaseException) -> bool:
@@ -37,12 +92,14 @@ def is_expired(error: BaseException) -> bool:
 def is_stale(error: BaseException) -> bool:
     """Tell whether a client should not be used again, because its credentials are missing, old or replaced."""
     replaced = isinstance(error, ClientError) and error_code(error) in _REPLACED
-    return replaced or is_expired(error) or isinstance(error, NoCredentialsError | CredentialRetrievalError)
+    return replaced or is_expired(error) or isinstance(error, _NO_CREDENTIALS)
 
 
 def is_throttled(error: BaseException) -> bool:
-    """Tell whether HealthOmics was called too often."""
-    return isinstance(error, ClientError) and error_code(error) in _THROTTLED
+    """Tell whether AWS was called too often; 429 says so, too, where a proxy or a gateway answers without a code."""
+    if not isinstance(error, ClientError) or is_full(error):
+        return False
+    return error_code(error) in _THROTTLED or _http_status(error) == _TOO_MANY
 
 
 def is_full(error: BaseException) -> bool:
@@ -63,3 +120,14 @@ def is_denied(error: BaseException) -> bool:
 def error_code(error: ClientError) -> str:
     """Return the code of a service's error, such as ``ConflictException``."""
     return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _http_status(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def _is_distrust(error: BaseException) -> bool:
+    """Tell whether a certificate was not accepted, which is no fault that passes, as a connection cut off is."""
+    return isinstance(error, SSLError) and any(
+        sign in str(error) for sign in ("CERTIFICATE_VERIFY_FAILED", "doesn't match")
+    )
