@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from airflow.providers.common.compat.sdk import Asset, AssetAlias
 
@@ -14,8 +16,6 @@ from airflow_provider_omics.exceptions import RunFailedError, RunFailedForGoodEr
 from airflow_provider_omics.hooks.aftermath import description, failed_tasks, last_lines, outputs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from airflow_provider_omics.compat import Context
     from airflow_provider_omics.core.documents import JsonValue
     from airflow_provider_omics.core.run import Run
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 # A workflow may write thousands of files; each asset is a row of Airflow's database.
-_MAX_ASSETS = 100
+_MAX_ASSETS: Final = 100
+# Airflow takes an S3 URI for one of the web: of an object's name it drops or sorts what follows these.
+_SPECIAL: Final = re.compile(r"[#?\x00-\x1f\x7f]")
+_ENCODED: Final = re.compile(rf"%|{_SPECIAL.pattern}")
 
 
 def failure(operator: StartRunTask, run: Run) -> RunFailedError:
@@ -56,22 +59,40 @@ def _tell_outlets(operator: StartRunTask, context: Context, run: Run) -> None:
         "workflow_id": operator.workflow_id or about.get("workflowId"),
         "workflow_version_name": operator.workflow_version_name or about.get("workflowVersionName"),
     }
-    written = list(_assets(operator, run)) if run.succeeded else []
+    written = _assets(operator, run) if run.succeeded else {}
     for outlet in operator.outlets:
         try:
             events = context["outlet_events"][outlet]
         except TypeError:
             continue  # Airflow 3 has events of assets alone, not of a File or Table, which are lineage's.
         if isinstance(outlet, AssetAlias):
-            for asset in written:
-                events.add(asset, extra=extra)
+            for uri, asset in written.items():
+                events.add(asset, extra=extra if asset.uri == uri else {**extra, "uri": uri})
         else:
             events.extra = extra
 
 
-def _assets(operator: StartRunTask, run: Run) -> Iterator[Asset]:
+def _assets(operator: StartRunTask, run: Run) -> dict[str, Asset]:
+    """Return the assets of what a run has written, by its own URIs; what Airflow refuses is left out."""
+    assets: dict[str, Asset] = {}
     for uri in list(dict.fromkeys(uris(operator.named_outputs)))[:_MAX_ASSETS] or [run.output_uri]:
         try:
-            yield Asset(uri)
+            assets[uri] = asset_of(uri)
         except ValueError as error:
-            log.warning("%.200s of run %s is no asset to Airflow: %s", uri, run.id, error)
+            log.warning("%.200s of run %s is no asset to Airflow, and is left out: %s", uri, run.id, error)
+    return assets
+
+
+def asset_of(uri: str) -> Asset:
+    """
+    Return the asset of an S3 URI, percent-encoded if Airflow would take a part of the object's name for something else.
+
+    :param uri: the URI, with the object's name as it is.
+    :raises ValueError: if Airflow refuses such an asset, be it in the task or in its API server, where that would fail
+        a task that has succeeded.
+    """
+    if not uri.isascii():
+        raise ValueError("it is not ASCII")
+    if _SPECIAL.search(uri):
+        uri = _ENCODED.sub(lambda found: quote(found[0]), uri)
+    return Asset(uri)

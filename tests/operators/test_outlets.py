@@ -68,7 +68,41 @@ def test_an_asset_is_told_of_the_workflow_of_a_duplicate(told):
     assert answer["run_id"] != first["run_id"]
 
 
-def test_what_airflow_does_not_take_for_an_asset_fails_nothing(told, aws_default):
-    aws_default.script(outputs={"w.long": f"s3://bucket/{'x' * 3100}", "w.short": "s3://bucket/x"})
-    extra, by_alias, _ = told("refused", File("s3://bucket/cohort.vcf"))
+@pytest.mark.parametrize(
+    "uri",
+    [f"s3://bucket/{'x' * 3100}", f"s3://bucket/{'#' * 1010}", "s3://bucket/Gewebeprobe Ä.vcf", "s3://[bucket/x"],
+    ids=["too_long", "too_long_when_encoded", "not_ascii", "no_uri"],
+)
+def test_what_airflow_refuses_is_left_out(uri, told, aws_default, request, caplog):
+    aws_default.script(outputs={"w.refused": uri, "w.taken": "s3://bucket/x"})
+    extra, by_alias, _ = told(f"refused_{request.node.callspec.id}", File("s3://bucket/cohort.vcf"))
     assert by_alias == {"s3://bucket/x": extra}
+    assert f"{uri:.200} of run {extra['run_id']} is no asset to Airflow" in caplog.text
+
+
+def test_a_folder_that_airflow_refuses_is_left_out(told):
+    extra, by_alias, answer = told("refused_folder", output_uri="s3://bucket/Läufe/")
+    assert "Läufe" in answer["run_output_uri"]
+    assert extra["status"] == "COMPLETED"
+    assert by_alias == {}
+
+
+@pytest.mark.parametrize(
+    ("key", "whole"),
+    [
+        ("a#1.vcf", "a%231.vcf"),
+        ("a#1%.vcf", "a%231%25.vcf"),
+        ("a?b=2&a=1.vcf", "a%3Fb=2&a=1.vcf"),
+        ("a\tb.vcf", "a%09b.vcf"),
+        ("folder/", "folder"),
+        ("a%20b.vcf", "a%20b.vcf"),
+        ("a b+c@d.vcf", "a b+c@d.vcf"),
+    ],
+    ids=["number_sign", "number_sign_and_percent", "question_mark", "tab", "folder", "percent", "space"],
+)
+def test_an_objects_name_stays_whole(key, whole, told, aws_default, request):
+    uri = f"s3://bucket/{key}"
+    aws_default.script(outputs={"w.vcf": uri})
+    extra, by_alias, _ = told(f"whole_{request.node.callspec.id}")
+    asset = f"s3://bucket/{whole}"
+    assert by_alias == {asset: extra if asset == uri else {**extra, "uri": uri}}

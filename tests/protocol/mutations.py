@@ -33,6 +33,7 @@ GUARDED, RUN, CANCEL = "triggers/guarded.py", "operators/start_run_task.py", "op
 WAIT, SUBMISSIONS = "triggers/run.py", "hooks/submissions.py"
 POLLS, LISTING, HUBS = "triggers/polls.py", "triggers/listing.py", "triggers/hub.py"
 TURN, PATIENCE = "triggers/turn.py", "hooks/patience.py"
+TOLD, OUTLETS = "operators/aftermath.py", "tests/operators/test_outlets.py"
 CANCELS, REFUSED, HUB = (
     "tests/operators/test_cancel.py",
     "tests/operators/test_refused.py::",
@@ -139,6 +140,9 @@ MUTATIONS = (
     Mutation("a turn starts what was first rendered", RUN, "self._build_request() if request is None else request", "self._build_request()", REFUSED + "test_a_deferrable_task_waits_for_its_turn_and_starts_what_it_was_to_start"),
     Mutation("when the time is up nothing is started", PATIENCE, "if self._given_up is not None:", "if False:", REFUSED + "test_when_the_time_is_up_nothing_is_started_any_more"),
     Mutation("a task that is ended in the queue is looked up", TURN, "found = service.newest(hook)", "found = None", REFUSED + "test_a_person_ends_the_run_of_an_answer_that_was_lost"),
+    # --- what it says and hands on ---
+    Mutation("what Airflow's server refuses is no asset", TOLD, "if not uri.isascii():", "if False:", OUTLETS),
+    Mutation("an object's name stays whole in its asset", TOLD, "if _SPECIAL.search(uri):", "if False:", OUTLETS),
 )  # fmt: skip
 
 
