@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from airflow import __version__
 from airflow.providers.common.compat.sdk import BaseOperator, BaseOperatorLink, Context, XCom, conf
 
-from airflow_provider_omics.core.ending import REMOVED
+from airflow_provider_omics.cancellation.decision import REMOVED
 
 if TYPE_CHECKING:
     from datetime import timedelta

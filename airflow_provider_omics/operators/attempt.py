@@ -8,8 +8,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_omics.cancellation.decision import UNKNOWN, worker_cancels
 from airflow_provider_omics.compat import KILL_SECONDS, conf, push_link, state_store, task_state
-from airflow_provider_omics.core.ending import UNKNOWN, worker_cancels
 from airflow_provider_omics.core.intention import Intention
 from airflow_provider_omics.core.pacing import back_off, interval, jittered
 from airflow_provider_omics.core.protocol import Fail, GiveUp, Known, Succeed, Wait

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
+from airflow_provider_omics.cancellation.decision import UNKNOWN, trigger_cancels
 from airflow_provider_omics.compat import task_state, waits_for
-from airflow_provider_omics.core.ending import UNKNOWN, trigger_cancels
 from airflow_provider_omics.core.hook_params import HookParams
 from airflow_provider_omics.triggers.hub import join
 

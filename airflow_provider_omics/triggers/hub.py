@@ -9,12 +9,13 @@ import itertools
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from asgiref.sync import sync_to_async
 
 from airflow_provider_omics.compat import conf
-from airflow_provider_omics.core.pacing import Budget, back_off
+from airflow_provider_omics.core.pacing import back_off
+from airflow_provider_omics.polling.rate_limit import RateLimit, SharedLimit
 from airflow_provider_omics.triggers.background import background
 from airflow_provider_omics.triggers.polls import IN_FLIGHT, Polls
 from airflow_provider_omics.triggers.starts import StartQueue
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
     from airflow_provider_omics.core.hook_params import HookParams
+    from airflow_provider_omics.core.pacing import Budget
     from airflow_provider_omics.hooks.omics import OmicsHook
 
     T = TypeVar("T")
@@ -33,7 +35,14 @@ _CALLS_PER_SECOND: Final = 8.0
 _hubs: dict[tuple[asyncio.AbstractEventLoop, str], Hub] = {}
 # On which occasions the collector was told to look no more through what is there to stay.
 _frozen: set[str] = set()
-_budgets: dict[asyncio.AbstractEventLoop, tuple[Budget, asyncio.Lock]] = {}
+_limits: dict[asyncio.AbstractEventLoop, Limits] = {}
+
+
+class Limits(NamedTuple):
+    """What one process may call."""
+
+    calls: SharedLimit
+    cancels: SharedLimit
 
 
 class Hub:
@@ -41,15 +50,13 @@ class Hub:
     One connection's share of the triggerer; :func:`join` makes it for the first trigger and ends it with the last.
 
     :param params: how to reach AWS.
-    :param shared: the budget of all calls that the process makes.
-    :param next_shared: held by who is the next to spend of it.
+    :param limits: what the process may call, together with its other connections.
     """
 
-    def __init__(self, params: HookParams, shared: Budget, next_shared: asyncio.Lock) -> None:
-        # Its own, too: where one account throttles, the others go on.
-        self.budget = Budget(shared.limit)
-        self._next_call = asyncio.Lock()
-        self._shared, self._next_shared = shared, next_shared
+    def __init__(self, params: HookParams, limits: Limits) -> None:
+        self.calls = RateLimit(limits.calls)
+        # HealthOmics counts CancelRun by itself: it neither waits for the looks at runs nor holds them up.
+        self.cancels = RateLimit(limits.cancels)
         self.polls = Polls(
             self,
             conf.getfloat("omics", "poll_interval", fallback=30.0),
@@ -62,15 +69,14 @@ class Hub:
         self._hook: OmicsHook | None = None
         self._connecting: asyncio.Task[OmicsHook] | None = None
 
+    @property
+    def budget(self) -> Budget:
+        """The budget of all calls but CancelRun."""
+        return self.calls.budget
+
     async def spend(self) -> None:
-        """Wait until both budgets have a call to spare, in the order of asking, and take it."""
-        loop = asyncio.get_running_loop()
-        async with self._next_call:
-            await asyncio.sleep(self.budget.pause(loop.time()))
-            async with self._next_shared:
-                await asyncio.sleep(self._shared.pause(loop.time()))
-                self._shared.spend(loop.time())
-            self.budget.spend(loop.time())
+        """Wait until a call other than CancelRun may be made, in the order of asking, and count it."""
+        await self.calls.spend()
 
     def slowed_by(self, error: Exception) -> bool:
         """Tell whether an error says that this connection asks too often; if so, it slows down."""
@@ -144,7 +150,7 @@ async def join(params: HookParams) -> AsyncIterator[Hub]:
     key = loop, params.key
     hub = _hubs.get(key)
     if hub is None:
-        hub = _hubs[key] = Hub(params, *_budget(loop))
+        hub = _hubs[key] = Hub(params, _limits_of(loop))
     hub.members += 1
     try:
         yield hub
@@ -154,14 +160,14 @@ async def join(params: HookParams) -> AsyncIterator[Hub]:
             del _hubs[key]
             hub.close()
             if not any(other is loop for other, _ in _hubs):
-                _budgets.pop(loop, None)
+                _limits.pop(loop, None)
 
 
-def _budget(loop: asyncio.AbstractEventLoop) -> tuple[Budget, asyncio.Lock]:
+def _limits_of(loop: asyncio.AbstractEventLoop) -> Limits:
     calls = conf.getfloat("omics", "calls_per_second", fallback=_CALLS_PER_SECOND)
     if calls <= 0:
         raise ValueError(f"[omics] calls_per_second must be above 0, not {calls:g}: mend Airflow's configuration")
-    return _budgets.setdefault(loop, (Budget(calls), asyncio.Lock()))
+    return _limits.setdefault(loop, Limits(SharedLimit(calls), SharedLimit(calls)))
 
 
 @contextmanager

@@ -25,13 +25,18 @@ _SECONDS = 300
 MACHINE = "tests/protocol/test_machine.py::test_a_few_hundred_schedules"
 SCENARIOS = "tests/protocol/test_scenarios.py"
 STEPS, CARRIED = "tests/core/test_protocol.py", "tests/core/test_attempt.py"
-DECISIONS, TRIGGERS = "tests/core/test_ending.py", "tests/triggers/test_on_kill.py"
+DECISIONS, TRIGGERS = "tests/cancellation/test_decision.py", "tests/triggers/test_on_kill.py"
 OPERATOR = "tests/operators/test_run.py::"
 PROTOCOL, ATTEMPT, INTENTION = "core/protocol.py", "core/attempt.py", "core/intention.py"
-ENDING, SERVICE, HOOK, TASK = "core/ending.py", "hooks/run_service.py", "hooks/omics.py", "operators/attempt.py"
+DECISION, SERVICE, HOOK, TASK = (
+    "cancellation/decision.py",
+    "hooks/run_service.py",
+    "hooks/omics.py",
+    "operators/attempt.py",
+)
 GUARDED, RUN, CANCEL = "triggers/guarded.py", "operators/start_run_task.py", "operators/cancel.py"
 WAIT, SUBMISSIONS = "triggers/run.py", "hooks/submissions.py"
-POLLS, LISTING, HUBS = "triggers/polls.py", "triggers/listing.py", "triggers/hub.py"
+POLLS, LISTING, LIMIT = "triggers/polls.py", "triggers/listing.py", "polling/rate_limit.py"
 TURN, PATIENCE = "triggers/turn.py", "hooks/patience.py"
 TOLD, OUTLETS = "operators/aftermath.py", "tests/operators/test_outlets.py"
 CANCELS, REFUSED, HUB = (
@@ -110,18 +115,18 @@ MUTATIONS = (
     Mutation("the deadline cancels", TASK, "now {hook.cancel_run(now).status}", "now {now.status}", OPERATOR + "test_the_deadline_cancels_the_run"),
     Mutation("Airflow's own time-out of a deferral cancels", RUN, "if is_deferral_timeout(next_method, next_kwargs) and self", "if self", OPERATOR + "test_airflows_own_time_out_cancels_and_a_lost_trigger_does_not"),
     Mutation("past the deadline nobody is asked", TASK, "past_deadline = self.deadline is not None and time.time() >= self.deadline", "past_deadline = False", OPERATOR + "test_a_kill_past_the_deadline_cancels"),
-    Mutation("an eviction cancels nothing", ENDING, "return state in _BY_A_PERSON", "return state not in _TO_BE_CONTINUED", OPERATOR + "test_a_machine_that_goes_away_does_not"),
+    Mutation("an eviction cancels nothing", DECISION, "return state in _BY_A_PERSON", "return state not in _TO_BE_CONTINUED", OPERATOR + "test_a_machine_that_goes_away_does_not"),
     Mutation("a StartRun that answers after the kill is settled", TASK, "        if self._operator.killed:\n            #", "        if False:\n            #", OPERATOR + "test_a_start_that_answers_when_the_kill_has_given_up_is_settled_too"),
     Mutation("an older run is not the one under way", SERVICE, "and found.submission >= (self.starting or 0) else", "else", OPERATOR + "test_a_start_that_never_answers_is_not_taken_for_an_older_one"),
     Mutation("an id that renders to nothing cancels nothing", CANCEL, "        if self.by_id:\n            run", "        if self.run_id:\n            run", CANCELS),
     Mutation("a task's runs are told by their tags", HOOK, 'if tags.items() <= answer.get("tags", {}).items():', "if True:", CANCELS),
     Mutation("DeleteRun asks first whose the id is", HOOK, "            if run.uuid and now.uuid != run.uuid:\n                self", "            if False:\n                self", CANCELS),
     Mutation("the task's state decides whether to cancel", TASK, "not worker_cancels(state)", "False", OPERATOR + "test_a_machine_that_goes_away_does_not"),
-    Mutation("a deferred task's trigger only moves", ENDING, "return not mine", "return True", DECISIONS),
+    Mutation("a deferred task's trigger only moves", DECISION, "return not mine", "return True", DECISIONS),
     Mutation("a trigger asks before it cancels", GUARDED, "if not trigger_cancels(state, mine=mine):", "if False:", TRIGGERS),
     Mutation("a trigger's clean-up cancels nothing", GUARDED, "if not _HAS_ON_KILL:", "if True:", TRIGGERS),
-    Mutation("a person's clear of a deferred task cancels its run", ENDING, "return not mine", "return False", TRIGGERS),
-    Mutation("an unknown state cancels nothing", ENDING, '"up_for_reschedule", UNKNOWN}', '"up_for_reschedule"}', DECISIONS),
+    Mutation("a person's clear of a deferred task cancels its run", DECISION, "return not mine", "return False", TRIGGERS),
+    Mutation("an unknown state cancels nothing", DECISION, '"up_for_reschedule", UNKNOWN}', '"up_for_reschedule"}', DECISIONS),
     Mutation("cancel_on_kill=False leaves the run alone", GUARDED, "if not self.cancel_on_kill:", "if False:", TRIGGERS),
     Mutation("nothing starts after a kill", TASK, "        if self._operator.killed:\n            raise", "        if False:\n            raise", OPERATOR + "test_nothing_starts_after_a_kill"),
     Mutation("a StartRun under way is looked up", TASK, "run = self.service.in_flight(hook)", "run = None", OPERATOR + "test_a_start_that_never_answers_is_looked_up"),
@@ -132,8 +137,8 @@ MUTATIONS = (
     Mutation("a listed run of another time is another run", LISTING, "_SAME_CREATION: Final = 300.0", "_SAME_CREATION: Final = 3e9", HUB + "test_a_listed_run_of_another_time_is_not_taken_for_ours"),
     Mutation("one member's trouble is its own", POLLS, "Exception):\n            _fail(watch, error)", "Exception):\n            for other in self._watches:\n                _fail(other, error)", HUB + "test_one_member_without_permission_fails_alone"),
     Mutation("deadlines that come together keep within the budget", WAIT, "                await hub.spend()\n                # It may", "                # It may", "tests/triggers/test_run.py::test_many_deadlines_that_come_together_are_cancelled_within_the_quota"),
-    Mutation("a connection that is throttled slows down alone", HUBS, "self.budget = Budget(shared.limit)", "self.budget = shared", HUB + "test_a_connection_that_is_throttled_does_not_hold_up_another"),
-    Mutation("all connections share one budget", HUBS, "self._shared.spend(loop.time())", "pass", HUB + "test_the_budget_is_that_of_all_connections"),
+    Mutation("a connection that is throttled slows down alone", LIMIT, "self.budget = Budget(shared.budget.limit)", "self.budget = shared.budget", HUB + "test_a_connection_that_is_throttled_does_not_hold_up_another"),
+    Mutation("all connections share one budget", LIMIT, "self._shared.budget.spend(loop.time())", "pass", HUB + "test_the_budget_is_that_of_all_connections"),
     Mutation("a fault of ours leaves nobody waiting", POLLS, "if not task.cancelled() and isinstance(error := task.exception(), Exception):", "if False:", HUB + "test_a_look_that_breaks_by_our_own_fault_leaves_nobody_waiting"),
     Mutation("the missing and the due take turns", POLLS, "(first is None or self._missing_next or self._owed > 0)", "True", HUB + "test_a_new_run_is_seen_while_a_crowd_of_ends_is_drained"),
     Mutation("a refusal burns no try", PATIENCE, "        if is_refused(error):", "        if False:", REFUSED + "test_a_sync_task_waits_in_its_worker"),

@@ -18,7 +18,7 @@ def connection(omics_local, monkeypatch):
     omics_local.clock.freeze()
     yield omics_local
     assert hubs._hubs == {}
-    assert hubs._budgets == {}
+    assert hubs._limits == {}
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@
 import pytest
 from airflow.utils.state import TaskInstanceState
 
-from airflow_provider_omics.core.ending import REMOVED, UNKNOWN, trigger_cancels, worker_cancels
+from airflow_provider_omics.cancellation.decision import REMOVED, UNKNOWN, trigger_cancels, worker_cancels
 
 # state: (a worker that got SIGTERM cancels, a trigger that is cancelled does)
 STATES = {
