@@ -63,6 +63,12 @@ class AwsPublisher:
             raise FileNotFoundError(f"{uri}: {error}") from None
         return size
 
+    def presigned(self, uri: str) -> str:
+        """Return a URL by which anybody can read the object ``s3://…`` for an hour."""
+        bucket, key = _split(uri)
+        url: str = self._client("s3").generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key})
+        return url
+
     def make_buckets(self, names: Sequence[str]) -> None:
         """Make buckets that are not there yet."""
         for name in names:
@@ -112,7 +118,13 @@ class AwsPublisher:
                     endpoint_url=self._url,
                     aws_access_key_id="local",
                     aws_secret_access_key="local",  # noqa: S106 - no secret
-                    config=Config(retries={"mode": "standard"}, s3={"addressing_style": "path"}, proxies={}),
+                    config=Config(
+                        retries={"mode": "standard"},
+                        s3={"addressing_style": "path"},
+                        proxies={},
+                        # botocore still presigns S3's URLs by version 2 unless it is told.
+                        signature_version="s3v4" if service == "s3" else None,
+                    ),
                 )
             return self._clients[service, region]
 

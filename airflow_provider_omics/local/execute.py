@@ -97,7 +97,7 @@ class _Execution:
         if self.stop.is_set():
             return
         self._status("RUNNING")
-        parameters = self.run.request.get("parameters") or {}
+        parameters = self.run.parameters or self.run.request.get("parameters") or {}
         inputs = fetch_inputs(parameters, root, main, directory / "inputs", self._publisher)
         progress = Progress(directory, self._journal, self._log)
         uri = self.run.run_output_uri.rstrip("/")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omics.local import plans
+from airflow_provider_omics.local import plans, run_parameters
 from airflow_provider_omics.local.clock import later
 from airflow_provider_omics.local.events import emit_run
 from airflow_provider_omics.local.manifest import manifest_lines
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from airflow_provider_omics.local.state import Record, Resource, State
+    from airflow_provider_omics.local.state import Answer, Record, Resource, State
 
     Step = Callable[[State, Record, datetime], None]
 
@@ -54,6 +54,7 @@ def begin(state: State, run: Record, workflow: Resource | None) -> None:
     """Let a new run live: by its script, or by the executor, or by the default plan."""
     now = run.creation_time
     move(state, run, "PENDING", now)
+    template = workflow.members.get("parameterTemplate") if workflow else None
     scripted = plans.choose(state.scripts, run.request)
     if scripted is None and state.executor and workflow and workflow.zip_bytes is not None:
         members = workflow.members
@@ -64,10 +65,34 @@ def begin(state: State, run: Record, workflow: Resource | None) -> None:
             workflow.zip_bytes,
             members.get("main"),
         )
-        state.executor.submit(run, definition, RunJournal(state, run))
+        submit = partial(state.executor.submit, run, definition, RunJournal(state, run))
+        _read_parameters(template, lambda _state, _run, _now: submit(), state, run, now)
         return
     run.plan = scripted or plans.DEFAULT
-    _then(state, run, now, run.plan.pending, _starting)
+    _then(state, run, now, run.plan.pending, partial(_read_parameters, template, _starting))
+
+
+def _read_parameters(template: Answer | None, step: Step, state: State, run: Record, now: datetime) -> None:
+    """Go on when the file of a ``parametersUri`` is read, as if it took no time; a bad one ends the run."""
+    uri, generation = run.request.get("parametersUri"), run.generation
+    if uri is None or state.traces is None:
+        step(state, run, now)
+        return
+
+    def done(parameters: Answer | str) -> None:
+        if run.generation != generation:  # cancelled meanwhile
+            return
+        if run.status != "PENDING":  # cancelled before the executor had it
+            move(state, run, "CANCELLED", now)
+        elif isinstance(parameters, str):
+            reason = "INVALID_RUN_PARAMETERS"
+            run.plan = replace(_plan(run), status="FAILED", failureReason=reason, statusMessage=parameters)
+            _end(state, run, now)
+        else:
+            run.parameters = parameters
+            step(state, run, now)
+
+    state.traces.work(partial(run_parameters.read, uri, template), done)
 
 
 def cancel(state: State, run: Record) -> None:

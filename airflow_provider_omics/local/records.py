@@ -50,6 +50,8 @@ class Run:
     batch_id: str | None = None
     tags: dict[str, str] = field(default_factory=dict)
     tasks: list[Task] = field(default_factory=list)
+    # What the file that parametersUri names holds, when it is read.
+    parameters: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,9 @@ class Publisher(Protocol):
 
     def copy(self, uri: str, to: str) -> int:
         """Copy an object within S3 and return its bytes; FileNotFoundError names the uri that cannot be read."""
+
+    def presigned(self, uri: str) -> str:
+        """Return a URL by which anybody can read the object ``s3://…`` for an hour."""
 
     def make_buckets(self, names: Sequence[str]) -> None:
         """Make buckets that are not there yet."""

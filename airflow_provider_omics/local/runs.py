@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import json
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from airflow_provider_omics.local import catalog, life
+from airflow_provider_omics.local import catalog, life, run_parameters
 from airflow_provider_omics.local.clock import later
 from airflow_provider_omics.local.protocol import ServiceError
 from airflow_provider_omics.local.records import ENDED
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from airflow_provider_omics.local.records import Task
     from airflow_provider_omics.local.state import Answer, Caller, State
 
-_MAX_PARAMETERS = 50_000
 # What a duplicate does not take over from its source: who it is, and where it writes.
 _NOT_COPIED = ("requestId", "runId", "name", "tags", "outputUri", "roleArn")
+_PARAMETERS = ("parameters", "parametersUri")
 _COPIED_TO_ANSWER = (
     *("cacheId", "cacheBehavior", "workflowId", "workflowType", "runId", "roleArn", "name", "runGroupId", "priority"),
     *("parameters", "storageCapacity", "outputUri", "workflowOwnerId", "workflowVersionName", "scratchStorageMode"),
-    *("engineSettings", "sessionPolicy", "outputUriPrefixMode"),
+    *("engineSettings", "sessionPolicy", "outputUriPrefixMode", "requesterPaysEnabled"),
 )
 _LISTED = ("workflowId", "name", "priority", "storageCapacity", "workflowVersionName")
 
@@ -86,7 +86,9 @@ def _effective_request(state: State, params: Answer, caller: Caller) -> Answer:
     source = found_here(state.runs, given["runId"], "Run", caller).request
     if source.get("workflowOwnerId", caller.account) != caller.account:
         raise invalid(f"Run {given['runId']} is of a shared workflow and cannot be duplicated")
-    return {**{name: value for name, value in source.items() if name not in _NOT_COPIED}, **given}
+    # Parameters replace the source's in whichever of the two ways each has them.
+    replaced = _PARAMETERS if given.keys() & set(_PARAMETERS) else ()
+    return {**{name: value for name, value in source.items() if name not in (*_NOT_COPIED, *replaced)}, **given}
 
 
 def _check_request(state: State, request: Answer, workflow: Answer) -> None:
@@ -108,22 +110,7 @@ def _check_request(state: State, request: Answer, workflow: Answer) -> None:
         found(state.caches, request["cacheId"], "Run cache")
     if "runGroupId" in request:
         found(state.groups, request["runGroupId"], "Run group")
-    _check_parameters(request.get("parameters", {}), workflow.get("parameterTemplate"))
-
-
-def _check_parameters(parameters: Any, template: Answer | None) -> None:  # noqa: ANN401 - a JSON document
-    if not isinstance(parameters, dict):
-        raise invalid("parameters is not a JSON object")
-    size = len(json.dumps(parameters, separators=(",", ":"), ensure_ascii=False).encode())
-    if size > _MAX_PARAMETERS:
-        raise invalid(f"parameters has {size} bytes, more than {_MAX_PARAMETERS}")
-    if template is None:
-        return
-    required = {name for name, about in template.items() if not (about or {}).get("optional")}
-    if missing := sorted(required - parameters.keys()):
-        raise invalid(f"parameters lacks {', '.join(missing)}, which the workflow's parameter template requires")
-    if unknown := sorted(parameters.keys() - template.keys()):
-        raise invalid(f"parameters has {', '.join(unknown)}, which the workflow's parameter template does not")
+    run_parameters.check_request(request, workflow.get("parameterTemplate"))
 
 
 def get_run(state: State, params: Answer, caller: Caller) -> Answer:
@@ -141,6 +128,7 @@ def get_run(state: State, params: Answer, caller: Caller) -> Answer:
         "uuid": run.uuid,
         "status": run.status,
         "batchId": run.batch_id,
+        "parametersUri": run_parameters.parameters_uri(state, run),
         "workflowType": request.get("workflowType", "PRIVATE"),
         "logLevel": request.get("logLevel", "ALL"),
         "retentionMode": request.get("retentionMode", "RETAIN"),
