@@ -27,6 +27,7 @@ CLASSES: Final = {
     "IMPORT_FAILED": "input",
     "INACTIVE_OMICS_STORAGE_RESOURCE": "input",
     "INPUT_URI_NOT_FOUND": "input",
+    "INVALID_RUN_PARAMETERS": "input",
     "INVALID_URI_INPUT": "input",
     "UNSUPPORTED_INPUT_SIZE": "input",
     "ASSUME_ROLE_FAILED": "permission",
@@ -48,7 +49,10 @@ _ADVICE: Final = {
     "transient": "The cause passes: a retry starts another run.",
     "capacity": "AWS had no machine of the size asked for: a retry after a while, or another size, may find one.",
     "task": "A task of the workflow failed: its log says why.",
-    "input": "Check the parameters: that each URI exists, is active, and may be read by role_arn in this Region.",
+    "input": (
+        "Check the parameters: that a parameters_uri holds one JSON object, and that each URI exists, is active, "
+        "and may be read by role_arn in this Region."
+    ),
     "permission": "Check role_arn: what it may assume, read, pull and write.",
     "definition": "Check the workflow's definition: images, task resources, version.",
     "sizing": "Give the task more memory, or the run more storage (storage_capacity, or storage_type DYNAMIC).",

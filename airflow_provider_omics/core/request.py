@@ -259,5 +259,6 @@ def _warnings(given: Mapping[str, object], request: Mapping[str, JsonValue]) -> 
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    # What follows the address in a presigned URL is a credential.
+    text = re.sub(r"(https?://[^?\s]*\?)[^\s'\"]*", r"\1…", repr(value))
     return text if len(text) <= 80 else f"{text[:77]}…"  # noqa: PLR2004 - one terminal line

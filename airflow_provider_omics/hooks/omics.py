@@ -23,6 +23,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from airflow_provider_omics.aws.errors import error_code
+from airflow_provider_omics.aws.presigned import drop_presigned
 from airflow_provider_omics.core.members import BOTOCORE_VERSION, MEMBERS
 from airflow_provider_omics.core.run import ENDED, Run
 from airflow_provider_omics.core.text import storable
@@ -99,8 +100,9 @@ class OmicsHook(AwsBaseHook):
 
     @cached_property
     def conn(self) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-        """The boto3 client, which notes the time of the first answer."""
+        """The boto3 client, which notes the time of the first answer; its GetRun answers no presigned parametersUri."""
         client = super().conn
+        client.meta.events.register("before-parse.omics.GetRun", drop_presigned)
         client.meta.events.register("after-call.omics", self._note_date)
         return client
 

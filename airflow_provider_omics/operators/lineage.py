@@ -60,8 +60,8 @@ class HealthOmicsRunFacet(RunFacet):
 
 
 def of_start(operator: StartRunTask) -> Lineage:
-    """Return the inputs that the rendered parameters name."""
-    return Lineage(inputs=_inputs(operator.parameters, {}))
+    """Return the inputs that the rendered parameters name, and the file that holds the parameters."""
+    return Lineage(inputs=_inputs(operator, operator.parameters, {}))
 
 
 def of_end(operator: StartRunTask, ti: RunningTask) -> Lineage:
@@ -75,13 +75,13 @@ def of_end(operator: StartRunTask, ti: RunningTask) -> Lineage:
     run = replace(run, status=about.get("status", run.status))
     writes = run.succeeded or not (run.ended or operator.wait_for_completion)
     return Lineage(
-        inputs=_inputs(about.get("parameters", operator.parameters), about.get("resourceDigests", {})),
+        inputs=_inputs(operator, about.get("parameters", operator.parameters), about.get("resourceDigests", {})),
         outputs=_outputs(operator, run) if writes else [],
         run_facets={FACET: _facet(operator, run, about)},
     )
 
 
-def _inputs(parameters: object, digests: Mapping[str, str]) -> list[Dataset]:
+def _inputs(operator: StartRunTask, parameters: object, digests: Mapping[str, str]) -> list[Dataset]:
     if isinstance(parameters, str):
         try:
             parameters = documents.parse(parameters)
@@ -96,7 +96,7 @@ def _inputs(parameters: object, digests: Mapping[str, str]) -> list[Dataset]:
             if name in versions
             else {},
         )
-        for name in datasets(uris(parameters))
+        for name in datasets(uris([operator.parameters_uri, parameters]))
     ]
 
 

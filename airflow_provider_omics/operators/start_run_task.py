@@ -47,6 +47,7 @@ class StartRunTask(StartRunFields):
     workflow_version_name: str | None
     cache_id: str | None
     parameters: Mapping[str, object] | str | None
+    parameters_uri: str | None
     request_id: str | None
     wait_for_completion: bool
     deferrable: bool

@@ -28,6 +28,7 @@ REASONS = {
     "IMAGE_VERIFICATION_FAILURE": (False, "images"),
     "INVALID_ECR_IMAGE_URI": (False, "images"),
     "INPUT_URI_NOT_FOUND": (False, "Check the parameters"),
+    "INVALID_RUN_PARAMETERS": (False, "Check the parameters: that a parameters_uri holds one JSON object"),
     "INVALID_URI_INPUT": (False, "Check the parameters"),
     "UNSUPPORTED_INPUT_SIZE": (False, "Check the parameters"),
     "INVALID_TASK_RESOURCE_VALUE": (False, "task resources"),
