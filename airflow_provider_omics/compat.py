@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,7 @@ __all__ = [
     "XCom",
     "conf",
     "event_trigger_classes",
+    "in_triggerer",
     "is_deferral_timeout",
     "push_link",
     "render_text",
@@ -122,6 +124,11 @@ def resumed_too_late(execution_timeout: timedelta | None) -> Context | None:
         return None
     begun = context["ti"].start_date
     return context if begun is not None and datetime.now(UTC) >= begun + execution_timeout else None
+
+
+def in_triggerer() -> bool:
+    """Tell whether this is a triggerer's process, of Airflow 3: what parses DAG files does not know its module."""
+    return "airflow.jobs.triggerer_job_runner" in sys.modules
 
 
 def event_trigger_classes() -> tuple[type[Any], type[Any]]:

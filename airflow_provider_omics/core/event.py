@@ -4,17 +4,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_omics.core.pacing import Turn
 from airflow_provider_omics.core.read_set_job import ReadSetJob
 from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.core.text import storable
+from airflow_provider_omics.core.versions import VERSION, UnreadableError, check, read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-VERSION: Final = 1
 # An event is a row of Airflow's database: a service message of any length must fit.
 _MAX_MESSAGE: Final = 4000
 _MAX_SAID: Final = 500
@@ -52,21 +52,12 @@ class RunEvent:
 
     @classmethod
     def deserialize(cls, event: Mapping[str, object] | None) -> RunEvent:
-        """Read an event; ValueError if it is none of ours, say after an upgrade while the task was deferred."""
-        if not event or event.get("version") != VERSION or not isinstance(event.get("run"), dict):
-            raise ValueError(f"the trigger sent an event of another release: {event!r:.200}")
-        error, said = event.get("error"), event.get("said")
-        try:
-            run = Run(**event["run"])  # type: ignore[arg-type]  # checked above
-        except TypeError as unknown:
-            raise ValueError(f"the trigger sent a run of another release: {unknown}") from None
-        return cls(
-            run,
-            timed_out=bool(event.get("timed_out")),
-            cancelled=bool(event.get("cancelled")),
-            error=str(error) if error else None,
-            said=tuple(said) if isinstance(said, list) else (),
-        )
+        """Read an event; UnreadableError if it is none of ours, say after an upgrade while the task was deferred."""
+        members = _members(event, "run")
+        told = read(cls, {**members, "run": read(Run, members["run"] or {}), "said": tuple(members.get("said") or ())})
+        if not (told.run.ended or told.timed_out or told.error):
+            raise _unreadable(event)
+        return told
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +72,9 @@ class TurnEvent:
 
     @classmethod
     def deserialize(cls, event: Mapping[str, object] | None) -> TurnEvent:
-        """Read an event; ValueError if it is none of ours."""
-        if not event or event.get("version") != VERSION or "turn" not in event:
-            raise ValueError(f"the trigger sent an event of another release: {event!r:.200}")
-        turn = event["turn"]
-        try:
-            return cls(Turn(**turn) if isinstance(turn, dict) else None)
-        except TypeError as error:
-            raise ValueError(f"the trigger sent a turn of another release: {error}") from None
+        """Read an event; UnreadableError if it is none of ours."""
+        members = _members(event, "turn")
+        return read(cls, {**members, "turn": read(Turn, members["turn"]) if members["turn"] else None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +99,21 @@ class ReadSetJobEvent:
 
     @classmethod
     def deserialize(cls, event: Mapping[str, object] | None) -> ReadSetJobEvent:
-        """Read an event; ValueError if it is none of ours."""
-        job = event.get("job") if event and event.get("version") == VERSION else None
-        if event is None or not isinstance(job, dict):
-            raise ValueError(f"the trigger sent an event of another release: {event!r:.200}")
-        error = event.get("error")
-        try:
-            ended = ReadSetJob(**{**job, "sources": ()})
-        except TypeError as unknown:
-            raise ValueError(f"the trigger sent a job of another release: {unknown}") from None
-        return cls(ended, timed_out=bool(event.get("timed_out")), error=str(error) if error else None)
+        """Read an event; UnreadableError if it is none of ours."""
+        members = _members(event, "job")
+        told = read(cls, {**members, "job": read(ReadSetJob, {**(members["job"] or {}), "sources": ()})})
+        if not (told.job.ended or told.timed_out or told.error):
+            raise _unreadable(event)
+        return told
+
+
+def _members(event: Mapping[str, object] | None, main: str) -> dict[str, Any]:
+    """Return what an event says; UnreadableError if it is of another kind or major version."""
+    if not event or not isinstance(event.get(main, ""), dict | None):
+        raise _unreadable(event)
+    check(event.get("version"))
+    return {name: value for name, value in event.items() if name != "version"}
+
+
+def _unreadable(event: Mapping[str, object] | None) -> UnreadableError:
+    return UnreadableError(f"the trigger sent an event of another release: {event!r:.200}")

@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict, dataclass, field
 
 from airflow_provider_omics.core.documents import JsonValue  # noqa: TC001 - dataclass fields are read at run time
+from airflow_provider_omics.core.versions import read
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,11 @@ class HookParams:
     def serialize(self) -> dict[str, JsonValue]:
         """Return the arguments as a trigger's keyword arguments."""
         return asdict(self)
+
+    @classmethod
+    def deserialize(cls, members: dict[str, JsonValue]) -> HookParams:
+        """Read what a trigger was given."""
+        return read(cls, members)
 
     @property
     def key(self) -> str:

@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_omics.core.versions import read
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -50,8 +52,8 @@ class Intention:
     @classmethod
     def deserialize(cls, members: Mapping[str, Any]) -> Intention:
         """Read an intention."""
-        start = members["dag_run_start"]
-        return cls(**{**members, "dag_run_start": datetime.fromisoformat(start) if start else None})
+        start = members.get("dag_run_start")
+        return read(cls, {**members, "dag_run_start": datetime.fromisoformat(start) if start else None})
 
     def request_id(self, submission: int = 0) -> str:
         """Return the requestId of a submission, which rises only over runs found already ended without success."""

@@ -90,18 +90,18 @@ class Turn:
     :param seconds: for how long to ask before waiting for another turn.
     """
 
-    key: str
-    pause: float
-    seconds: float
+    key: str = ""
+    pause: float = 2.0
+    seconds: float = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """What came of a turn: how often StartRun refused, whether it answered at last, whether the account is full."""
 
-    key: str
-    refusals: int
-    answered: bool
+    key: str = ""
+    refusals: int = 0
+    answered: bool = True
     full: bool = False
 
 

@@ -67,7 +67,7 @@ class ReadSetJob:
     kind: Kind
     id: str
     store_id: str
-    status: str
+    status: str = "SUBMITTED"
     status_message: str = ""
     creation_time: float | None = None
     completion_time: float | None = None

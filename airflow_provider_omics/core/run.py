@@ -30,10 +30,10 @@ class Run:
     """
 
     id: str
-    uuid: str
-    arn: str
-    output_uri: str
-    status: str
+    uuid: str = ""
+    arn: str = ""
+    output_uri: str = ""
+    status: str = "PENDING"
     failure_reason: str | None = None
     status_message: str | None = None
     creation_time: float | None = None

@@ -22,7 +22,7 @@ from airflow_provider_omics.exceptions import (
 from airflow_provider_omics.operators.read_set_fields import ReadSetJobFields
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from typing import NoReturn
 
     from airflow_provider_omics.compat import Context
@@ -109,11 +109,16 @@ class ReadSetJobOperator(ReadSetJobFields):
         event: object = None,  # noqa: ARG002 - Airflow's signature
         *,
         try_number: int | None = None,
-        **known: Any,  # noqa: ANN401 - what `pursue` takes
+        request: dict[str, JsonValue] | None = None,
+        deadline: float | None = None,
+        until: float | None = None,
+        **unknown: object,
     ) -> dict[str, Any]:
         """Ask HealthOmics again when a pause is over."""
-        same = try_number == context["ti"].try_number
-        return self.pursue(context, retry=True, **(known if same else {}))
+        self._warn_of(unknown)
+        if try_number != context["ti"].try_number:
+            return self.pursue(context, retry=True)
+        return self.pursue(context, retry=True, request=request, deadline=deadline, until=until)
 
     def execute_complete(
         self,
@@ -122,6 +127,7 @@ class ReadSetJobOperator(ReadSetJobFields):
         *,
         try_number: int | None = None,
         waiting: dict[str, Any] | None = None,
+        **unknown: object,
     ) -> dict[str, Any]:
         """
         Go on when the trigger has said how the job ended; may run twice.
@@ -129,20 +135,22 @@ class ReadSetJobOperator(ReadSetJobFields):
         :param event: what the trigger said.
         :param try_number: the try that deferred; an event of another one is not believed.
         :param waiting: what the task knew when it began to wait.
+        :param unknown: what a newer release knew besides, ignored with a warning.
         """
         from airflow_provider_omics.core.event import ReadSetJobEvent  # noqa: PLC0415 - a DAG file does not pay for it
 
+        self._warn_of(unknown)
+        # `dag.test()` of Airflow 3.3 forgets it all; looking anew would start a job over each failed one, for ever.
+        if try_number is not None and try_number != context["ti"].try_number:
+            self.log.info("The event is of try %s: looking for the job anew", try_number)
+            return self.pursue(context, retry=True)
+        waiting = {"ours": True, "earlier": [], **asdict(self.limits(None, None)), **(waiting or {})}
         try:
             told = ReadSetJobEvent.deserialize(event)
         except ValueError as error:
             self.log.warning("Looking for the job anew: %s", error)
-            return self.pursue(context, retry=True)
-        if try_number is None:
-            # `dag.test()` of Airflow 3.3 forgets it all; looking anew would start a job over each failed one, for ever.
-            waiting = {"request": self.build_request(), "ours": True, "earlier": [], **asdict(self.limits(None, None))}
-        elif waiting is None or try_number != context["ti"].try_number:
-            self.log.info("The event is of try %s: looking for the job anew", try_number)
-            return self.pursue(context, retry=True)
+            same = {name: waiting.get(name) for name in ("request", "deadline", "until")}
+            return self.pursue(context, retry=True, **same)
         if told.error:
             raise ReadSetJobWaitError(
                 f"Waiting for {told.job} broke, and the job goes on: {told.error}\nA retry waits for the same job."
@@ -151,6 +159,11 @@ class ReadSetJobOperator(ReadSetJobFields):
             raise self._timed_out(told.job)
         # The event leaves out the sources.
         return self.conclude(context, self._look_until_ended(told.job, waiting["deadline"]), waiting)
+
+    def _warn_of(self, unknown: Iterable[str]) -> None:
+        from airflow_provider_omics.core.versions import ignore  # noqa: PLC0415 - a DAG file does not pay for it
+
+        ignore(f"What {type(self).__name__} knew when it was deferred", unknown)
 
     def on_kill(self) -> None:
         """Start nothing more; a job that has begun goes on, as HealthOmics cannot cancel it."""

@@ -230,8 +230,8 @@ class ActivateReadSetsOperator(ReadSetJobOperator):
         """Look at the read sets when a job has ended that was to activate them."""
         from airflow_provider_omics.hooks.read_sets import read_sets  # noqa: PLC0415 - DAG files need no boto3
 
-        request = waiting["request"]
-        again = {name: waiting[name] for name in ("request", "deadline", "until")}
+        request = waiting.get("request") or self.build_request()
+        again = {"request": request, "deadline": waiting["deadline"], "until": waiting["until"]}
         if not waiting["ours"]:
             return self.pursue(context, retry=True, **again)
         found = read_sets(self.hook(), job.store_id, _ids(request))

@@ -19,7 +19,7 @@ from airflow_provider_omics.links.run import OmicsRunLink, OmicsRunLogLink, Omic
 from airflow_provider_omics.operators.start_run_fields import StartRunFields
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import timedelta
     from typing import TypeVar
 
@@ -74,6 +74,7 @@ class StartRunTask(StartRunFields):
         try_number: int | None = None,
         judge: bool = False,
         deadline: float | None = None,
+        **unknown: object,
     ) -> dict[str, str]:
         """
         Go on when the trigger has said how the run ended; may run twice.
@@ -82,12 +83,14 @@ class StartRunTask(StartRunFields):
         :param try_number: the try that deferred; an event of another one is not believed.
         :param judge: whether the run was dying before that try found it, so that its bad end is not the try's.
         :param deadline: until when the try may wait, in epoch seconds.
+        :param unknown: what a newer release knew when it deferred, ignored with a warning.
         """
         from airflow_provider_omics.core.event import RunEvent  # noqa: PLC0415 - a DAG file does not pay for it
 
-        told = self._told(RunEvent, event, context, try_number)
+        mine = self._is_mine(context, try_number, unknown)
+        told = self._told(RunEvent, event, mine=mine)
         if told is None:
-            return self._pursue(context, retry=True)
+            return self._pursue(context, retry=True, deadline=deadline if mine else None)
         attempt = self._begin(context, deadline)
         # Shown it was before the deferral, over which Airflow keeps XComs; each costs the API server a call.
         attempt.run = told.run
@@ -114,6 +117,7 @@ class StartRunTask(StartRunFields):
         until: float | None = None,
         why: str = "",
         full: bool = False,
+        **unknown: object,
     ) -> dict[str, str]:
         """
         Call StartRun again when the trigger has said that it is this task's turn.
@@ -126,36 +130,42 @@ class StartRunTask(StartRunFields):
         :param until: until when it may wait for its run to be started, in epoch seconds.
         :param why: what StartRun answered before.
         :param full: whether it said that the account is full.
+        :param unknown: what a newer release knew when it deferred, ignored with a warning.
         """
         from airflow_provider_omics.core.event import TurnEvent  # noqa: PLC0415 - a DAG file does not pay for it
 
-        told = self._told(TurnEvent, event, context, try_number)
-        if told is None:
+        mine = self._is_mine(context, try_number, unknown)
+        told = self._told(TurnEvent, event, mine=mine)
+        if not mine:
             return self._pursue(context, retry=True)
         return self._pursue(
             context,
             retry=True,
-            turn=told.turn,
-            given_up=None if told.turn else StartRunRefusedError(why, full=full),
+            turn=told.turn if told else None,
+            given_up=StartRunRefusedError(why, full=full) if told and not told.turn else None,
             request=request,
             began=began,
             deadline=deadline,
             until=until,
         )
 
-    def _told(
-        self, kind: type[Told], event: Mapping[str, object] | None, context: Context, try_number: int | None
-    ) -> Told | None:
+    def _is_mine(self, context: Context, try_number: int | None, unknown: Iterable[str]) -> bool:
+        """Tell whether it was this try that deferred, and warn of what it knew that this release does not."""
+        from airflow_provider_omics.core.versions import ignore  # noqa: PLC0415 - a DAG file does not pay for it
+
+        ignore(f"What {type(self).__name__} knew when it was deferred", unknown)
+        if try_number is not None and try_number != context["ti"].try_number:
+            self.log.info("The event is of try %s: looking for the run anew", try_number)
+            return False
+        return True
+
+    def _told(self, kind: type[Told], event: Mapping[str, object] | None, *, mine: bool) -> Told | None:
         """Return what the trigger said; None if it is not to be believed, so that the run is looked for anew."""
         try:
-            told = kind.deserialize(event)
+            return kind.deserialize(event) if mine else None
         except ValueError as error:
             self.log.warning("Looking for the run anew: %s", error)
             return None
-        if try_number is not None and try_number != context["ti"].try_number:
-            self.log.info("The event is of try %s: looking for the run anew", try_number)
-            return None
-        return told
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:  # noqa: ANN401
         """Let Airflow's own time-out of a deferral, too, cancel the run; any other failure of the trigger leaves it."""

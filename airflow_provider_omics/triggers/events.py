@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from airflow.triggers.base import TriggerEvent
 
-from airflow_provider_omics.compat import event_trigger_classes
+from airflow_provider_omics.compat import event_trigger_classes, in_triggerer
 from airflow_provider_omics.core.eventbridge import Wanted
 from airflow_provider_omics.core.hook_params import HookParams
+from airflow_provider_omics.core.versions import ignore
 from airflow_provider_omics.exceptions import OmicsRequestError
 from airflow_provider_omics.triggers.hub import join
 from airflow_provider_omics.triggers.queue import WAIT, EventQueue
@@ -58,6 +59,7 @@ class OmicsEventTrigger(BaseEventTrigger):
     :param region_name: AWS Region of the queue; by default the connection's.
     :param verify: whether to verify TLS certificates, or the path of a CA bundle.
     :param botocore_config: options of ``botocore.config.Config``; they win over the connection's ``config_kwargs``.
+    :param unknown: arguments of a newer release, which a triggerer ignores with a warning.
     :raises OmicsRequestError: if an argument breaks a rule, or no event could ever match.
     """
 
@@ -74,8 +76,12 @@ class OmicsEventTrigger(BaseEventTrigger):
         region_name: str | None = None,
         verify: bool | str | None = None,
         botocore_config: dict[str, JsonValue] | None = None,
+        **unknown: object,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow left it untyped
+        if unknown and not in_triggerer():
+            raise OmicsRequestError(f"{type(self).__name__}: there is no argument {', '.join(sorted(unknown))}")
+        ignore(type(self).__name__, unknown)
         self.queue_url = queue_url
         self.visibility_timeout = visibility_timeout
         self.wanted = Wanted(_several(detail_type), _several(status), _several(workflow_id), run_name)
@@ -84,7 +90,11 @@ class OmicsEventTrigger(BaseEventTrigger):
             raise OmicsRequestError(f"{type(self).__name__}: {'; '.join(violations)}")
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the class path and the keyword arguments, all JSON types and the same however they were written."""
+        """
+        Return the class path and the keyword arguments, all JSON types and the same however they were written.
+
+        They have no version: by their hash Airflow knows a watcher, and an upgrade must not make it another one.
+        """
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",
             {

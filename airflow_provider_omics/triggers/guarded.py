@@ -15,6 +15,7 @@ from asgiref.sync import sync_to_async
 from airflow_provider_omics.cancellation.decision import UNKNOWN, trigger_cancels
 from airflow_provider_omics.compat import task_state, waits_for
 from airflow_provider_omics.core.hook_params import HookParams
+from airflow_provider_omics.core.versions import VERSION, UnreadableError, check, ignore
 from airflow_provider_omics.triggers.hub import join
 
 if TYPE_CHECKING:
@@ -38,11 +39,22 @@ class GuardedTrigger(BaseTrigger):
 
     :param hook_params: the connection arguments, as a dict of JSON types.
     :param cancel_on_kill: whether to cancel the run when somebody ends the task.
+    :param version: version of the arguments.
+    :param unknown: arguments of a newer release.
     """
 
-    def __init__(self, *, hook_params: dict[str, JsonValue], cancel_on_kill: bool) -> None:
+    def __init__(
+        self,
+        *,
+        hook_params: dict[str, JsonValue] | None,
+        cancel_on_kill: bool,
+        version: str = VERSION,
+        **unknown: object,
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow left it untyped
-        self.hook_params = with_shared_names(hook_params)
+        ignore(type(self).__name__, unknown)
+        self.version = version
+        self.hook_params = with_shared_names(hook_params or {})
         self.cancel_on_kill = cancel_on_kill
 
     @abstractmethod
@@ -60,7 +72,11 @@ class GuardedTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event."""
         try:
+            check(self.version)
             event = await self.wait()
+        except UnreadableError as error:
+            self.log.warning("The worker is to look for the run anew: %s", error)
+            event = TriggerEvent({"version": VERSION})
         except asyncio.CancelledError:
             if not _HAS_ON_KILL:
                 await self.on_kill()
@@ -124,7 +140,7 @@ class GuardedTrigger(BaseTrigger):
     @property
     def params(self) -> HookParams:
         """The connection arguments as one."""
-        return HookParams(**self.hook_params)  # type: ignore[arg-type]  # serialised by HookParams
+        return HookParams.deserialize(self.hook_params)
 
 
 def with_shared_names(arguments: dict[str, JsonValue]) -> dict[str, JsonValue]:

@@ -15,6 +15,7 @@ from airflow_provider_omics.core.event import ReadSetJobEvent
 from airflow_provider_omics.core.hook_params import HookParams
 from airflow_provider_omics.core.pacing import back_off, first_look, interval, jittered
 from airflow_provider_omics.core.read_set_job import ReadSetJob
+from airflow_provider_omics.core.versions import VERSION, UnreadableError, check, ignore, read
 from airflow_provider_omics.triggers.guarded import with_shared_names
 from airflow_provider_omics.triggers.hub import join
 
@@ -36,19 +37,25 @@ class OmicsReadSetJobTrigger(BaseTrigger):
     :param hook_params: the connection arguments, as a dict of JSON types.
     :param poll_interval: seconds between two looks; None stretches ``[omics] poll_interval`` with the job's age.
     :param deadline: until when to wait, in epoch seconds.
+    :param version: version of the arguments.
+    :param unknown: arguments of a newer release, which are ignored with a warning.
     """
 
     def __init__(
         self,
         *,
-        job: dict[str, JsonValue],
-        hook_params: dict[str, JsonValue],
+        job: dict[str, JsonValue] | None = None,
+        hook_params: dict[str, JsonValue] | None = None,
         poll_interval: float | None = None,
         deadline: float | None = None,
+        version: str = VERSION,
+        **unknown: object,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow left it untyped
-        self.job_args = with_shared_names(job)
-        self.hook_params = with_shared_names(hook_params)
+        ignore(type(self).__name__, unknown)
+        self.version = version
+        self.job_args = with_shared_names(job or {})
+        self.hook_params = with_shared_names(hook_params or {})
         self.poll_interval = poll_interval
         self.deadline = deadline
 
@@ -74,6 +81,7 @@ class OmicsReadSetJobTrigger(BaseTrigger):
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",
             {
+                "version": self.version,
                 "job": self.job_args,
                 "hook_params": self.hook_params,
                 "poll_interval": self.poll_interval,
@@ -83,15 +91,20 @@ class OmicsReadSetJobTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield the event: the job has ended, its time is up, or it can no longer be waited for."""
-        event = await self._wait()
-        yield TriggerEvent(event.serialize())
+        try:
+            check(self.version)
+            event = (await self._wait()).serialize()
+        except UnreadableError as error:
+            self.log.warning("The worker is to look for the job anew: %s", error)
+            event = {"version": VERSION}
+        yield TriggerEvent(event)
 
     async def _wait(self) -> ReadSetJobEvent:
-        job = ReadSetJob(**{**self.job_args, "sources": ()})  # type: ignore[arg-type]  # serialised by `of`
+        job = read(ReadSetJob, {**self.job_args, "sources": ()})
         shortest = conf.getfloat("omics", "poll_interval", fallback=_SHORTEST)
         pause, faults = first_look(interval(_age(job), self.poll_interval, shortest)), 0
         try:
-            async with join(HookParams(**self.hook_params)) as hub:  # type: ignore[arg-type]  # serialised by HookParams
+            async with join(HookParams.deserialize(self.hook_params)) as hub:
                 while not job.ended:
                     left = None if self.deadline is None else self.deadline - time.time()
                     # At the deadline it is looked at once more: it may have ended while nobody looked.
@@ -130,15 +143,19 @@ class OmicsPauseTrigger(BaseTrigger):
     Wait in the triggerer for a while, after which the task asks HealthOmics again.
 
     :param until: until when, in epoch seconds.
+    :param version: version of the arguments.
+    :param unknown: arguments of a newer release, which are ignored with a warning.
     """
 
-    def __init__(self, until: float) -> None:
+    def __init__(self, until: float = 0.0, version: str = VERSION, **unknown: object) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow left it untyped
+        ignore(type(self).__name__, unknown)
         self.until = until
+        self.version = version
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the keyword arguments, all JSON types."""
-        return f"{type(self).__module__}.{type(self).__qualname__}", {"until": self.until}
+        return f"{type(self).__module__}.{type(self).__qualname__}", {"version": self.version, "until": self.until}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event when the time has come."""

@@ -18,6 +18,7 @@ from airflow_provider_omics.core.pacing import Report, back_off
 from airflow_provider_omics.core.progress import TaskCounts, has_tasks, heartbeat
 from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.core.text import one_line
+from airflow_provider_omics.core.versions import read
 from airflow_provider_omics.triggers.guarded import GuardedTrigger, with_shared_names
 from airflow_provider_omics.triggers.hub import join
 
@@ -45,20 +46,22 @@ class OmicsRunTrigger(GuardedTrigger):
     :param deadline: until when to wait, in epoch seconds.
     :param cancel_on_kill: whether to cancel the run when somebody ends the task.
     :param report: what came of the turn in which the run was started, as a dict of JSON types.
+    :param others: ``version`` of the arguments, and those of a newer release, which are ignored with a warning.
     """
 
     def __init__(
         self,
         *,
-        run: dict[str, JsonValue],
-        hook_params: dict[str, JsonValue],
+        run: dict[str, JsonValue] | None = None,
+        hook_params: dict[str, JsonValue] | None = None,
         poll_interval: float | None = None,
         deadline: float | None = None,
         cancel_on_kill: bool = True,
         report: dict[str, JsonValue] | None = None,
+        **others: Any,  # noqa: ANN401 - of whatever release
     ) -> None:
-        super().__init__(hook_params=hook_params, cancel_on_kill=cancel_on_kill)
-        self.run_args = with_shared_names(run)
+        super().__init__(hook_params=hook_params, cancel_on_kill=cancel_on_kill, **others)
+        self.run_args = with_shared_names(run or {})
         self.poll_interval = poll_interval
         self.deadline = deadline
         self.report = report
@@ -94,6 +97,7 @@ class OmicsRunTrigger(GuardedTrigger):
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",
             {
+                "version": self.version,
                 "run": self.run_args,
                 "hook_params": self.hook_params,
                 "poll_interval": self.poll_interval,
@@ -109,7 +113,7 @@ class OmicsRunTrigger(GuardedTrigger):
         try:
             async with join(self.params) as hub:
                 if self.report:
-                    hub.starts.report(Report(**self.report))  # type: ignore[arg-type]  # serialised by `of`
+                    hub.starts.report(read(Report, self.report))
                 with hub.polls.watching(run, self.poll_interval) as watch:
                     try:
                         while not run.ended:
@@ -201,7 +205,7 @@ class OmicsRunTrigger(GuardedTrigger):
 
     @property
     def _deferred_run(self) -> Run:
-        return Run(**self.run_args)  # type: ignore[arg-type]  # serialised by `of`
+        return read(Run, self.run_args)
 
 
 def _now() -> str:

@@ -13,6 +13,7 @@ from airflow.triggers.base import TriggerEvent
 from airflow_provider_omics.core.event import TurnEvent
 from airflow_provider_omics.core.intention import Intention
 from airflow_provider_omics.core.pacing import Report
+from airflow_provider_omics.core.versions import read
 from airflow_provider_omics.triggers.guarded import GuardedTrigger
 from airflow_provider_omics.triggers.hub import join
 from airflow_provider_omics.triggers.starts import NOTICED
@@ -37,24 +38,26 @@ class OmicsTurnTrigger(GuardedTrigger):
     :param cancel_on_kill: whether to cancel such a run when somebody ends the task.
     :param waits: whether the task then waits for its run, so that the run's trigger reports what came of the turn.
     :param report: what came of the task's last turn, or of asking without one, as a dict of JSON types.
+    :param others: ``version`` of the arguments, and those of a newer release, which are ignored with a warning.
     """
 
     def __init__(
         self,
         *,
-        intention: dict[str, JsonValue],
-        identity: dict[str, JsonValue],
-        hook_params: dict[str, JsonValue],
-        until: float,
-        since: float,
+        intention: dict[str, JsonValue] | None = None,
+        identity: dict[str, JsonValue] | None = None,
+        hook_params: dict[str, JsonValue] | None = None,
+        until: float = 0.0,
+        since: float = 0.0,
         airflow_tags: bool = True,
         cancel_on_kill: bool = True,
         waits: bool = True,
         report: dict[str, JsonValue] | None = None,
+        **others: Any,  # noqa: ANN401 - of whatever release
     ) -> None:
-        super().__init__(hook_params=hook_params, cancel_on_kill=cancel_on_kill)
-        self.intention = intention
-        self.identity = identity
+        super().__init__(hook_params=hook_params, cancel_on_kill=cancel_on_kill, **others)
+        self.intention = intention or {}
+        self.identity = identity or {}
         self.until = until
         self.since = since
         self.airflow_tags = airflow_tags
@@ -92,6 +95,7 @@ class OmicsTurnTrigger(GuardedTrigger):
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",
             {
+                "version": self.version,
                 "intention": self.intention,
                 "identity": self.identity,
                 "hook_params": self.hook_params,
@@ -107,7 +111,7 @@ class OmicsTurnTrigger(GuardedTrigger):
     async def wait(self) -> TriggerEvent:
         """Return the event: the turn has come, or the time is up."""
         async with join(self.params) as hub:
-            report = Report(**self.report) if self.report else None  # type: ignore[arg-type]  # serialised by `of`
+            report = read(Report, self.report) if self.report else None
             if report:
                 hub.starts.report(report)
             try:

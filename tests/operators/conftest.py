@@ -13,6 +13,7 @@ import pytest
 from airflow_provider_omics.hooks import patience, submissions
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
 from airflow_provider_omics.triggers import starts
+from tests.operators.stores import clients, stored  # noqa: F401 - fixtures
 
 ROLE = "arn:aws:iam::123456789012:role/omics"
 

@@ -1,11 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """ImportReadSetsOperator and ActivateReadSetsOperator against the local endpoint."""
 
-import asyncio
 import json
 import re
-import time
-from dataclasses import dataclass
 from datetime import timedelta
 
 import pendulum
@@ -26,114 +23,13 @@ from airflow_provider_omics.operators import read_set_job, read_sets
 from airflow_provider_omics.operators.read_sets import ActivateReadSetsOperator, ImportReadSetsOperator
 from airflow_provider_omics.sensors.read_sets import OmicsReadSetImportSensor
 from airflow_provider_omics.triggers.read_sets import OmicsPauseTrigger, OmicsReadSetJobTrigger
-
-ROLE = "arn:aws:iam::123456789012:role/omics"
-STORE = "1234567890"
-
-
-def source(sample, **members):
-    return {
-        "sourceFiles": {"source1": f"s3://reads/{sample}.fastq.gz"},
-        "sourceFileType": "FASTQ",
-        "subjectId": "family",
-        "sampleId": sample,
-        **members,
-    }
-
-
-@dataclass
-class Stored:
-    """A sequence store of the endpoint, and the operators that work on it."""
-
-    local: object
-    id: str
-    client: object
-    s3: object
-
-    def arrive(self, *samples):
-        for sample in samples:
-            self.s3.put_object(Bucket="reads", Key=f"{sample}.fastq.gz", Body=b"reads")
-
-    def importing(self, *samples, **arguments):
-        given = {"role_arn": ROLE, "sources": [source(sample) for sample in samples], "poll_interval": 0.05}
-        return ImportReadSetsOperator(task_id="run", sequence_store_id=self.id, **{**given, **arguments})
-
-    def activating(self, *ids, **arguments):
-        given = {"sources": list(ids), "poll_interval": 0.05}
-        return ActivateReadSetsOperator(task_id="run", sequence_store_id=self.id, **{**given, **arguments})
-
-    def read_sets(self):
-        """Return the store's read sets, the newest first."""
-        return self.client.list_read_sets(sequenceStoreId=self.id)["readSets"]
-
-    def archived(self, *samples):
-        """Import samples, let HealthOmics archive them, and return their ids."""
-        self.arrive(*samples)
-        sources = [source(sample) for sample in samples]
-        self.client.start_read_set_import_job(sequenceStoreId=self.id, roleArn=ROLE, sources=sources)
-        until = time.monotonic() + 60
-        while len(found := self.read_sets()) < len(samples):
-            assert time.monotonic() < until
-            time.sleep(0.02)
-        for item in found:
-            self.local.force_read_set(item["id"], "ARCHIVED")
-        ids = {item["sampleId"]: item["id"] for item in found}
-        return [ids[sample] for sample in samples]
-
-    def jobs(self, kind):
-        return [job for job in self.local.jobs() if job["kind"] == kind]
-
-
-@pytest.fixture(scope="module")
-def clients(omics_local_server):
-    """Make the clients once: each takes longer than a test."""
-    return omics_local_server.client("omics"), omics_local_server.client("s3")
-
-
-@pytest.fixture
-def stored(omics_local, clients, monkeypatch):
-    """Return a sequence store in which jobs take a tenth of a second, with the samples a and b arrived."""
-    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(omics_local.airflow_connection()))
-    omics_local.switch(speed=500)
-    client, s3 = clients
-    s3.create_bucket(Bucket="reads")
-    stored = Stored(omics_local, client.create_sequence_store(name="cohort")["id"], client, s3)
-    stored.arrive("a", "b")
-    return stored
+from tests.operators.stores import ROLE, STORE, deferred, fired, next_try, resumed, source
 
 
 @pytest.fixture
 def frozen(stored):
     stored.local.clock.freeze()
     return stored.local.clock
-
-
-def deferred(operator, context):
-    with pytest.raises(TaskDeferred) as deferral:
-        operator.execute(context)
-    return deferral.value
-
-
-def fired(deferral):
-    """Return what the deferral's trigger, as it comes out of the database, says."""
-
-    async def first():
-        async with asyncio.timeout(60):
-            return await anext(trigger.run())
-
-    path, arguments = deferral.trigger.serialize()
-    trigger = type(deferral.trigger)(**json.loads(json.dumps(arguments)))
-    assert path == f"{type(trigger).__module__}.{type(trigger).__qualname__}"
-    return asyncio.run(first()).payload
-
-
-def resumed(operator, context, deferral):
-    kwargs = json.loads(json.dumps(deferral.kwargs or {}))
-    return getattr(operator, deferral.method_name)(context, fired(deferral), **kwargs)
-
-
-def next_try(ti):
-    ti.try_number, ti.xcom = ti.try_number + 1, {}
 
 
 # --- import ---

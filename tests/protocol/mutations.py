@@ -37,6 +37,7 @@ DECISION, SERVICE, HOOK, TASK = (
 GUARDED, RUN, CANCEL = "triggers/guarded.py", "operators/start_run_task.py", "operators/cancel.py"
 WAIT, SUBMISSIONS = "triggers/run.py", "hooks/submissions.py"
 POLLS, LISTING, LIMIT = "triggers/polls.py", "triggers/listing.py", "polling/rate_limit.py"
+UPGRADES = "tests/operators/test_upgrades.py::"
 TURN, PATIENCE = "triggers/turn.py", "hooks/patience.py"
 TOLD, OUTLETS = "operators/aftermath.py", "tests/operators/test_outlets.py"
 CANCELS, REFUSED, HUB = (
@@ -111,6 +112,9 @@ MUTATIONS = (
     # --- deferring ---
     Mutation("an event of another try is not believed", RUN, 'if try_number is not None and try_number != context["ti"].try_number:', "if False:", OPERATOR + "test_an_event_of_another_try_is_not_believed"),
     Mutation("a run that was dying is followed by the next, deferred too", RUN, '"judge": verdict.judge', '"judge": False', OPERATOR + "test_a_dying_run_is_waited_out_and_followed_by_the_next"),
+    Mutation("an upgrade leaves the deadline as it is", RUN, "retry=True, deadline=deadline if mine else None)", "retry=True)", UPGRADES + "test_arguments_that_cannot_be_read_send_the_task_back_to_its_worker"),
+    Mutation("what a newer release says besides is ignored", "core/versions.py", "for name, value in members.items() if name in known}", "for name, value in members.items()}", UPGRADES + "test_an_event_of_any_version_is_read"),
+    Mutation("another major version is not read", "core/versions.py", "    if version is not None and str", "    if False and str", UPGRADES + "test_only_another_major_version_is_refused"),
     # --- cancelling ---
     Mutation("the deadline cancels", TASK, "now {hook.cancel_run(now).status}", "now {now.status}", OPERATOR + "test_the_deadline_cancels_the_run"),
     Mutation("Airflow's own time-out of a deferral cancels", RUN, "if is_deferral_timeout(next_method, next_kwargs) and self", "if self", OPERATOR + "test_airflows_own_time_out_cancels_and_a_lost_trigger_does_not"),
