@@ -20,12 +20,12 @@ def run_url(arn: str) -> str:
 
 def run_log_url(arn: str) -> str:
     """Return the page of a run's log stream ``run/<id>`` in CloudWatch Logs."""
-    region, domain, run_id = _parts(arn)
-    group, stream = _twice("/aws/omics/WorkflowLog"), _twice(f"run/{run_id}")
-    return (
-        f"https://{region}.{domain}/cloudwatch/home?region={region}"
-        f"#logsV2:log-groups/log-group/{group}/log-events/{stream}"
-    )
+    return _log_url(arn, "run/{}")
+
+
+def engine_log_url(arn: str) -> str:
+    """Return the page of the log stream of a run's engine, ``run/<id>/engine``."""
+    return _log_url(arn, "run/{}/engine")
 
 
 def output_url(arn: str, output_uri: str) -> str:
@@ -34,6 +34,14 @@ def output_url(arn: str, output_uri: str) -> str:
     location = urlsplit(output_uri)
     prefix = quote(location.path.strip("/") + "/")
     return f"https://{region}.{domain}/s3/buckets/{location.netloc}?region={region}&prefix={prefix}"
+
+
+def _log_url(arn: str, stream: str) -> str:
+    region, domain, run_id = _parts(arn)
+    return (
+        f"https://{region}.{domain}/cloudwatch/home?region={region}#logsV2:log-groups/log-group/"
+        f"{_twice('/aws/omics/WorkflowLog')}/log-events/{_twice(stream.format(run_id))}"
+    )
 
 
 def _parts(arn: str) -> tuple[str, str, str]:

@@ -60,6 +60,9 @@ _ADVICE: Final = {
     "unknown": "This reason is not in the user guide's list: nothing is known of a retry; retry_on can name it.",
 }
 RETRIED: Final = ("transient", "capacity")
+# User guide: "review the engine log stream"; of a run that failed outside its tasks, or before it had any.
+_ENGINE_FAILED: Final = "WORKFLOW_RUN_FAILED"
+_REVIEW: Final = "HealthOmics names no task that failed: review the engine log (stream {}), if log_level is not OFF."
 # Reasons that say no more than that a task failed, whose own reason then counts.
 _AMBIGUOUS: Final = "task"
 
@@ -94,9 +97,26 @@ class FailedTask:
         return one_line(f"{self.name} ({self.id})" + (f", exit {code}" if code else "") + (f": {why}" if why else ""))
 
 
+def engine_stream(run: Run) -> str:
+    """Return the name of the log stream of a run's engine."""
+    return f"run/{run.id}/engine"
+
+
 def exit_code(lines: Sequence[str]) -> str | None:
     """Return the exit code that the last line to name one names."""
     return next((found[-1] for line in reversed(lines) if (found := _EXIT.findall(line))), None)
+
+
+@dataclass(frozen=True, slots=True)
+class LogEnd:
+    """
+    The last lines of a log of a run, at least one.
+
+    :param of: whose log it is: that of the first failed ``task``, of the ``engine`` or of the ``run``.
+    """
+
+    of: str
+    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,22 +126,26 @@ class Failure:
 
     :param kind: the class of its reason.
     :param retry: whether Airflow may try again.
+    :param advice: what helps, in one sentence.
     :param tasks: the first of the failed tasks.
     :param failed: how many failed in all.
-    :param log: the last lines of the first one's log.
+    :param log: the last lines of the log that says most of it.
+    :param engine: whether the engine's log is where to look.
     :param cached: whether such a failure leaves the tasks that were done in a run cache.
     """
 
     kind: str
     retry: bool
+    advice: str
     tasks: tuple[FailedTask, ...] = ()
     failed: int = 0
-    log: tuple[str, ...] = ()
+    log: LogEnd | None = None
+    engine: bool = False
     cached: bool = True
 
     def text(self, *, cached: bool, links: Sequence[str] = ()) -> str:
         """
-        Return what to tell below the reason: failed tasks, the end of the first one's log, advice, links; under 2.7 KB.
+        Return what to tell below the reason: failed tasks, the end of a log, advice, links; under 2.7 KB.
 
         :param cached: whether the run uses a run cache.
         :param links: pages of the AWS console; those that are too long are left to the task's page.
@@ -132,16 +156,16 @@ class Failure:
         tail = [self._advice(cached=cached), *_fitting(links, _MOST_OF_LINKS)]
         room = _MOST - sum(size(line) + 1 for line in (*head, *tail))
         if self.log:
-            title = clipped(f"Last lines of the log of task {self.tasks[0].name}:", _MOST_OF_LINE)
-            last = [f"  {clipped(line, _MOST_OF_LINE)}" for line in reversed(self.log)]
+            whose = f"log of task {self.tasks[0].name}" if self.log.of == "task" else f"{self.log.of} log"
+            title = clipped(f"Last lines of the {whose}:", _MOST_OF_LINE)
+            last = [f"  {clipped(line, _MOST_OF_LINE)}" for line in reversed(self.log.lines)]
             head += [title, *reversed(_fitting(last, room - size(title) - 1))]
         return "\n".join((*head, *tail))
 
     def _advice(self, *, cached: bool) -> str:
-        advice = _ADVICE[self.kind]
         if not (cached and self.cached):
-            return advice
-        return f"{advice} {'A retry' if self.retry else 'A clear of the task'} resumes from the run cache."
+            return self.advice
+        return f"{self.advice} {'A retry' if self.retry else 'A clear of the task'} resumes from the run cache."
 
 
 def _fitting(lines: Sequence[str], room: int) -> list[str]:
@@ -170,7 +194,7 @@ def understand(
     tasks: Sequence[FailedTask] = (),
     *,
     failed: int = 0,
-    log: Sequence[str] = (),
+    log: LogEnd | None = None,
     retry_on: Collection[str] | None = None,
 ) -> Failure:
     """
@@ -179,7 +203,7 @@ def understand(
     :param run: the run as GetRun shows it.
     :param tasks: the first of its failed tasks.
     :param failed: how many failed in all.
-    :param log: the last lines of the first one's log.
+    :param log: the last lines of the log that says most of it.
     :param retry_on: classes and reasons after which Airflow may try again; by default transient and capacity.
     """
     reasons = [run.failure_reason or ""]
@@ -191,13 +215,16 @@ def understand(
             [kind] = kinds
             reasons += own
     wanted = RETRIED if retry_on is None else retry_on
-    if tasks and (code := exit_code(log)):
+    if tasks and log and log.of == "task" and (code := exit_code(log.lines)):
         tasks = [replace(tasks[0], exit_code=exit_code([tasks[0].status_message or ""]) or code), *tasks[1:]]
+    outside = run.failure_reason == _ENGINE_FAILED and not tasks
     return Failure(
         kind,
+        advice=_REVIEW.format(engine_stream(run)) if outside else _ADVICE[kind],
         retry=kind in wanted or not set(reasons).isdisjoint(wanted),
         tasks=tuple(tasks),
         failed=failed,
-        log=tuple(log),
+        log=log,
+        engine=outside or (log is not None and log.of == "engine"),
         cached=_UNCACHED.isdisjoint(reasons),
     )

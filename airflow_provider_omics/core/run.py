@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_omics.core.intention import REQUEST_ID_TAG
-from airflow_provider_omics.core.text import storable
+from airflow_provider_omics.core.text import one_line, storable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,4 +103,4 @@ class Run:
     def __str__(self) -> str:
         """Say which run, how it stands and why, on one line."""
         why = ": ".join(part for part in (self.failure_reason, self.status_message) if part)
-        return f"run {self.id} {self.status}" + (f": {why}" if why else "")
+        return one_line(f"run {self.id} {self.status}" + (f": {why}" if why else ""))

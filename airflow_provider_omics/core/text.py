@@ -3,6 +3,15 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
+# ECMA-48: control sequences (colours, movements of the cursor), strings for the terminal (titles), all other escapes.
+_ESCAPE: Final = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?|\x1b[\]PX^_][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?|\x1b[ -/]*[0-~]"
+)
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
 
 def size(text: str) -> int:
     """Return the bytes of a text in UTF-8."""
@@ -16,9 +25,19 @@ def clipped(text: str, most: int) -> str:
     return text.encode(errors="replace")[: most - len("…".encode())].decode(errors="ignore") + "…"
 
 
+def plain(text: str) -> str:
+    """
+    Return a text as a reader without a terminal wants it: without escape sequences and control characters.
+
+    Of a line that was written over, as progress bars are, the last state stays.
+    """
+    lines = (line.rstrip("\r").rpartition("\r")[2] for line in _ESCAPE.sub("", text).split("\n"))
+    return _CONTROL.sub("", "\n".join(lines))
+
+
 def one_line(text: str) -> str:
-    """Return a text without line breaks."""
-    return " ".join(text.split())
+    """Return a text in plain words on one line."""
+    return " ".join(plain(text).split())
 
 
 def storable(text: object) -> str:

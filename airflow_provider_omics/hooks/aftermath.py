@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from airflow_provider_omics.aws.errors import error_code
 from airflow_provider_omics.core import documents
-from airflow_provider_omics.core.failures import MAX_TASKS, FailedTask
+from airflow_provider_omics.core.failures import MAX_TASKS, FailedTask, LogEnd, engine_stream
 from airflow_provider_omics.hooks.logs import RunLog
 
 if TYPE_CHECKING:
@@ -50,14 +50,27 @@ def _task(hook: OmicsHook, run: Run, item: dict[str, Any]) -> FailedTask:
     )
 
 
-def last_lines(hook: OmicsHook, run: Run, task: FailedTask) -> list[str]:
-    """Return the last lines of a failed task's log, none if they cannot be read."""
-    stream = RunLog(lambda: hook, f"run/{run.id}/task/{task.id}")
-    try:
-        return stream.last(run, _LINES)
-    except Exception as error:  # noqa: BLE001 - likewise
-        log.warning("The log of task %s cannot be read (stream %s): %s", task.name, stream.stream, error)
-        return []
+def log_end(hook: OmicsHook, run: Run, task: FailedTask | None) -> LogEnd | None:
+    """
+    Return the end of the log that says most of why a run failed; None if no log is there, or may be read.
+
+    :param task: the first failed task; without one, or without a log of it, the engine's log counts, then the run's.
+    """
+    streams = {"engine": engine_stream(run), "run": f"run/{run.id}"}
+    if task:
+        streams = {"task": f"run/{run.id}/task/{task.id}", **streams}
+    for of, stream in streams.items():
+        try:
+            lines = RunLog(lambda: hook, stream).last(run, _LINES)
+        except Exception as error:  # noqa: BLE001 - likewise
+            if isinstance(error, ClientError) and error_code(error) == "ResourceNotFoundException":
+                continue
+            log.warning("Log stream %s of run %s cannot be read: %s", stream, run.id, error)
+            return None
+        if lines:
+            return LogEnd(of, tuple(lines))
+    log.info("Run %s has left no lines in its log streams (%s)", run.id, ", ".join(streams.values()))
+    return None
 
 
 def outputs(hook: OmicsHook, run: Run) -> dict[str, Any] | None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from airflow_provider_omics.aws.errors import error_code, is_expired, is_transient
-from airflow_provider_omics.core.text import clipped, size
+from airflow_provider_omics.core.failures import engine_stream
+from airflow_provider_omics.core.text import clipped, plain, size
 from airflow_provider_omics.hooks.omics import LOG_GROUP
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class RunLog:
     def __init__(self, new_hook: Callable[[], OmicsHook], stream: str) -> None:
         self.stream = stream
         self._new_hook = new_hook
-        self._logs: Any = None
+        self._hook: OmicsHook | None = None
         self._token: dict[str, str] = {}
 
     def last(self, run: Run, limit: int) -> list[str]:
@@ -58,13 +59,13 @@ class RunLog:
         return [_line(event) for event in answer["events"] if until is None or event["timestamp"] < until]
 
     def _get(self, **where: Any) -> Any:  # noqa: ANN401 - boto3's
-        if self._logs is None:
-            self._logs = self._new_hook().client_of("logs")
+        if self._hook is None:
+            self._hook = self._new_hook()
         try:
-            return self._logs.get_log_events(logGroupName=LOG_GROUP, logStreamName=self.stream, **where)
+            return self._hook.logs.get_log_events(logGroupName=LOG_GROUP, logStreamName=self.stream, **where)
         except ClientError as error:
             if is_expired(error):
-                self._logs = None
+                self._hook = None
             raise
 
 
@@ -77,7 +78,7 @@ class EngineLog:
     """
 
     def __init__(self, new_hook: Callable[[], OmicsHook], run: Run) -> None:
-        self._log = RunLog(new_hook, f"run/{run.id}/engine")
+        self._log = RunLog(new_hook, engine_stream(run))
         self._warned = False
         self._in_vain = False
 
@@ -129,7 +130,7 @@ def _until(run: Run) -> dict[str, int]:
 
 
 def _line(event: dict[str, Any]) -> str:
-    return clipped(str(event["message"]).rstrip(), _MAX_LINE)
+    return clipped(plain(str(event["message"])).rstrip(), _MAX_LINE)
 
 
 def _last_that_fit(lines: Sequence[str]) -> Sequence[str]:

@@ -236,6 +236,11 @@ class OmicsHook(AwsBaseHook):
         """The boto3 client of SQS, by the same connection."""
         return self.client_of("sqs")
 
+    @cached_property
+    def logs(self) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+        """The boto3 client of CloudWatch Logs, by the same connection."""
+        return self.client_of("logs")
+
     def _from_manifest(self, run: Run) -> Run | None:
         """Return how a run that is gone has ended, as its manifest in CloudWatch Logs says."""
         logs = self.client_of("logs")

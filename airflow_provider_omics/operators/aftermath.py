@@ -10,10 +10,11 @@ from urllib.parse import quote
 
 from airflow.providers.common.compat.sdk import Asset, AssetAlias
 
+from airflow_provider_omics.core.console import engine_log_url
 from airflow_provider_omics.core.failures import understand
 from airflow_provider_omics.core.lineage import uris
 from airflow_provider_omics.exceptions import RunFailedError, RunFailedForGoodError
-from airflow_provider_omics.hooks.aftermath import description, failed_tasks, last_lines, outputs
+from airflow_provider_omics.hooks.aftermath import description, failed_tasks, log_end, outputs
 
 if TYPE_CHECKING:
     from airflow_provider_omics.compat import Context
@@ -34,9 +35,10 @@ def failure(operator: StartRunTask, run: Run) -> RunFailedError:
     # Ten adaptive attempts at a log would keep the failure waiting, and nobody has to have the log.
     hook = operator.hook(retries={"mode": "standard", "total_max_attempts": 3})
     tasks, failed = failed_tasks(hook, run)
-    lines = last_lines(hook, run, tasks[0]) if tasks else []
-    found = understand(run, tasks, failed=failed, log=lines, retry_on=operator.retry_on)
-    links = [f"{link.name}: {link.url(run.arn, run.output_uri)}" for link in operator.operator_extra_links]
+    end = log_end(hook, run, tasks[0] if tasks else None)
+    found = understand(run, tasks, failed=failed, log=end, retry_on=operator.retry_on)
+    links = [f"HealthOmics engine log: {engine_log_url(run.arn)}"] if found.engine else []
+    links += [f"{link.name}: {link.url(run.arn, run.output_uri)}" for link in operator.operator_extra_links]
     kind = RunFailedError if found.retry else RunFailedForGoodError
     return kind(run, found.text(cached=bool(operator.cache_id), links=links))
 

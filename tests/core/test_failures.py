@@ -3,8 +3,9 @@
 
 import pytest
 
-from airflow_provider_omics.core.failures import CLASSES, FailedTask, misnamed, understand
+from airflow_provider_omics.core.failures import CLASSES, FailedTask, LogEnd, misnamed, understand
 from airflow_provider_omics.core.run import Run
+from airflow_provider_omics.core.text import plain
 from airflow_provider_omics.exceptions import RunFailedError, RunWaitError
 
 RUN = Run("1", "u", "arn:aws:omics:us-east-1:123456789012:run/1", "s3://b/1", "FAILED")
@@ -62,7 +63,7 @@ def test_the_reason_of_all_failed_tasks_is_the_runs(reasons, failed, kind):
 
 def test_what_is_told_comes_in_order():
     tasks = [FailedTask(str(i), f"call-{i}", "OUT_OF_MEMORY_ERROR", "137") for i in range(5)]
-    found = understand(run("RUN_TASK_FAILED"), tasks, failed=7, log=["first", "last"])
+    found = understand(run("RUN_TASK_FAILED"), tasks, failed=7, log=LogEnd("task", ("first", "last")))
     text = found.text(cached=True, links=["the console: https://x"])
     assert text.splitlines() == [
         *(f"Failed task call-{i} ({i}): OUT_OF_MEMORY_ERROR: 137" for i in range(5)),
@@ -103,11 +104,23 @@ def test_what_resumes_from_a_run_cache_is_told(reason, cached, told):
     ],
 )
 def test_an_exit_code_is_told_where_one_is_named(message, log, told):
-    text = understand(run("RUN_TASK_FAILED"), [FailedTask("7", "call", "X", message)], failed=1, log=log).text(
-        cached=False
-    )
-    first = text.splitlines()[0]
+    end = LogEnd("task", tuple(log)) if log else None
+    found = understand(run("RUN_TASK_FAILED"), [FailedTask("7", "call", "X", message)], failed=1, log=end)
+    first = found.text(cached=False).splitlines()[0]
     assert first.startswith(f"Failed task call (7), {told}: X") if told else first.startswith("Failed task call (7): X")
+
+
+def test_the_engines_exit_code_is_not_the_tasks():
+    end = LogEnd("engine", ("exit code 1",))
+    text = understand(run("RUN_TASK_FAILED"), [FailedTask("7", "call", "X")], failed=1, log=end).text(cached=False)
+    assert text.splitlines()[:3] == ["Failed task call (7): X", "Last lines of the engine log:", "  exit code 1"]
+
+
+@pytest.mark.parametrize(("tasks", "engine"), [([], True), ([FailedTask("7", "call", "X")], False)])
+def test_a_run_that_failed_outside_its_tasks_has_its_advice_in_the_engine_log(tasks, engine):
+    found = understand(run("WORKFLOW_RUN_FAILED"), tasks, failed=len(tasks))
+    assert found.engine is engine
+    assert ("review the engine log (stream run/1/engine)" in found.text(cached=False)) is engine
 
 
 def test_of_more_tasks_than_a_page_the_number_is_not_told():
@@ -116,7 +129,7 @@ def test_of_more_tasks_than_a_page_the_number_is_not_told():
 
 def test_it_is_never_long_and_keeps_the_advice():
     tasks = [FailedTask(str(i), "é" * 500, "R" * 64, "m\n" * 5000) for i in range(5)]
-    found = understand(run("RUN_TASK_FAILED", "x" * 9000), tasks, failed=100, log=["ü" * 5000] * 500)
+    found = understand(run("RUN_TASK_FAILED", "x" * 9000), tasks, failed=100, log=LogEnd("task", ("ü" * 5000,) * 500))
     text = found.text(cached=True, links=["y" * 300, "z" * 800])
     assert len(text.encode()) <= 2700
     lines = text.splitlines()
@@ -130,9 +143,33 @@ def test_it_is_never_long_and_keeps_the_advice():
     ]
 
 
+def test_what_only_a_terminal_understands_is_not_quoted():
+    coloured = "\x1b[1;31mERROR\x1b[0m ~ \x1b]0;title\x07\x9b2KNo such variable\x00\b"
+    failed = run("RUN_TASK_FAILED", f"why\r\n{coloured}")
+    assert str(failed) == "run 1 FAILED: RUN_TASK_FAILED: why ERROR ~ No such variable"
+    assert str(FailedTask("7", "call", "X", coloured)) == "call (7): X: ERROR ~ No such variable"
+    assert str(RunFailedError(failed)).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("line", "left"),
+    [
+        ("\x1b[32m[ 50%]\x1b[39m\r\x1b[K[100%] done\r\n", "[100%] done\n"),
+        ("a\tb é🧬", "a\tb é🧬"),
+        ("\x1b(B\x1b[mplain\x1b[2A\x1b[?25h\x1bM", "plain"),
+        ("\x1bPq#0;2\x1b\\sixel", "sixel"),
+        ("cut off \x1b[3", "cut off "),
+    ],
+)
+def test_a_line_is_left_as_a_terminal_would_show_it(line, left):
+    assert plain(line) == left
+
+
 @pytest.mark.parametrize("letter", ["x", "ü", "🧬"])
 def test_an_exception_has_less_than_4_kb_and_begins_with_one_line(letter):
-    found = understand(run("X"), [FailedTask("1", letter * 500)] * 5, failed=6, log=[letter * 5000] * 500)
+    found = understand(
+        run("X"), [FailedTask("1", letter * 500)] * 5, failed=6, log=LogEnd("task", (letter * 5000,) * 500)
+    )
     error = RunFailedError(run("X", f"why\n{letter * 9000}"), found.text(cached=True, links=["y" * 300]))
     assert len(str(error).encode(errors="replace")) < 4096
     assert str(error).splitlines()[0].startswith(f"HealthOmics run 1 FAILED: X: why {letter}")

@@ -56,6 +56,39 @@ def test_the_failed_tasks_and_the_log_of_the_first_are_told(start_run, context, 
     assert len(str(error).encode()) < 4096
 
 
+@pytest.mark.parametrize("reason", ["WORKFLOW_RUN_FAILED", "IMPORT_FAILED", "WORKFLOW_VER_VALIDATION_FAILED", "NEW"])
+def test_a_run_that_failed_without_a_task_shows_the_engines_log(reason, start_run, context, traces):
+    lines = [f"line {i}" for i in range(40)] + ["\x1b[31mERROR ~ No such variable: reads\x1b[0m\n"]
+    traces.script(status="FAILED", failureReason=reason, tasks=[], log=lines)
+    error = fail(start_run(), context)
+    [_, title, *shown, last, advice, link, _, _, _] = str(error).splitlines()
+    assert title == "Last lines of the engine log:"
+    assert shown[-1] == "  line 39"
+    assert last == "  ERROR ~ No such variable: reads"
+    assert len(shown) == 29
+    assert ("review the engine log" in advice) is (reason == "WORKFLOW_RUN_FAILED")
+    assert link.startswith("HealthOmics engine log: https://")
+    assert link.endswith(f"run$252F{error.run.id}$252Fengine")
+    assert len(str(error).encode()) < 4096
+
+
+def test_without_an_engine_log_the_runs_log_is_shown(start_run, context, traces):
+    traces.script(status="FAILED", failureReason="IMPORT_FAILED", tasks=[])
+    error = fail(start_run(), context)
+    [_, title, line, advice, *links] = str(error).splitlines()
+    assert (title, line) == ("Last lines of the run log:", f"  Run {error.run.id} is running")
+    assert advice.startswith("Check the parameters")
+    assert len(links) == 3
+
+
+def test_without_its_own_log_a_failed_task_is_told_with_the_engines(start_run, context, traces):
+    task = {"name": "call", "status": "FAILED", "failureReason": "CANNOT_START_CONTAINER_ERROR"}
+    traces.script(status="FAILED", failureReason="RUN_TASK_FAILED", tasks=[task], log=["call: pulling the image"])
+    [_, task, title, line, *_] = str(fail(start_run(), context)).splitlines()
+    assert task.startswith("Failed task call (")
+    assert (title, line) == ("Last lines of the engine log:", "  call: pulling the image")
+
+
 def test_the_worker_says_what_happened_while_the_task_was_deferred(start_run, context, traces):
     tasks = [{"name": "call", "status": "FAILED", "log": ["Killed"]}]
     traces.script(status="FAILED", failureReason="RUN_TASK_FAILED", tasks=tasks)

@@ -178,6 +178,15 @@ def test_lines_of_other_runs_of_the_same_id_are_not_copied(running, write, engin
     assert engine() == ["mine", "mine, too"]
 
 
+@pytest.mark.parametrize("pages", [20, 0], ids=["read_through", "from_the_end"])
+def test_lines_by_a_clock_that_is_a_little_wrong_are_copied(pages, running, write, engine, monkeypatch):
+    monkeypatch.setattr(module, "_MAX_PAGES", pages)
+    for after, line in {-310: "too early", -290: "first", 1290: "last", 1310: "too late"}.items():
+        write(running, line, after=after)
+    engine_log(running).copy(ended(running))
+    assert [line for line in engine() if not line.startswith("…")] == ["first", "last"]
+
+
 @pytest.mark.parametrize("pages", [20, 0])
 def test_of_a_huge_log_the_end_is_copied(pages, running, write, engine, monkeypatch):
     monkeypatch.setattr(module, "_MAX_PAGES", pages)
@@ -196,6 +205,12 @@ def test_of_long_lines_the_end_is_copied(running, write, engine):
     assert 190_000 < sum(len(line.encode()) for line in lines) <= module.MAX_BYTES
     assert max(len(line.encode()) for line in lines) <= 2000
     assert lines[-1].startswith("119 ü")
+
+
+def test_what_only_a_terminal_understands_is_not_copied(running, write, engine):
+    write(running, "\x1b[2A\x1b[32m[ 50%]\x1b[39m align\x1b[K")
+    engine_log(running).copy(ended(running))
+    assert engine() == ["[ 50%] align"]
 
 
 def test_a_log_that_grows_fast_is_copied_in_bounded_steps_and_whole(running, write, engine, monkeypatch):

@@ -17,7 +17,7 @@ REASONS = {
     "INSTANCE_RESERVATION_FAILED": (True, "had no machine"),
     "ALL_PROFILES_INSTANCE_RESERVATION_FAILED": (True, "had no machine"),
     "RUN_TASK_FAILED": (False, "A task of the workflow failed"),
-    "WORKFLOW_RUN_FAILED": (False, "A task of the workflow failed"),
+    "WORKFLOW_RUN_FAILED": (False, "review the engine log"),
     "IMPORT_FAILED": (False, "Check the parameters"),
     "EXPORT_FAILED": (False, "Check role_arn"),
     "INACTIVE_OMICS_STORAGE_RESOURCE": (False, "is active"),
@@ -98,6 +98,7 @@ def test_every_reason_ends_in_its_class_state_and_message(deferrable, dag_of, ru
             assert first == f"HealthOmics run {run_id} FAILED: {reason}: told by {reason}"
             assert advice in told
             assert [link.partition(": ")[0] for link in links] == [
+                *(["HealthOmics engine log"] if reason == "WORKFLOW_RUN_FAILED" else []),
                 "HealthOmics run",
                 "HealthOmics run log",
                 "HealthOmics run outputs",

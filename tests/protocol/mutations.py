@@ -40,6 +40,7 @@ POLLS, LISTING, LIMIT = "triggers/polls.py", "triggers/listing.py", "polling/rat
 UPGRADES = "tests/operators/test_upgrades.py::"
 TURN, PATIENCE = "triggers/turn.py", "hooks/patience.py"
 TOLD, OUTLETS = "operators/aftermath.py", "tests/operators/test_outlets.py"
+LOGS, NEWS = "hooks/logs.py", "tests/operators/test_news.py::"
 CANCELS, REFUSED, HUB = (
     "tests/operators/test_cancel.py",
     "tests/operators/test_refused.py::",
@@ -152,6 +153,11 @@ MUTATIONS = (
     # --- what it says and hands on ---
     Mutation("what Airflow's server refuses is no asset", TOLD, "if not uri.isascii():", "if False:", OUTLETS),
     Mutation("an object's name stays whole in its asset", TOLD, "if _SPECIAL.search(uri):", "if False:", OUTLETS),
+    Mutation("the slack of a log's end", LOGS, "(run.stop_time + _SLACK_SECONDS)", "run.stop_time", NEWS + "test_lines_by_a_clock_that_is_a_little_wrong_are_copied"),
+    Mutation("the slack of a log's beginning", LOGS, "(run.creation_time or 0) - _SLACK_SECONDS", "(run.creation_time or 0)", NEWS + "test_lines_by_a_clock_that_is_a_little_wrong_are_copied"),
+    Mutation("lines after a run's end are not its own", LOGS, 'if until is None or event["timestamp"] < until]', "]", NEWS + "test_lines_of_other_runs_of_the_same_id_are_not_copied"),
+    Mutation("without a failed task the engine's log is shown", "hooks/aftermath.py", '{"engine": engine_stream(run), "run"', '{"run"', "tests/operators/test_aftermath.py"),
+    Mutation("escape sequences are not quoted", "core/text.py", '_ESCAPE.sub("", text)', "text", "tests/core/test_failures.py"),
 )  # fmt: skip
 
 
