@@ -25,6 +25,7 @@ from botocore.exceptions import ClientError
 from airflow_provider_omics.aws.errors import error_code
 from airflow_provider_omics.aws.presigned import drop_presigned
 from airflow_provider_omics.core.members import BOTOCORE_VERSION, MEMBERS
+from airflow_provider_omics.core.not_found import where_to_look
 from airflow_provider_omics.core.run import ENDED, Run
 from airflow_provider_omics.core.text import storable
 from airflow_provider_omics.exceptions import OmicsError, StartRunConflictError, StartRunRequestError
@@ -140,7 +141,7 @@ class OmicsHook(AwsBaseHook):
         try:
             return Run.from_response(self.conn.start_run(**request))
         except ClientError as error:
-            raise _explained(error, request) from error
+            raise _explained(error, request, self.conn.meta.region_name) from error
 
     def list_runs(self, name: str, since: float) -> list[dict[str, Any]]:
         """
@@ -326,10 +327,13 @@ def _has_no_prefixes(endpoint_url: str | None) -> bool:
     return True
 
 
-def _explained(error: ClientError, request: Mapping[str, JsonValue]) -> OmicsError | ClientError:
+def _explained(error: ClientError, request: Mapping[str, JsonValue], region: str) -> OmicsError | ClientError:
     """Return the error to raise for a refused StartRun: ours where there is something to add."""
     code, message = error_code(error), error.response.get("Error", {}).get("Message", "")
-    if code in ("ValidationException", "ResourceNotFoundException"):
+    if code == "ResourceNotFoundException":
+        where = where_to_look(message, request, region)
+        return StartRunRequestError(f"HealthOmics refused the run ({code}): {message.rstrip('.')}. {where}")
+    if code == "ValidationException":
         return StartRunRequestError(f"HealthOmics refused the run ({code}): {message}")
     if code == "ConflictException":
         return StartRunConflictError(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from airflow_provider_omics.aws.errors import error_code, is_denied, is_expired, is_transient
+from airflow_provider_omics.core.not_found import where_to_look
 from airflow_provider_omics.core.pacing import back_off, interval, jittered
 from airflow_provider_omics.core.read_set_job import ReadSetJob
 from airflow_provider_omics.exceptions import OmicsError, OmicsRequestError, StartRunConflictError
@@ -41,6 +42,8 @@ def start_job(hook: OmicsHook, kind: Kind, request: Mapping[str, JsonValue]) -> 
     except ClientError as error:
         code, message = error_code(error), error.response.get("Error", {}).get("Message", "")
         if code in ("ValidationException", "ResourceNotFoundException"):
+            if code == "ResourceNotFoundException":
+                message = f"{message.rstrip('.')}. {where_to_look(message, request, hook.conn.meta.region_name)}"
             raise OmicsRequestError(f"HealthOmics refused the read set {kind} job ({code}): {message}") from error
         if code == "ConflictException":
             token = request.get("clientToken")
@@ -105,7 +108,10 @@ def read_sets(hook: OmicsHook, store_id: str, ids: list[str]) -> list[dict[str, 
             wrong.append(f"{read_set_id} is {answer['status']}")
         found.append(answer)
     if wrong:
-        raise OmicsRequestError(f"Read sets of sequence store {store_id} that cannot be activated: {', '.join(wrong)}")
+        where = where_to_look("", {"sequenceStoreId": store_id}, hook.conn.meta.region_name)
+        raise OmicsRequestError(
+            f"Read sets of sequence store {store_id} that cannot be activated: {', '.join(wrong)}. {where}"
+        )
     return found
 
 

@@ -158,6 +158,7 @@ MUTATIONS = (
     Mutation("lines after a run's end are not its own", LOGS, 'if until is None or event["timestamp"] < until]', "]", NEWS + "test_lines_of_other_runs_of_the_same_id_are_not_copied"),
     Mutation("without a failed task the engine's log is shown", "hooks/aftermath.py", '{"engine": engine_stream(run), "run"', '{"run"', "tests/operators/test_aftermath.py"),
     Mutation("escape sequences are not quoted", "core/text.py", '_ESCAPE.sub("", text)', "text", "tests/core/test_failures.py"),
+    Mutation("what is not found is told with where", HOOK, "{message.rstrip('.')}. {where}", "{message}", "tests/operators/test_not_found.py"),
 )  # fmt: skip
 
 
