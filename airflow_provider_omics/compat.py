@@ -14,6 +14,7 @@ from airflow.providers.common.compat.sdk import BaseOperator, BaseOperatorLink, 
 from airflow_provider_omics.cancellation.decision import REMOVED
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import timedelta
     from typing import Any, Protocol
 
@@ -50,12 +51,14 @@ __all__ = [
     "conf",
     "event_trigger_classes",
     "in_triggerer",
+    "is_current_try",
     "is_deferral_timeout",
+    "note_try",
     "push_link",
     "render_text",
     "resumed_too_late",
     "state_store",
-    "task_state",
+    "task_states",
     "waits_for",
 ]
 
@@ -63,6 +66,9 @@ __all__ = [
 AIRFLOW_2 = __version__.startswith("2.")
 # Seconds between SIGTERM and SIGKILL that a task may use: Airflow 2 has 60 by default, Airflow 3 has 5.
 KILL_SECONDS = 30.0 if AIRFLOW_2 else 4.0
+# The run ids of one question are a part of its URL.
+_RUNS_AT_ONCE = 100
+_TRY_KEY = "try_number"
 
 
 def state_store(context: Context) -> StateStore | None:
@@ -70,22 +76,70 @@ def state_store(context: Context) -> StateStore | None:
     return context.get("task_state_store")  # type: ignore[return-value]  # unknown to older ones
 
 
-def task_state(ti: TaskInstance) -> str | None:
-    """Ask Airflow for a task instance's present state; ``REMOVED`` if there is no such task instance any more."""
+def task_states(tis: Sequence[TaskInstance]) -> list[str | None]:
+    """
+    Ask Airflow for the present states of task instances of one Dag, in few questions.
+
+    The state of one that is no longer there is ``REMOVED``.
+    """
     if AIRFLOW_2:
-        return _row_of(ti)[0]
+        return [_row_of(ti)[0] for ti in tis]
+    states: dict[tuple[str, str, int], str | None] = {}
+    rest = list(tis)
+    while rest:
+        rest = _ask_states(rest, states)
+    return [states[_key(ti)] for ti in tis]
+
+
+def _ask_states(tis: list[TaskInstance], states: dict[tuple[str, str, int], str | None]) -> list[TaskInstance]:
+    """Ask one question; return the task instances that did not fit into it."""
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: PLC0415 - needed in a running task only
 
-    states = RuntimeTaskInstance.get_task_states(
-        dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
+    named: dict[str, tuple[str, int]] = {}
+    asked: list[TaskInstance] = []
+    rest: list[TaskInstance] = []
+    run_ids: dict[str, None] = {}
+    for ti in tis:
+        run_id, task_id, map_index = _key(ti)
+        # In the answer task `a` with map index 1 has the name of a task `a_1`.
+        same_name = named.setdefault(_name(task_id, map_index), (task_id, map_index)) == (task_id, map_index)
+        if same_name and (run_id in run_ids or len(run_ids) < _RUNS_AT_ONCE):
+            run_ids[run_id] = None
+            asked.append(ti)
+        else:
+            rest.append(ti)
+    answer = RuntimeTaskInstance.get_task_states(
+        dag_id=tis[0].dag_id, task_ids=sorted({ti.task_id for ti in asked}), run_ids=list(run_ids)
     )
-    # A mapped task instance stands there as `task_id_<map_index>`.
-    key = ti.task_id if ti.map_index is None or ti.map_index < 0 else f"{ti.task_id}_{ti.map_index}"
-    state = states.get(ti.run_id, {}).get(key, REMOVED)
-    return state and str(state)
+    for ti in asked:
+        run_id, task_id, map_index = _key(ti)
+        state = answer.get(run_id, {}).get(_name(task_id, map_index), REMOVED)
+        states[run_id, task_id, map_index] = state and str(state)
+    return rest
 
 
-def waits_for(ti: TaskInstance, key: str, value: str) -> bool:
+def _key(ti: TaskInstance) -> tuple[str, str, int]:
+    return ti.run_id, ti.task_id, -1 if ti.map_index is None else ti.map_index
+
+
+def _name(task_id: str, map_index: int) -> str:
+    return task_id if map_index < 0 else f"{task_id}_{map_index}"
+
+
+def is_current_try(ti: TaskInstance) -> bool:
+    """Tell whether a task instance is still in the try that :func:`note_try` has noted, and not in a later one."""
+    if AIRFLOW_2:
+        return _row_of(ti)[1] == ti.try_number
+    return waits_for(ti, _TRY_KEY, ti.try_number)
+
+
+def note_try(ti: RunningTask) -> None:
+    """Note which try this is, for :func:`is_current_try`: Airflow 3 tells no task which try it is in by now."""
+    if not AIRFLOW_2:
+        ti.xcom_push(key=_TRY_KEY, value=ti.try_number)
+
+
+def waits_for(ti: TaskInstance, key: str, value: object) -> bool:
     """Tell whether a deferred task instance still waits for what an XCom of it names, and not, after a clear, anew."""
     if AIRFLOW_2:
         return _row_of(ti)[1] == ti.try_number

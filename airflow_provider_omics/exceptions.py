@@ -18,6 +18,7 @@ Everything the provider raises::
     ├── ReadSetJobRefusedError          the start of such a job is throttled or the account full, for too long
     ├── ReadSetJobTimeoutError          execution_timeout passed first; the job goes on
     ├── ReadSetJobWaitError             waiting broke, the job goes on
+    ├── RunNotCancelledError            a run that was to be cancelled goes on
     ├── RunTimeoutError                 execution_timeout passed first; the run is cancelled
     └── RunWaitError                    waiting broke, the run goes on
 
@@ -120,6 +121,23 @@ class RequestIdSpentError(RunEndedError, AirflowFailException):
 
 class RunTimeoutError(OmicsError):
     """The run had not ended when ``execution_timeout`` passed; it is cancelled unless ``cancel_on_kill=False``."""
+
+
+class RunNotCancelledError(OmicsError):
+    """
+    A run that was to be cancelled goes on.
+
+    :param run: the run as GetRun last showed it.
+    :param why: what stood in the way last.
+    """
+
+    def __init__(self, run: Run, why: str) -> None:
+        self.run = run
+        self.why = why
+        super().__init__(
+            f"Run {run.id} ({run.status or 'of unknown status'}) is not cancelled and goes on: {why}; "
+            "CancelOmicsRunOperator, or HealthOmics' console, ends it"
+        )
 
 
 class RunWaitError(OmicsError):

@@ -279,18 +279,18 @@ class OmicsHook(AwsBaseHook):
         except self.conn.exceptions.ResourceNotFoundException as error:
             self.log.info("Run %s is gone already: %s", run.id, error)
 
-    def cancel_run(self, run: Run) -> Run:
-        """Cancel a run, and return it as it is then; one that has ended or is gone is left as it is."""
-        now = self.get_run(run)  # Its id may belong to another run meanwhile.
-        return now if now.ended else self.cancel_seen(now)
+    def request_cancel(self, run: Run) -> bool:
+        """
+        Call CancelRun once, and tell whether it was accepted; 409 and 404 leave open whether the run goes on.
 
-    def cancel_seen(self, now: Run) -> Run:
-        """Cancel a run as GetRun has just shown it, and return it as it is then."""
+        :param run: the run, whose id must not belong to another one meanwhile.
+        """
         try:
-            self.conn.cancel_run(id=now.id)
+            self.conn.cancel_run(id=run.id)
         except (self.conn.exceptions.ConflictException, self.conn.exceptions.ResourceNotFoundException) as error:
-            self.log.info("Run %s was not cancelled: %s", now.id, error)
-        return self.get_run(now)
+            self.log.info("CancelRun of run %s was not accepted: %s", run.id, error)
+            return False
+        return True
 
 
 def _lighten(response_dict: dict[str, Any], **_: object) -> None:

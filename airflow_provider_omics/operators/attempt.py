@@ -8,13 +8,15 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omics.cancellation.decision import UNKNOWN, worker_cancels
-from airflow_provider_omics.compat import KILL_SECONDS, conf, push_link, state_store, task_state
+from airflow_provider_omics.cancellation.cancel import cancel
+from airflow_provider_omics.cancellation.decision import is_cancelled_at_deadline, worker_cancels
+from airflow_provider_omics.cancellation.worker import may_cancel_late, soon, state_of
+from airflow_provider_omics.compat import KILL_SECONDS, conf, push_link, state_store
 from airflow_provider_omics.core.intention import Intention
 from airflow_provider_omics.core.pacing import back_off, interval, jittered
 from airflow_provider_omics.core.protocol import Fail, GiveUp, Known, Succeed, Wait
 from airflow_provider_omics.core.run import Run
-from airflow_provider_omics.exceptions import OmicsError, RunTimeoutError, StartRunConflictError
+from airflow_provider_omics.exceptions import OmicsError, RunNotCancelledError, RunTimeoutError, StartRunConflictError
 from airflow_provider_omics.operators.news import News
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from airflow_provider_omics.operators.start_run_task import StartRunTask
 
 log = logging.getLogger(__name__)
+# How long a worker tries to cancel a run whose time is up.
+_CANCEL_SECONDS = 60.0
 # A client that must answer before the process is killed.
 IN_A_HURRY: dict[str, Any] = {
     "connect_timeout": 1.5,
@@ -185,32 +189,42 @@ class Attempt:
 
     def time_out(self, run: Run, *, cancelled: bool = False) -> Run:
         """
-        Cancel a run that outlived the deadline, which our own clock decides; return it if it has ended meanwhile.
+        Cancel a run that outlived the deadline; return it if it has ended meanwhile.
 
         :param cancelled: whether a trigger has cancelled it already.
         :raises RunTimeoutError: if it had not ended.
         """
-        hook = self._operator.hook()
-        now = run if cancelled else hook.get_run(run)
-        if now.ended and not cancelled:
-            return now
-        message = f"HealthOmics {now}: not ended within execution_timeout {self._operator.execution_timeout}"
-        if not self._operator.cancel_on_kill:
-            raise RunTimeoutError(f"{message}; it goes on, as cancel_on_kill=False says")
-        message = f"{message}; cancelled"
-        if not cancelled:
-            message = f"{message}, now {hook.cancel_run(now).status}"
-        raise RunTimeoutError(message)
+        operator = self._operator
+        late = f"not ended within execution_timeout {operator.execution_timeout}"
+        if cancelled:
+            raise RunTimeoutError(f"HealthOmics {run}: {late}; cancelled")
+        hook = operator.hook()
+        if not operator.cancel_on_kill:
+            now = hook.get_run(run)
+            if now.ended:
+                return now
+            raise RunTimeoutError(f"HealthOmics {now}: {late}; it goes on, as cancel_on_kill=False says")
+        ti = self._context["ti"]
+        if not may_cancel_late(ti, state_of(ti)):
+            raise OmicsError(f"Run {run.id} is left to a later try of this task, to which this process has lost it")
+        try:
+            done = cancel(hook, run, known=False, until=time.monotonic() + _CANCEL_SECONDS)
+        except RunNotCancelledError as error:
+            raise RunTimeoutError(f"HealthOmics {error.run}: {late}; {error}") from error
+        if done.run.ended and not is_cancelled_at_deadline(done.run, self.deadline, time.time()):
+            return done.run
+        raise RunTimeoutError(f"HealthOmics {done.run}: {late}; cancelled")
 
     def cancel_pushed(self) -> None:
         """Cancel the run that this try pushed to XCom before it was deferred."""
         run = pushed(self._context["ti"])
         if run is not None:
-            self.run = self._operator.hook().cancel_run(run)
-            log.info("execution_timeout passed: %s", self.run)
+            self.run = run
+            done = cancel(self._operator.hook(), run, known=False, until=time.monotonic() + _CANCEL_SECONDS)
+            log.info("execution_timeout passed: %s", done)
 
     def kill(self) -> None:
-        """Settle the run's fate in the few seconds between SIGTERM and SIGKILL, and start nothing more."""
+        """Cancel the run, or leave it, in the few seconds between SIGTERM and SIGKILL, and start nothing more."""
         if not self._operator.cancel_on_kill or (self.run is not None and self.run.ended):
             return
         # The main thread was stopped anywhere, perhaps in the middle of a call to Airflow: another one has to ask.
@@ -223,41 +237,43 @@ class Attempt:
             raise OmicsError("The task was killed before it could start a run: nothing was started")
 
     def _settle(self, until: float) -> None:
-        past_deadline = self.deadline is not None and time.time() >= self.deadline
-        state = UNKNOWN if past_deadline else self._state()
-        if not past_deadline and not worker_cancels(state):
-            log.info("The task was killed while its state is %s: the run is left to the next try", state)
-            return
         if not self._operator.cancel_on_kill:
             return
+        past_deadline = self.deadline is not None and time.time() >= self.deadline
+        ti = self._context["ti"]
+        state = state_of(ti)
+        if not (may_cancel_late(ti, state) if past_deadline else worker_cancels(state)):
+            log.info("The task was killed while its state is %s: the run is left to the next try", state)
+            return
+        hook = self._hurried or self._operator.hook(**IN_A_HURRY)
+        try:
+            run = self.run or self._in_flight(hook, until)
+            if run is not None:
+                done = cancel(hook, run, known=True, until=until, pause=soon)
+                log.info("The task was killed while its state is %s: %s", state, done)
+        except RunNotCancelledError as error:
+            log.error("The task was killed while its state is %s: %s", state, error)  # noqa: TRY400 - no traceback
+
+    def _in_flight(self, hook: OmicsHook, until: float) -> Run | None:
+        """Return the run of a StartRun whose answer has not come, or of an earlier try; None if there can be none."""
         from airflow_provider_omics.aws.errors import is_transient  # noqa: PLC0415 - DAG files need no boto3
 
-        hook = self._hurried or self._operator.hook(**IN_A_HURRY)
-        while time.monotonic() < until:
+        service = self.service
+        while service is not None and (service.starting is not None or self._looks_back):
             try:
-                run = self.run
-                if run is None:
-                    if self.service is None or (self.service.starting is None and not self._looks_back):
-                        return  # Nothing was asked for yet, and nothing will be.
-                    run = self.service.in_flight(hook)
-                    if run is None and self.service.starting is None:
-                        return  # No earlier try has left a run.
-                if run is not None:
-                    log.info("The task was killed while its state is %s: %s", state, hook.cancel_run(run))
-                    return
+                run = service.in_flight(hook)
             except Exception as error:
                 if not is_transient(error):
                     raise
-                log.warning("Not cancelled yet: %s", error)
-            time.sleep(0.3)
-        log.error("The task was killed, and its run could not be cancelled in time: CancelOmicsRunOperator finds it")
-
-    def _state(self) -> str | None:
-        try:
-            return task_state(self._context["ti"])
-        except Exception as error:  # noqa: BLE001 - whatever Airflow says, the run is safer alive
-            log.warning("Airflow does not say in which state the task is: %s", error)
-            return UNKNOWN
+                log.info("The run is not found yet: %s", error)
+            else:
+                if run is not None or service.starting is None:
+                    return run
+            if time.monotonic() >= until:
+                log.error("The task was killed, and its run was not found in time: CancelOmicsRunOperator finds it")
+                break
+            time.sleep(soon(1))
+        return None
 
 
 def intention_of(context: Context) -> Intention:

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_omics.cancellation.cancel import cancel
 from airflow_provider_omics.core.intention import tag_value
 from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.exceptions import OmicsRequestError
@@ -82,7 +84,7 @@ class CancelOmicsRunOperator(OmicsOperator):
             runs = [run for tags in wanted for run in hook.active_runs(tags)]
         if not runs:
             self.log.info("There is no run to cancel")
-        cancelled = [hook.cancel_run(run) for run in runs]
+        cancelled = [hook.get_run(cancel(hook, run, known=False, until=time.monotonic() + 60).run) for run in runs]
         for run in cancelled:
             self.log.info("HealthOmics %s", run)
         return [run.xcom() for run in cancelled]

@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow_provider_omics.compat import is_deferral_timeout, resumed_too_late
+from airflow_provider_omics.compat import is_deferral_timeout, note_try, resumed_too_late
 from airflow_provider_omics.exceptions import (
     RequestIdSpentError,
     RunCancelledError,
@@ -64,7 +64,9 @@ class StartRunTask(StartRunFields):
 
     def execute(self, context: Context) -> dict[str, str]:
         """Find or start the run of this intention, and wait for it."""
-        return self._pursue(context, retry=context["ti"].try_number > 1)
+        # First of all: what is imported below takes seconds on a slow machine, and Airflow's own clock is running.
+        deadline = self._deadline()
+        return self._pursue(context, retry=context["ti"].try_number > 1, deadline=deadline)
 
     def execute_complete(
         self,
@@ -220,6 +222,8 @@ class StartRunTask(StartRunFields):
         from airflow_provider_omics.hooks.patience import Patience  # noqa: PLC0415 - DAG files need no boto3
 
         attempt = self._begin(context, deadline or self._deadline())
+        if attempt.deadline is not None:
+            note_try(context["ti"])
         if until is None:
             until = time.time() + self.submit_timeout.total_seconds()
             until = min(until, attempt.deadline) if attempt.deadline else until

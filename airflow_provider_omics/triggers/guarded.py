@@ -4,18 +4,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import time
 from abc import abstractmethod
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
-from asgiref.sync import sync_to_async
 
+from airflow_provider_omics.cancellation.cancel import cancel_through
 from airflow_provider_omics.cancellation.decision import UNKNOWN, trigger_cancels
-from airflow_provider_omics.compat import task_state, waits_for
+from airflow_provider_omics.cancellation.task_states import ask_airflow, state_of
+from airflow_provider_omics.compat import waits_for
 from airflow_provider_omics.core.hook_params import HookParams
 from airflow_provider_omics.core.versions import VERSION, UnreadableError, check, ignore
+from airflow_provider_omics.triggers.background import background
 from airflow_provider_omics.triggers.hub import join
 
 if TYPE_CHECKING:
@@ -23,14 +27,17 @@ if TYPE_CHECKING:
 
     from airflow_provider_omics.core.documents import JsonValue
     from airflow_provider_omics.core.run import Run
-    from airflow_provider_omics.hooks.omics import OmicsHook
+    from airflow_provider_omics.triggers.hub import Hub
 
 # Airflow 3.3 calls on_kill; older ones only cancel the coroutine.
 _HAS_ON_KILL = hasattr(BaseTrigger, "on_kill")
-_SETTLE_SECONDS = 25.0
-_CANCEL_SECONDS = 10.0
+# How long Airflow waits for on_kill: at most the 30 seconds of `[triggerer] on_kill_timeout`.
+_ON_KILL_SECONDS = 25.0
+# How long a state is asked for that Airflow does not tell.
+_ASK_SECONDS = 300.0
 # The event loop keeps no strong reference to a task.
-_settling: set[asyncio.Task[None]] = set()
+_endings: set[asyncio.Task[None]] = set()
+log = logging.getLogger(__name__)
 
 
 class GuardedTrigger(BaseTrigger):
@@ -66,8 +73,12 @@ class GuardedTrigger(BaseTrigger):
         """Return the key and value of the XCom by which the task names what it waits for."""
 
     @abstractmethod
-    def cancel_with(self, hook: OmicsHook) -> Run | str:
-        """Cancel the run if there is one, in a thread, and return it, or say why there is none."""
+    def what(self) -> str:
+        """Name what this trigger waits for, for people."""
+
+    @abstractmethod
+    async def to_cancel(self, hub: Hub) -> tuple[Run, bool] | str:
+        """Return the run to cancel, and whether HealthOmics has lately shown it; or say why there is none."""
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event."""
@@ -88,54 +99,61 @@ class GuardedTrigger(BaseTrigger):
         """Cancel the run if somebody ended the task; a triggerer that only lost its trigger leaves it alone."""
         if not self.cancel_on_kill:
             return
-        task = asyncio.create_task(self._settle(time.monotonic() + _SETTLE_SECONDS))
-        _settling.add(task)
-        task.add_done_callback(_settling.discard)
-        while not task.done():
-            try:
-                # Airflow cancels a trigger that is going again every second; what goes on inside must not mind.
-                await asyncio.shield(task)
-            except asyncio.CancelledError:
-                if task.cancelled():
-                    raise
+        self.log.info("This trigger was cancelled: the triggerer's own log says whether its run is, too")
+        ending = background(self._end())
+        _endings.add(ending)
+        ending.add_done_callback(_endings.discard)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _ON_KILL_SECONDS
+        while not ending.done() and (left := until - loop.time()) > 0:
+            # Airflow cancels a trigger that is going again every second; what goes on without it must not mind.
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait({ending}, timeout=left)
 
-    async def _settle(self, until: float) -> None:
-        while True:
-            state, mine = await self._standing()
-            if state != UNKNOWN or time.monotonic() >= until:
-                break
-            await asyncio.sleep(1)
-        if not trigger_cancels(state, mine=mine):
-            self.log.info("This trigger was cancelled while its task is %s: its run is left alone", state)
-            return
-        # Of many that are ended at once, the last one is told its state late; it has time to cancel, too.
-        until = max(until, time.monotonic() + _CANCEL_SECONDS)
-        async with join(self.params) as hub:
-            while time.monotonic() < until:
-                try:
-                    async with asyncio.timeout(max(1.0, until - time.monotonic())):
-                        self.log.info("The task is %s: %s", state, await hub.call(self.cancel_with))
-                except Exception as error:
-                    from airflow_provider_omics.aws.errors import is_transient  # noqa: PLC0415 - imported by now
-
-                    if not is_transient(error):
-                        raise
-                    self.log.warning("The run is not cancelled yet: %s", error)
-                    await asyncio.sleep(1)
-                else:
+    async def _end(self) -> None:
+        """Cancel the run, however long it takes, and say in the triggerer's log what became of it."""
+        task, meant = _name_of(self.task_instance), False
+        try:
+            async with join(self.params) as hub:
+                state, mine = await self._told_standing()
+                meant = trigger_cancels(state, mine=mine)
+                if not meant:
+                    log.info("The trigger of %s was cancelled while its task is %s: the run is left alone", task, state)
                     return
-        self.log.error("The run could not be cancelled in time: CancelOmicsRunOperator finds it")
+                found = await self.to_cancel(hub)
+                if isinstance(found, str):
+                    log.info("%s is %s: %s", task, state, found)
+                    return
+                run, known = found
+                log.info("%s is %s: %s", task, state, await cancel_through(hub, run, known=known))
+        except asyncio.CancelledError:
+            why = "its run was cancelled" if meant else "Airflow said whether somebody ended it"
+            log.error("This triggerer stops before %s: %s; %s", why, task, self._way_out)  # noqa: TRY400 - no traceback
+            raise
+        except Exception:
+            log.exception("The run of %s is not cancelled: %s", task, self._way_out)
+
+    @property
+    def _way_out(self) -> str:
+        return f"CancelOmicsRunOperator, or HealthOmics' console, ends {self.what()}"
+
+    async def _told_standing(self) -> tuple[str | None, bool]:
+        """Return the task's state as Airflow tells it, asked for again while it does not."""
+        until = time.monotonic() + _ASK_SECONDS
+        while True:
+            try:
+                return await self._standing()
+            except Exception as error:  # noqa: BLE001 - whatever Airflow says, the run is safer alive
+                if time.monotonic() >= until:
+                    log.warning("Airflow does not say in which state a task is: %s", error)
+                    return UNKNOWN, True
+            await asyncio.sleep(1)
 
     async def _standing(self) -> tuple[str | None, bool]:
         """Return the task's state and, if it is deferred, whether it still waits for what this trigger waits for."""
         ti: Any = self.task_instance  # Airflow 2's row, or Airflow 3's description
-        try:
-            state = await sync_to_async(task_state)(ti)
-            mine = state != "deferred" or await sync_to_async(waits_for)(ti, *self.mark())
-        except Exception as error:  # noqa: BLE001 - whatever Airflow says, the run is safer alive
-            self.log.warning("Airflow does not say in which state the task is: %s", error)
-            return UNKNOWN, True
-        return state, mine
+        state = await state_of(ti)
+        return state, state != "deferred" or await ask_airflow(waits_for, ti, *self.mark())
 
     @property
     def params(self) -> HookParams:
@@ -146,3 +164,11 @@ class GuardedTrigger(BaseTrigger):
 def with_shared_names(arguments: dict[str, JsonValue]) -> dict[str, JsonValue]:
     """Return arguments whose names all triggers have in common: from JSON, each of thousands has names of its own."""
     return {sys.intern(name): value for name, value in arguments.items()}
+
+
+def _name_of(ti: Any) -> str:  # noqa: ANN401 - Airflow 2's row, or Airflow 3's description
+    """Name a task instance, for people."""
+    if ti is None:
+        return "A task"
+    mapped = f" [{ti.map_index}]" if ti.map_index is not None and ti.map_index >= 0 else ""
+    return f"Task {ti.dag_id}.{ti.task_id}{mapped} of {ti.run_id}"

@@ -57,6 +57,8 @@ class Watch:
     error: Exception | None = None
     faults: int = 0
     missing: bool = False
+    # Whether HealthOmics has shown the run since this process waits for it.
+    seen: bool = False
 
     async def next(self, deadline: float | None) -> Run:
         """
@@ -234,7 +236,7 @@ class Polls:
     def _saw(self, watch: Watch, run: Run) -> None:
         if run.status != watch.run.status or self._is_silent(watch):
             watch.news.set()
-        watch.run = run
+        watch.run, watch.seen = run, True
         if not run.ended:
             self._plan(watch, jittered(self._interval(watch)))
 
@@ -294,6 +296,7 @@ class Polls:
     def _saw_listed(self, watch: Watch, status: str) -> None:
         if not self._is_listed(watch):
             return
+        watch.seen = True
         if status != watch.run.status:
             watch.run = replace(watch.run, status=sys.intern(status))
             watch.news.set()

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import time
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -13,8 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow.triggers.base import TriggerEvent
 
+from airflow_provider_omics.cancellation.cancel import cancel_through, persistently
+from airflow_provider_omics.cancellation.decision import UNKNOWN, deadline_cancels, is_cancelled_at_deadline
+from airflow_provider_omics.cancellation.task_states import ask_airflow, state_of
+from airflow_provider_omics.compat import is_current_try
 from airflow_provider_omics.core.event import RunEvent
-from airflow_provider_omics.core.pacing import Report, back_off
+from airflow_provider_omics.core.pacing import Report
 from airflow_provider_omics.core.progress import TaskCounts, has_tasks, heartbeat
 from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.core.text import one_line
@@ -25,12 +28,13 @@ from airflow_provider_omics.triggers.hub import join
 if TYPE_CHECKING:
     from airflow_provider_omics.core.documents import JsonValue
     from airflow_provider_omics.core.hook_params import HookParams
-    from airflow_provider_omics.hooks.omics import OmicsHook
     from airflow_provider_omics.triggers.hub import Hub
     from airflow_provider_omics.triggers.polls import Watch
 
 # Deadlines of many may come together, and the budget holds for them, too. Airflow 2's own time-out comes in between.
 _CANCEL_SECONDS: Final = 900.0
+# Seconds in which no other run can have taken over the id of a new one.
+_NEW: Final = 60.0
 # With more members the budget is for looking at their runs.
 _COUNTING_MEMBERS: Final = 50
 _COUNT_SECONDS: Final = 5.0
@@ -70,6 +74,7 @@ class OmicsRunTrigger(GuardedTrigger):
         self._faults = 0
         self._fault = self._beat = ""
         self._may_count = True
+        self._seen = False
 
     @classmethod
     def of(
@@ -120,10 +125,12 @@ class OmicsRunTrigger(GuardedTrigger):
                             before, run = run, await watch.next(self.deadline)
                             await self._tell(before, watch, hub)
                     except TimeoutError:
-                        return self._event(await self._time_out(hub, run))
+                        return self._event(await self._time_out(hub, run, known=watch.seen))
+                    finally:
+                        self._seen = watch.seen
         except Exception as error:  # noqa: BLE001 - whatever it is, the operator says it: trigger logs get lost
             return self._event(RunEvent(run, error=f"{type(error).__name__}: {error}"))
-        return self._event(RunEvent(run))
+        return self._event(self._ended(run))
 
     def _event(self, event: RunEvent) -> TriggerEvent:
         """Return the event with what was logged: trigger logs get lost."""
@@ -169,39 +176,53 @@ class OmicsRunTrigger(GuardedTrigger):
             return None
         return counts
 
-    async def _time_out(self, hub: Hub, run: Run) -> RunEvent:
-        """Cancel the run here: a worker may come late, or, on Airflow 2, not at all when the time-out has passed."""
-        until = time.monotonic() + _CANCEL_SECONDS
-        for faults in itertools.count(1):
-            try:
-                await hub.spend()
-                # It may have ended while nobody looked.
-                run = await hub.call(methodcaller("get_run", run))
-                if run.ended or not self.cancel_on_kill:
-                    return RunEvent(run, timed_out=not run.ended)
-                await hub.spend()  # CancelRun
-                await hub.spend()  # the GetRun that confirms it
-                self.log.info("Its time is up: %s", await hub.call(methodcaller("cancel_seen", run)))
-            except Exception as error:  # noqa: BLE001 - the worker tries again, or tells
-                from airflow_provider_omics.aws.errors import is_transient  # noqa: PLC0415 - not at import
+    def _ended(self, run: Run) -> RunEvent:
+        """Return the event of a run that has ended, perhaps because this trigger, or one before it, cancelled it."""
+        ours = self.cancel_on_kill and is_cancelled_at_deadline(run, self.deadline, time.time())
+        return RunEvent(run, timed_out=ours, cancelled=ours)
 
-                self.log.warning("Run %s is not cancelled yet: %s", run.id, error)
-                hub.slowed_by(error)
-                pause = back_off(faults)
-                if not is_transient(error) or time.monotonic() + pause >= until:
-                    return RunEvent(run, timed_out=True)
-                await asyncio.sleep(pause)
-            else:
-                return RunEvent(run, timed_out=True, cancelled=True)
-        raise AssertionError
+    async def _time_out(self, hub: Hub, run: Run, *, known: bool) -> RunEvent:
+        """Cancel the run here: a worker may come late, or, on Airflow 2, not at all when the time-out has passed."""
+        try:
+            async with asyncio.timeout(_CANCEL_SECONDS):
+                if not self.cancel_on_kill:
+                    what = f"Whether run {run.id} has ended is not known yet"
+                    run = await persistently(hub, hub.calls, methodcaller("get_run", run), what)
+                elif not await self._may_cancel():
+                    self.log.info("Its time is up, and a later try waits for run %s: it is left alone", run.id)
+                else:
+                    done = await cancel_through(hub, run, known=known)
+                    self.log.info("Its time is up: %s", done)
+                    if not done.run.ended:
+                        return RunEvent(done.run, timed_out=True, cancelled=True)
+                    run = done.run
+        except Exception as error:  # noqa: BLE001 - the worker tries again, or tells
+            self.log.warning("Its time is up, and run %s is not cancelled: %s", run.id, error)
+        return self._ended(run) if run.ended else RunEvent(run, timed_out=True)
+
+    async def _may_cancel(self) -> bool:
+        """Ask whether the task still waits here: this process may have stood still, and a later try have come."""
+        ti: Any = self.task_instance
+        try:
+            state = await state_of(ti)
+            current = state == "deferred" and await ask_airflow(is_current_try, ti)
+        except Exception as error:  # noqa: BLE001 - then our own clock decides
+            self.log.warning("Airflow does not say in which state the task is: %s", error)
+            return deadline_cancels(UNKNOWN, current=True)
+        return deadline_cancels(state, current=current)
 
     def mark(self) -> tuple[str, str]:
         """Return the XCom that names the run."""
         return "uuid", self._deferred_run.uuid
 
-    def cancel_with(self, hook: OmicsHook) -> Run:
-        """Cancel the run."""
-        return hook.cancel_run(self._deferred_run)
+    def what(self) -> str:
+        """Name the run."""
+        return f"run {self.run_args.get('id')}"
+
+    async def to_cancel(self, hub: Hub) -> tuple[Run, bool]:  # noqa: ARG002 - what others have to look up is known here
+        """Return the run."""
+        run = self._deferred_run
+        return run, self._seen or time.time() - (run.creation_time or 0.0) < _NEW
 
     @property
     def _deferred_run(self) -> Run:

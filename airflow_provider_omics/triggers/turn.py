@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import TriggerEvent
 
+from airflow_provider_omics.cancellation.cancel import persistently
 from airflow_provider_omics.core.event import TurnEvent
 from airflow_provider_omics.core.intention import Intention
 from airflow_provider_omics.core.pacing import Report
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from airflow_provider_omics.core.hook_params import HookParams
     from airflow_provider_omics.core.run import Run
     from airflow_provider_omics.hooks.omics import OmicsHook
+    from airflow_provider_omics.triggers.hub import Hub
 
 
 class OmicsTurnTrigger(GuardedTrigger):
@@ -127,8 +129,16 @@ class OmicsTurnTrigger(GuardedTrigger):
         """Return the XCom that names the request."""
         return waiting_for_turn(Intention.deserialize(self.intention))
 
-    def cancel_with(self, hook: OmicsHook) -> Run | str:
-        """Look for a run of this intention, which a StartRun whose answer was lost may have started, and cancel it."""
+    def what(self) -> str:
+        """Name the run that this trigger waits to start."""
+        return f"the run of intention {self.mark()[1]}, if there is one"
+
+    async def to_cancel(self, hub: Hub) -> tuple[Run, bool] | str:
+        """Return a run of this intention, which a StartRun whose answer was lost may have started."""
+        found = await persistently(hub, hub.calls, self._look_up, f"Whether {self.what()} has started is not known yet")
+        return found if isinstance(found, str) else (found, True)
+
+    def _look_up(self, hook: OmicsHook) -> Run | str:
         from airflow_provider_omics.aws.errors import is_denied  # noqa: PLC0415 - not for those who wait
         from airflow_provider_omics.hooks.run_service import RunService  # noqa: PLC0415 - likewise
 
@@ -145,7 +155,7 @@ class OmicsTurnTrigger(GuardedTrigger):
         if (found.run.creation_time or 0.0) > self.since + NOTICED:
             # Another triggerer took this task over and gave it its turn.
             return f"run {found.run.id} was started later and is left alone"
-        return hook.cancel_run(found.run)
+        return found.run
 
 
 def waiting_for_turn(intention: Intention) -> tuple[str, str]:

@@ -10,12 +10,12 @@ from types import SimpleNamespace
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
+from airflow_provider_omics.cancellation import task_states, worker
 from airflow_provider_omics.core.event import TurnEvent
 from airflow_provider_omics.core.pacing import Turn
 from airflow_provider_omics.exceptions import OmicsError, StartRunRefusedError
 from airflow_provider_omics.hooks import patience
 from airflow_provider_omics.hooks.omics import OmicsHook
-from airflow_provider_omics.operators import attempt
 from airflow_provider_omics.triggers import guarded
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
 from airflow_provider_omics.triggers.turn import OmicsTurnTrigger
@@ -81,9 +81,9 @@ def test_in_its_turn_a_task_asks_more_than_once_and_then_waits_for_another_one(s
 def test_who_ends_a_task_that_waits_for_its_turn_is_told_what_could_not_be_looked_up(start_run, context, omics_local):
     omics_local.fault("StartRun", times=1, **THROTTLED)
     trigger, _, _ = deferral(start_run(deferrable=True).execute, context)
-    assert trigger.cancel_with(OmicsHook()) == "it has started no run"
+    assert trigger._look_up(OmicsHook()) == "it has started no run"
     omics_local.fault("ListRuns", "error", code="AccessDeniedException", times=1)
-    assert "cannot be looked up" in trigger.cancel_with(OmicsHook())
+    assert "cannot be looked up" in trigger._look_up(OmicsHook())
 
 
 def test_a_sync_task_waits_in_its_worker(start_run, context, omics_local):
@@ -195,8 +195,9 @@ def killed(start_run, context, omics_local, monkeypatch):
 
     def kill(state, *, mine=True, lost=False, meanwhile=lambda: None, **arguments):
         # What is unknown is asked again until the time is up; a slow machine is given time to cancel.
-        monkeypatch.setattr(guarded, "_SETTLE_SECONDS", 1.0 if state == "unknown" else 60.0)
-        monkeypatch.setattr(guarded, "task_state", lambda _ti: state)
+        monkeypatch.setattr(guarded, "_ASK_SECONDS", 1.0 if state == "unknown" else 60.0)
+        monkeypatch.setattr(guarded, "_ON_KILL_SECONDS", 60.0)
+        monkeypatch.setattr(task_states, "task_states", lambda tis: [state] * len(tis))
         monkeypatch.setattr(guarded, "waits_for", lambda _ti, _key, _value: mine)
         operator = start_run(deferrable=True, **arguments)
         if lost:
@@ -205,7 +206,7 @@ def killed(start_run, context, omics_local, monkeypatch):
         trigger, _, _ = deferral(operator.execute, context)
         # The account is full: nobody gets a turn.
         trigger.report["full"] = True
-        trigger.task_instance = None
+        trigger.task_instance = context["ti"]
         meanwhile()
 
         async def go():
@@ -260,7 +261,7 @@ def test_a_person_may_leave_the_run_alone(killed):
 def test_a_kill_between_two_calls_starts_nothing_and_looks_for_nothing(start_run, context, omics_local, monkeypatch):
     omics_local.fault("StartRun", probability=1, **THROTTLED)
     operator = start_run()
-    monkeypatch.setattr(attempt, "task_state", lambda _ti: "failed")
+    monkeypatch.setattr(worker, "task_states", lambda _tis: ["failed"])
     monkeypatch.setattr(patience, "back_off", lambda _faults: operator.on_kill() or 0.0)
     with pytest.raises(OmicsError, match="nothing was started"):
         operator.execute(context)

@@ -8,6 +8,7 @@ import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 from botocore.exceptions import ClientError
 
+from airflow_provider_omics.cancellation import worker
 from airflow_provider_omics.compat import AIRFLOW_2
 from airflow_provider_omics.core.event import RunEvent
 from airflow_provider_omics.core.run import Run
@@ -25,7 +26,7 @@ class Terminated(BaseException):
 def ended_by_a_person(monkeypatch, omics_local):
     """Let the endpoint's clock stand, and Airflow say that somebody marked the task failed."""
     omics_local.clock.freeze()
-    monkeypatch.setattr(attempt, "task_state", lambda _ti: "failed")
+    monkeypatch.setattr(worker, "task_states", lambda _tis: ["failed"])
 
 
 def deferred(operator, context):

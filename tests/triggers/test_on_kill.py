@@ -3,13 +3,17 @@
 
 import asyncio
 import json
+from types import SimpleNamespace
 
 import pytest
 
+from airflow_provider_omics.cancellation import task_states
 from airflow_provider_omics.core.hook_params import HookParams
 from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.triggers import guarded as module
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
+
+TI = {"dag_id": "cohort", "run_id": "manual", "task_id": "start", "map_index": -1, "try_number": 1}
 
 
 @pytest.fixture
@@ -21,14 +25,15 @@ def cancelled(omics_local, monkeypatch):
 
     def cancel(state, *, mine=True, kill=True, **arguments):
         # What is unknown is asked again until the time is up; a slow machine is given time to cancel.
-        monkeypatch.setattr(module, "_SETTLE_SECONDS", 1.0 if state == "unknown" else 60.0)
-        monkeypatch.setattr(module, "task_state", lambda _ti: state)
+        monkeypatch.setattr(module, "_ASK_SECONDS", 1.0 if state == "unknown" else 60.0)
+        monkeypatch.setattr(module, "_ON_KILL_SECONDS", 60.0)
+        monkeypatch.setattr(task_states, "task_states", lambda tis: [state] * len(tis))
         monkeypatch.setattr(module, "waits_for", lambda _ti, _key, _value: mine)
         started = omics_local.client("omics").start_run(
             workflowId="1234567", roleArn="arn:aws:iam::123456789012:role/x", outputUri="s3://bucket/runs"
         )
         trigger = OmicsRunTrigger.of(Run.from_response(started), HookParams(), 60, **arguments)
-        trigger.task_instance = None
+        trigger.task_instance = SimpleNamespace(**TI)
 
         async def go():
             waiting = asyncio.create_task(anext(trigger.run()))

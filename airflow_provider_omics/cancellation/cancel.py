@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+The one way to cancel a run.
+
+A run is cancelled when CancelRun was accepted, or when GetRun shows it STOPPING or ended. An answer of 409 or 404 to
+CancelRun says neither: GetRun is asked, and CancelRun again while the run is active. :func:`steps` says what to ask
+next; :func:`cancel` asks from a worker, :func:`cancel_through` from a triggerer, within the limits of its hub.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeVar, cast
+
+from airflow_provider_omics.core.pacing import back_off
+from airflow_provider_omics.exceptions import RunNotCancelledError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from airflow_provider_omics.core.run import Run
+    from airflow_provider_omics.hooks.omics import OmicsHook
+    from airflow_provider_omics.polling.rate_limit import RateLimit
+    from airflow_provider_omics.triggers.hub import Hub
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+# Seconds before CancelRun is called again for a run that answered 409 or 404 and is active.
+_AGAIN: Final = 1.0
+# Seconds between two warnings about the same run.
+_WARN_EVERY: Final = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    """
+    What became of a run that was to be cancelled.
+
+    :param run: the run as GetRun last showed it.
+    :param accepted: whether CancelRun was accepted; if not, the run was STOPPING or had ended by itself.
+    """
+
+    run: Run
+    accepted: bool = False
+
+    def __str__(self) -> str:
+        """Say it on one line."""
+        if self.accepted:
+            return f"CancelRun of run {self.run.id} was accepted, its last known status is {self.run.status}"
+        return f"HealthOmics {self.run}"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """
+    One call about a run.
+
+    :param run: the run.
+    :param cancels: whether it is CancelRun, which answers whether it was accepted; GetRun answers the run.
+    :param pause: seconds to wait before it.
+    """
+
+    run: Run
+    cancels: bool = False
+    pause: float = 0.0
+
+    def __call__(self, hook: OmicsHook) -> bool | Run:
+        """Make the call."""
+        return hook.request_cancel(self.run) if self.cancels else hook.get_run(self.run)
+
+
+def steps(run: Run, *, known: bool) -> Generator[Step, bool | Run, Cancellation]:
+    """
+    Yield the next call, and return when the run is cancelled.
+
+    :param run: the run.
+    :param known: whether HealthOmics has lately shown that the run has its id; as the ids of deleted runs are reused,
+        GetRun comes first otherwise.
+    """
+    pause = 0.0
+    if not known:
+        run = cast("Run", (yield Step(run)))
+    while not (run.ended or run.status == "STOPPING"):
+        if (yield Step(run, cancels=True, pause=pause)) is True:
+            return Cancellation(run, accepted=True)
+        run, pause = cast("Run", (yield Step(run))), _AGAIN
+    return Cancellation(run)
+
+
+def cancel(
+    hook: OmicsHook, run: Run, *, known: bool, until: float, pause: Callable[[int], float] = back_off
+) -> Cancellation:
+    """
+    Cancel a run from a worker; faults that pass are repeated.
+
+    :param hook: the way to AWS.
+    :param run: the run.
+    :param known: whether HealthOmics has lately shown that the run has its id.
+    :param until: when to stop, by ``time.monotonic()``.
+    :param pause: returns the seconds to wait after so many faults in a row.
+    :raises RunNotCancelledError: if the run is not cancelled in time.
+    """
+    from airflow_provider_omics.aws.errors import is_transient  # noqa: PLC0415 - a DAG file needs no botocore
+
+    asking = steps(run, known=known)
+    answer: bool | Run | None = None
+    while True:
+        try:
+            step = asking.send(answer)  # type: ignore[arg-type]  # None begins
+        except StopIteration as done:
+            return cast("Cancellation", done.value)
+        wait, answer, why = step.pause, None, "CancelRun answers 409 or 404"
+        for faults in itertools.count(1):
+            if time.monotonic() + wait >= until:
+                raise RunNotCancelledError(step.run, why)
+            time.sleep(wait)
+            try:
+                answer = step(hook)
+                break
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                wait, why = pause(faults), str(error)
+                log.info("Run %s is not cancelled yet: %s", run.id, error)
+
+
+async def cancel_through(hub: Hub, run: Run, *, known: bool) -> Cancellation:
+    """
+    Cancel a run from a triggerer, however long it takes: HealthOmics may throttle, or be away.
+
+    :param hub: the hub of the run's connection.
+    :param run: the run.
+    :param known: whether HealthOmics has lately shown that the run has its id.
+    """
+    asking = steps(run, known=known)
+    answer: bool | Run | None = None
+    while True:
+        try:
+            step = asking.send(answer)  # type: ignore[arg-type]  # None begins
+        except StopIteration as done:
+            return cast("Cancellation", done.value)
+        await asyncio.sleep(step.pause)
+        limit = hub.cancels if step.cancels else hub.calls
+        answer = await persistently(hub, limit, step, f"Run {run.id} is not cancelled yet")
+
+
+async def persistently(hub: Hub, limit: RateLimit, call: Callable[[OmicsHook], T], what: str) -> T:
+    """
+    Make a call within a limit, again after each fault that passes.
+
+    :param hub: the hub of the connection.
+    :param limit: which of its limits counts the call.
+    :param call: what to call, in a thread.
+    :param what: what to say of a fault, once in ten minutes.
+    """
+    warned = -_WARN_EVERY
+    for faults in itertools.count(1):
+        await limit.spend()
+        try:
+            answer = await hub.call(call)
+        except Exception as error:
+            from airflow_provider_omics.aws.errors import is_throttled, is_transient  # noqa: PLC0415 - imported by now
+
+            if not is_transient(error):
+                raise
+            if throttled := is_throttled(error):
+                limit.budget.throttled(asyncio.get_running_loop().time())
+            if time.monotonic() - warned >= _WARN_EVERY:
+                warned = time.monotonic()
+                log.warning("%s, and is tried again: %s", what, error)
+            # A throttled call waits for its turn in the limit, which has slowed down.
+            await asyncio.sleep(0 if throttled else back_off(faults))
+        else:
+            limit.budget.succeeded()
+            return answer
+    raise AssertionError

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a worker asks Airflow before it cancels a run, and how it cancels one when it is killed itself."""
+
+from __future__ import annotations
+
+import logging
+import random
+from typing import TYPE_CHECKING
+
+from airflow_provider_omics.cancellation.decision import UNKNOWN, deadline_cancels
+from airflow_provider_omics.compat import is_current_try, task_states
+
+if TYPE_CHECKING:
+    from airflow_provider_omics.compat import TaskInstance
+
+log = logging.getLogger(__name__)
+
+
+def state_of(ti: TaskInstance) -> str | None:
+    """Return the task's present state, ``UNKNOWN`` if Airflow does not tell it."""
+    try:
+        return task_states([ti])[0]
+    except Exception as error:  # noqa: BLE001 - whatever Airflow says, the run is safer alive
+        log.warning("Airflow does not say in which state the task is: %s", error)
+        return UNKNOWN
+
+
+def may_cancel_late(ti: TaskInstance, state: str | None) -> bool:
+    """
+    Tell whether a try whose deadline has passed may cancel the run: not if a later try has come meanwhile.
+
+    :param ti: the task instance.
+    :param state: its present state.
+    """
+    try:
+        current = is_current_try(ti)
+    except Exception as error:  # noqa: BLE001 - then our own clock decides
+        log.warning("Airflow does not say in which try the task is: %s", error)
+        current = True
+    return deadline_cancels(state, current=current)
+
+
+def soon(faults: int) -> float:  # noqa: ARG001 - as every function that returns a pause
+    """Return the pause of a process that will be killed in a few seconds, as many others may be."""
+    return random.uniform(0.2, 0.6)  # noqa: S311 - no secret
