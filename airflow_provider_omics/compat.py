@@ -13,6 +13,11 @@ from airflow.providers.common.compat.sdk import BaseOperator, BaseOperatorLink, 
 
 from airflow_provider_omics.cancellation.decision import REMOVED
 
+try:
+    from airflow.sdk.exceptions import AirflowRescheduleException
+except ImportError:
+    from airflow.exceptions import AirflowRescheduleException
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
@@ -44,6 +49,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KILL_SECONDS",
+    "AirflowRescheduleException",
     "BaseOperator",
     "BaseOperatorLink",
     "Context",

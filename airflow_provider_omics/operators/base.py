@@ -25,6 +25,7 @@ class OmicsConnection:
     region_name: str | None
     verify: bool | str | None
     botocore_config: dict[str, JsonValue] | None
+    execution_timeout: timedelta | None
 
     @property
     def hook_params(self) -> HookParams:
@@ -38,6 +39,13 @@ class OmicsConnection:
         from airflow_provider_omics.hooks.omics import OmicsHook  # noqa: PLC0415 - DAG files need no boto3
 
         return OmicsHook.from_params(self.hook_params, config)
+
+    def _deadline(self) -> float | None:
+        """Return the time before Airflow's own time-out, which would leave the run alone, in epoch seconds."""
+        if self.execution_timeout is None:
+            return None
+        seconds = self.execution_timeout.total_seconds()
+        return time.time() + seconds - min(10.0, seconds / 10)
 
 
 class OmicsOperator(OmicsConnection, BaseOperator):
@@ -74,10 +82,3 @@ class OmicsOperator(OmicsConnection, BaseOperator):
             raise OmicsRequestError(f"{mine}: poll_interval must be above 0 seconds")
         if not isinstance(submit_timeout, timedelta):
             raise OmicsRequestError(f"{mine}: submit_timeout must be a timedelta, not {submit_timeout!r}")
-
-    def _deadline(self) -> float | None:
-        """Return the time before Airflow's own time-out, which would leave the run alone, in epoch seconds."""
-        if self.execution_timeout is None:
-            return None
-        seconds = self.execution_timeout.total_seconds()
-        return time.time() + seconds - min(10.0, seconds / 10)

@@ -3,25 +3,47 @@
 
 from __future__ import annotations
 
+import time
 from abc import abstractmethod
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NoReturn, TypeVar
 
-from airflow.providers.common.compat.sdk import BaseSensorOperator
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+    BaseSensorOperator,
+)
 
-from airflow_provider_omics.compat import conf
+from airflow_provider_omics.compat import AirflowRescheduleException, BaseOperator, conf, is_deferral_timeout
+from airflow_provider_omics.exceptions import (
+    ReadSetJobFailedError,
+    ReadSetJobTimeoutError,
+    RunEndedError,
+    RunTimeoutError,
+)
 from airflow_provider_omics.operators.base import OmicsConnection, OmicsOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from airflow.triggers.base import BaseTrigger
 
     from airflow_provider_omics.compat import Context
     from airflow_provider_omics.core.documents import JsonValue
+    from airflow_provider_omics.core.hook_params import HookParams
     from airflow_provider_omics.core.protocol import Started
+    from airflow_provider_omics.exceptions import OmicsError
 
 T = TypeVar("T", bound="Started")
+# What no retry of the sensor mends, or what Airflow skips for soft_fail when a sensor polls in its worker.
+_FINAL: Final = (
+    *(AirflowSensorTimeout, AirflowTaskTimeout, AirflowFailException),
+    *(RunEndedError, ReadSetJobFailedError, RunTimeoutError, ReadSetJobTimeoutError),
+)
 
 
 class OmicsSensor(OmicsConnection, BaseSensorOperator, Generic[T]):
@@ -36,6 +58,8 @@ class OmicsSensor(OmicsConnection, BaseSensorOperator, Generic[T]):
     :param botocore_config: options of ``botocore.config.Config``; they win over the connection's ``config_kwargs``.
     """
 
+    broke: ClassVar[type[OmicsError]]
+    timed_out: ClassVar[type[OmicsError]]
     template_fields: Sequence[str] = OmicsOperator.template_fields
     ui_color = OmicsOperator.ui_color
 
@@ -59,7 +83,11 @@ class OmicsSensor(OmicsConnection, BaseSensorOperator, Generic[T]):
         self.botocore_config = botocore_config
 
     @abstractmethod
-    def look(self) -> T:
+    def asked(self) -> T:
+        """Return what is waited for as the arguments name it, or raise which rule they break."""
+
+    @abstractmethod
+    def look(self, seen: T) -> T:
         """Look once."""
 
     @abstractmethod
@@ -67,31 +95,131 @@ class OmicsSensor(OmicsConnection, BaseSensorOperator, Generic[T]):
         """Return what the task returns when the wait is over, or raise why it was in vain."""
 
     @abstractmethod
-    def trigger(self, seen: T) -> BaseTrigger:
+    def told(self, event: Mapping[str, object] | None) -> tuple[T, str | None, bool]:
+        """Return what the trigger saw, why it could not go on waiting, if so, and whether its time was up."""
+
+    @abstractmethod
+    def trigger(self, seen: T, hook_params: HookParams, deadline: float) -> BaseTrigger:
         """Return what waits in the triggerer."""
 
     def execute(self, context: Context) -> Any:  # noqa: ANN401 - what a sensor returns
         """Wait, in the worker or in the triggerer."""
-        if not self.deferrable:
+        with self._skipping():
+            if self.deferrable:
+                return self._wait(context, None, None)
             super().execute(context)
             return self._told
-        seen = self.look()
-        if seen.ended:
-            return self.judge(context, seen)
-        self._defer(seen)
-        return None
-
-    def _defer(self, seen: T) -> NoReturn:
-        self.defer(
-            # No deadline but the sensor's own: Airflow knows `timeout`, and soft_fail, when the deferral times out.
-            trigger=self.trigger(seen),
-            method_name="execute_complete",
-            timeout=timedelta(seconds=self.timeout),
-        )
 
     def poke(self, context: Context) -> bool:
         """Look once."""
-        seen = self.look()
+        seen = self._look()
         if seen.ended:
             self._told = self.judge(context, seen)
         return seen.ended
+
+    def execute_complete(
+        self,
+        context: Context,
+        event: dict[str, object] | None = None,
+        *,
+        until: float | None = None,
+        deadline: float | None = None,
+        **unknown: object,
+    ) -> dict[str, Any]:
+        """
+        Go on when the trigger has said how the wait ended.
+
+        :param event: what the trigger said.
+        :param until: when `timeout` passes, in epoch seconds.
+        :param deadline: when `execution_timeout` passes, in epoch seconds.
+        :param unknown: what a newer release knew when it deferred, ignored with a warning.
+        """
+        from airflow_provider_omics.core.versions import UnreadableError, ignore  # noqa: PLC0415 - not for DAG files
+
+        ignore(f"What {type(self).__name__} knew when it was deferred", unknown)
+        try:
+            seen, error, timed_out = self.told(event)
+        except UnreadableError as unreadable:
+            self.log.warning("Looking anew: %s", unreadable)
+            return self._wait(context, until, deadline)
+        if error:
+            raise self.broke(f"Waiting for {seen} broke: {error}")
+        if timed_out:
+            raise self._timed_out(seen, by_execution_timeout=deadline is not None and deadline <= (until or deadline))
+        return self.judge(context, seen)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:  # noqa: ANN401
+        """Go on after a deferral, with `soft_fail`, `never_fail` and `timeout` as in the worker."""
+        with self._skipping():
+            if is_deferral_timeout(next_method, next_kwargs):
+                # Airflow 2 ends a deferral for execution_timeout as well.
+                limit = self.execution_timeout
+                mine = limit is not None and limit.total_seconds() <= self.timeout
+                raise self._timed_out(self.asked(), by_execution_timeout=mine)
+            # Not the sensors' own: it differs between Airflow's versions, and skips what a retry would mend.
+            return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
+
+    def _wait(self, context: Context, until: float | None, deadline: float | None) -> dict[str, Any]:
+        """
+        Look once, and wait in the triggerer for what has not ended.
+
+        :param until: when `timeout` passes, in epoch seconds, if it began to count before.
+        :param deadline: when `execution_timeout` passes, likewise.
+        """
+        until = until or time.time() + self.timeout
+        deadline = deadline or self._deadline()
+        seen = self._look()
+        if seen.ended:
+            return self.judge(context, seen)
+        if time.time() < until:
+            self._defer(seen, until, deadline)
+        raise self._timed_out(seen, by_execution_timeout=False)
+
+    def _look(self) -> T:
+        """Look once; what cannot be looked at for now has not ended."""
+        from airflow_provider_omics.aws.errors import is_transient  # noqa: PLC0415 - DAG files need no boto3
+
+        asked = self.asked()
+        try:
+            return self.look(asked)
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            self.log.warning("%s could not be looked at, asking again: %s", asked, error)
+            return asked
+
+    def _defer(self, seen: T, until: float, deadline: float | None) -> NoReturn:
+        hook = self.hook()
+        # The triggerer's environment may name another Region than the worker's.
+        region = self.region_name or hook.get_session(region_name=hook.region_name).region_name
+        self.defer(
+            trigger=self.trigger(
+                seen, replace(self.hook_params, region_name=region), min(until, deadline) if deadline else until
+            ),
+            method_name="execute_complete",
+            kwargs={"until": until, "deadline": deadline},
+            # Airflow's own time-out comes second, and first where no triggerer is left.
+            timeout=timedelta(seconds=until - time.time()),
+        )
+
+    def _timed_out(self, seen: T, *, by_execution_timeout: bool) -> Exception:
+        """Return the error of a wait that took too long; Airflow tries again after `execution_timeout` alone."""
+        if by_execution_timeout:
+            return self.timed_out(
+                f"HealthOmics {seen}: not ended within execution_timeout {self.execution_timeout}; it goes on, and a "
+                "retry waits for it"
+            )
+        return AirflowSensorTimeout(f"HealthOmics {seen}: not ended within timeout {self.timeout:g} s; it goes on")
+
+    @contextmanager
+    def _skipping(self) -> Iterator[None]:
+        """Skip the task for what `soft_fail` or `never_fail` say, as Airflow does for what poke raises."""
+        try:
+            yield
+        except (AirflowSkipException, AirflowRescheduleException):
+            raise
+        except (Exception, AirflowTaskTimeout) as error:
+            if self.never_fail or (self.soft_fail and isinstance(error, _FINAL)):
+                asked = "never_fail" if self.never_fail else "soft_fail"
+                raise AirflowSkipException(f"Skipped, as {asked}=True says: {error}") from error
+            raise

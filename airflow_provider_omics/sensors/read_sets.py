@@ -3,18 +3,26 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omics.exceptions import OmicsRequestError, ReadSetJobFailedError, ReadSetJobWaitError
+from airflow_provider_omics.compat import conf
+from airflow_provider_omics.exceptions import (
+    OmicsRequestError,
+    ReadSetJobFailedError,
+    ReadSetJobTimeoutError,
+    ReadSetJobWaitError,
+)
 from airflow_provider_omics.operators.base import OmicsOperator
 from airflow_provider_omics.sensors.base import OmicsSensor
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from airflow.triggers.base import BaseTrigger
 
     from airflow_provider_omics.compat import Context
+    from airflow_provider_omics.core.hook_params import HookParams
     from airflow_provider_omics.core.read_set_job import ReadSetJob
 
 
@@ -37,8 +45,12 @@ class OmicsReadSetImportSensor(OmicsSensor["ReadSetJob"]):
     :raises OmicsRequestError: if ``sequence_store_id`` or ``job_id`` is no id.
     :raises OmicsError: if the store has no such job.
     :raises ReadSetJobFailedError: if a source was not imported; the text names the first five.
+    :raises AirflowSensorTimeout: if it has not ended within ``timeout``, which counts from the start of the try; no
+        retry follows.
+    :raises ReadSetJobTimeoutError: if a deferred sensor's ``execution_timeout`` passes first; a retry waits on.
     """
 
+    broke, timed_out = ReadSetJobWaitError, ReadSetJobTimeoutError
     template_fields: Sequence[str] = ("sequence_store_id", "job_id", *OmicsOperator.template_fields)
 
     def __init__(
@@ -52,38 +64,52 @@ class OmicsReadSetImportSensor(OmicsSensor["ReadSetJob"]):
         self.sequence_store_id = sequence_store_id
         self.job_id = job_id
 
-    def trigger(self, seen: ReadSetJob) -> BaseTrigger:
-        """Return the job's trigger."""
-        from airflow_provider_omics.triggers.read_sets import OmicsReadSetJobTrigger  # noqa: PLC0415 - no boto3 in DAGs
-
-        return OmicsReadSetJobTrigger.of(seen, self.hook_params, self.poll_interval)
-
-    def execute_complete(self, context: Context, event: dict[str, object] | None = None) -> dict[str, Any]:
-        """Go on when the trigger has said how the job ended."""
-        from airflow_provider_omics.core.event import ReadSetJobEvent  # noqa: PLC0415 - a DAG file does not pay for it
-
-        told = ReadSetJobEvent.deserialize(event)
-        if told.error:
-            raise ReadSetJobWaitError(f"Waiting for {told.job} broke: {told.error}")
-        # The event leaves out the sources.
-        return self.judge(context, self.look())
-
-    def look(self) -> ReadSetJob:
-        """Call GetReadSetImportJob."""
+    def asked(self) -> ReadSetJob:
+        """Return the job as the arguments name it."""
         from airflow_provider_omics.core.read_set_job import ReadSetJob  # noqa: PLC0415 - a DAG file does not pay for it
-        from airflow_provider_omics.hooks.read_sets import get_job  # noqa: PLC0415 - DAG files need no boto3
 
         ids = {name: str(getattr(self, name)).strip() for name in ("sequence_store_id", "job_id")}
         for name, value in ids.items():
             if not value.isdecimal():
                 raise OmicsRequestError(f"{type(self).__name__} {self.task_id}: {name} must be digits, not {value!r}")
-        return get_job(self.hook(), ReadSetJob("import", ids["job_id"], ids["sequence_store_id"], "SUBMITTED"))
+        return ReadSetJob("import", ids["job_id"], ids["sequence_store_id"])
+
+    def look(self, seen: ReadSetJob) -> ReadSetJob:
+        """Call GetReadSetImportJob."""
+        from airflow_provider_omics.hooks.read_sets import get_job  # noqa: PLC0415 - DAG files need no boto3
+
+        return get_job(self.hook(), seen)
+
+    def trigger(self, seen: ReadSetJob, hook_params: HookParams, deadline: float) -> BaseTrigger:
+        """Return the job's trigger."""
+        from airflow_provider_omics.triggers.read_sets import OmicsReadSetJobTrigger  # noqa: PLC0415 - no boto3 in DAGs
+
+        return OmicsReadSetJobTrigger.of(seen, hook_params, self.poll_interval, deadline=deadline)
+
+    def told(self, event: Mapping[str, object] | None) -> tuple[ReadSetJob, str | None, bool]:
+        """Read a ReadSetJobEvent."""
+        from airflow_provider_omics.core.event import ReadSetJobEvent  # noqa: PLC0415 - a DAG file does not pay for it
+
+        told = ReadSetJobEvent.deserialize(event)
+        return told.job, told.error, told.timed_out
 
     def judge(self, context: Context, seen: ReadSetJob) -> dict[str, Any]:
         """Push which read sets are there, and raise if not all of them are."""
+        if not seen.sources:
+            seen = self._with_sources(seen)
         ids = [source.read_set_id for source in seen.sources if source.finished]
         context["ti"].xcom_push(key="read_set_ids", value=ids)
         if not seen.succeeded:
             raise ReadSetJobFailedError(seen, f"{len(ids)} of the sources are imported; XCom read_set_ids has them.")
         self.log.info("HealthOmics %s", seen)
         return {**seen.xcom(), "read_set_ids": ids}
+
+    def _with_sources(self, job: ReadSetJob) -> ReadSetJob:
+        """Return a job that has ended with its sources, which an event leaves out; faults that pass are waited out."""
+        from airflow_provider_omics.hooks.read_sets import wait_for  # noqa: PLC0415 - DAG files need no boto3
+
+        shortest = conf.getfloat("omics", "poll_interval", fallback=30.0)
+        whole = wait_for(job, self.hook, self.poll_interval, shortest, time.time() + self.timeout)
+        if not whole.sources:
+            raise ReadSetJobWaitError(f"HealthOmics does not say which sources of {job} are imported")
+        return whole

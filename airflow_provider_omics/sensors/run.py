@@ -10,17 +10,19 @@ from airflow_provider_omics.exceptions import (
     RunCancelledError,
     RunDeletedError,
     RunFailedError,
+    RunTimeoutError,
     RunWaitError,
 )
 from airflow_provider_omics.operators.base import OmicsOperator
 from airflow_provider_omics.sensors.base import OmicsSensor
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from airflow.triggers.base import BaseTrigger
 
     from airflow_provider_omics.compat import Context
+    from airflow_provider_omics.core.hook_params import HookParams
     from airflow_provider_omics.core.run import Run
 
 _ENDINGS = {"FAILED": RunFailedError, "CANCELLED": RunCancelledError, "DELETED": RunDeletedError}
@@ -46,8 +48,12 @@ class OmicsRunSensor(OmicsSensor["Run"]):
     :raises RunFailedError: if the run ends FAILED.
     :raises RunCancelledError: if it ends CANCELLED.
     :raises RunDeletedError: if it is deleted, or does not exist.
+    :raises AirflowSensorTimeout: if it has not ended within ``timeout``, which counts from the start of the try; no
+        retry follows.
+    :raises RunTimeoutError: if a deferred sensor's ``execution_timeout`` passes first; a retry waits on.
     """
 
+    broke, timed_out = RunWaitError, RunTimeoutError
     template_fields: Sequence[str] = ("run_id", "uuid", *OmicsOperator.template_fields)
 
     def __init__(
@@ -61,32 +67,33 @@ class OmicsRunSensor(OmicsSensor["Run"]):
         self.run_id = run_id
         self.uuid = uuid
 
-    def trigger(self, seen: Run) -> BaseTrigger:
-        """Return the run's trigger."""
-        from airflow_provider_omics.triggers.run import OmicsRunTrigger  # noqa: PLC0415 - DAG files need no boto3
-
-        return OmicsRunTrigger.of(seen, self.hook_params, self.poll_interval, cancel_on_kill=False)
-
-    def execute_complete(self, context: Context, event: dict[str, object] | None = None) -> dict[str, str]:
-        """Go on when the trigger has said how the run ended."""
-        from airflow_provider_omics.core.event import RunEvent  # noqa: PLC0415 - a DAG file does not pay for it
-
-        told = RunEvent.deserialize(event)
-        for line in told.said:
-            self.log.info("While this sensor was deferred: %s", line)
-        if told.error:
-            raise RunWaitError(f"Waiting for run {told.run.id} ({told.run.status}) broke: {told.error}")
-        return self.judge(context, told.run)
-
-    def look(self) -> Run:
-        """Call GetRun."""
+    def asked(self) -> Run:
+        """Return the run as the arguments name it."""
         from airflow_provider_omics.core.run import Run  # noqa: PLC0415 - a DAG file does not pay for it
 
         run_id = str(self.run_id).strip()
         if not run_id.isdecimal():
             raise OmicsRequestError(f"{type(self).__name__} {self.task_id}: run_id must be digits, not {run_id!r}")
-        uuid = "" if self.uuid in (None, "None") else str(self.uuid)
-        return self.hook().get_run(Run(run_id, uuid, "", "", "PENDING"))
+        return Run(run_id, "" if self.uuid in (None, "None") else str(self.uuid))
+
+    def look(self, seen: Run) -> Run:
+        """Call GetRun."""
+        return self.hook().get_run(seen)
+
+    def trigger(self, seen: Run, hook_params: HookParams, deadline: float) -> BaseTrigger:
+        """Return the run's trigger."""
+        from airflow_provider_omics.triggers.run import OmicsRunTrigger  # noqa: PLC0415 - DAG files need no boto3
+
+        return OmicsRunTrigger.of(seen, hook_params, self.poll_interval, deadline=deadline, cancel_on_kill=False)
+
+    def told(self, event: Mapping[str, object] | None) -> tuple[Run, str | None, bool]:
+        """Read a RunEvent, and say again what was said while the sensor was deferred."""
+        from airflow_provider_omics.core.event import RunEvent  # noqa: PLC0415 - a DAG file does not pay for it
+
+        told = RunEvent.deserialize(event)
+        for line in told.said:
+            self.log.info("While this sensor was deferred: %s", line)
+        return told.run, told.error, told.timed_out
 
     def judge(self, context: Context, seen: Run) -> dict[str, str]:  # noqa: ARG002 - as every sensor's
         """Return the run's XCom, or raise how it ended."""
