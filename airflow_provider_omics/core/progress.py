@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is said every few minutes of a run that goes on: its status, since when, and how far its tasks are."""
+"""What is said of a run: every few minutes its status, since when and how far its tasks are; at the end what it was."""
 
 from __future__ import annotations
 
@@ -73,6 +73,21 @@ def heartbeat(run: Run, now: float, tasks: TaskCounts | None = None) -> str:
         elif not has_tasks(run):
             line += ", all of it in the queue"
     return line + (f"; tasks: {tasks}" if tasks else "")
+
+
+def summary(run: Run, about: Iterable[str] = ()) -> str:
+    """
+    Say what run it was, how long it was in the queue and running, and where its outputs are, on one line.
+
+    :param run: the run, at best as GetRun showed it at its end.
+    :param about: what else is known of it.
+    """
+    facts = list(about)
+    if run.creation_time and run.start_time:
+        facts.append(f"{_since(run.creation_time, run.start_time)} in the queue")
+    if run.start_time and run.stop_time:
+        facts.append(f"{_since(run.start_time, run.stop_time)} running")
+    return f"{run}: {', '.join([*facts, f'outputs in {run.output_uri}'])}"
 
 
 def has_tasks(run: Run) -> bool:

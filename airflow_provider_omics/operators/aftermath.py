@@ -13,10 +13,14 @@ from airflow.providers.common.compat.sdk import Asset, AssetAlias
 from airflow_provider_omics.core.console import engine_log_url
 from airflow_provider_omics.core.failures import understand
 from airflow_provider_omics.core.lineage import uris
+from airflow_provider_omics.core.progress import summary
+from airflow_provider_omics.core.text import clipped, one_line
 from airflow_provider_omics.exceptions import RunFailedError, RunFailedForGoodError
 from airflow_provider_omics.hooks.aftermath import description, failed_tasks, log_end, outputs
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from airflow_provider_omics.compat import Context
     from airflow_provider_omics.core.documents import JsonValue
     from airflow_provider_omics.core.run import Run
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 # A workflow may write thousands of files; each asset is a row of Airflow's database.
 _MAX_ASSETS: Final = 100
+# In bytes: the names of all outputs in the log.
+_MAX_NAMES: Final = 1000
 # Airflow takes an S3 URI for one of the web: of an object's name it drops or sorts what follows these.
 _SPECIAL: Final = re.compile(r"[#?\x00-\x1f\x7f]")
 _ENCODED: Final = re.compile(rf"%|{_SPECIAL.pattern}")
@@ -43,14 +49,30 @@ def failure(operator: StartRunTask, run: Run) -> RunFailedError:
     return kind(run, found.text(cached=bool(operator.cache_id), links=links))
 
 
+def told(operator: StartRunTask, run: Run) -> str:
+    """Say what run it was, how long it took and where its outputs are, as far as no call is needed to know it."""
+    workflow = f"workflow {operator.workflow_id}" if operator.workflow_id else f"the workflow of run {operator.run_id}"
+    if operator.workflow_version_name:
+        workflow += f" version {operator.workflow_version_name}"
+    name = operator.name or operator.request_id or (operator.attempt and operator.attempt.intention.run_name)
+    return summary(run, [workflow, *([f"name {name}"] if name else [])])
+
+
 def hand_on(operator: StartRunTask, context: Context, run: Run) -> None:
     """Push a completed run's named outputs; tell the task's outlets of the run, whether or not it is waited for."""
     if run.succeeded and operator.fetch_outputs:
         operator.named_outputs = outputs(operator.hook(), run)
     if operator.named_outputs is not None:
         context["ti"].xcom_push(key="outputs", value=operator.named_outputs)
+        log.info("Named outputs, in XCom outputs: %s", _names(operator.named_outputs))
     if operator.outlets:
         _tell_outlets(operator, context, run)
+
+
+def _names(named: Mapping[str, object]) -> str:
+    """Return the names of outputs or, of those that are too many for XCom, why they are not there."""
+    names = named["truncated"] if named.keys() == {"truncated"} else ", ".join(named)
+    return clipped(one_line(str(names)), _MAX_NAMES)
 
 
 def _tell_outlets(operator: StartRunTask, context: Context, run: Run) -> None:

@@ -43,6 +43,8 @@ class StartRunTask(StartRunFields):
     operator_extra_links: Sequence[RunLink] = (OmicsRunLink(), OmicsRunLogLink(), OmicsRunOutputLink())
 
     workflow_id: str | None
+    run_id: str | None
+    name: str | None
     workflow_type: str | None
     workflow_version_name: str | None
     cache_id: str | None
@@ -312,7 +314,7 @@ class StartRunTask(StartRunFields):
         if self.attempt and run.ended:
             self.attempt.news.copy_log(run)
         if run.succeeded or not self.wait_for_completion:
-            self.log.info("HealthOmics %s, output %s", run, run.output_uri)
+            self.log.info("HealthOmics %s", aftermath.told(self, run))
             aftermath.hand_on(self, context, run)
             return run.xcom()
         if self.request_id:

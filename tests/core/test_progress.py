@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from airflow_provider_omics.core.progress import TaskCounts, heartbeat
+from airflow_provider_omics.core.progress import TaskCounts, heartbeat, summary
 from airflow_provider_omics.core.run import Run
 
 
@@ -41,6 +41,19 @@ def ask(tasks):
 )
 def test_a_heartbeat_tells_status_and_times(line, status, times):
     assert heartbeat(run(status, **times), 1600.0) == line
+
+
+@pytest.mark.parametrize(
+    ("times", "told"),
+    [
+        ((1000.0, 1190.0, 5090.0), "workflow 7 version 2, 0:03:10 in the queue, 1:05:00 running, outputs in s3://b/1"),
+        ((1000.0, 1190.0, None), "workflow 7 version 2, 0:03:10 in the queue, outputs in s3://b/1"),
+        ((None, None, None), "workflow 7 version 2, outputs in s3://b/1"),
+    ],
+)
+def test_at_the_end_it_is_told_what_it_was_and_how_long_it_took(times, told):
+    ended = run("COMPLETED", **dict(zip(("creation_time", "start_time", "stop_time"), times, strict=True)))
+    assert summary(ended, ["workflow 7 version 2"]) == f"run 1 COMPLETED: {told}"
 
 
 def test_a_heartbeat_tells_the_tasks():
