@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -54,6 +55,7 @@ __all__ = [
     "BaseOperatorLink",
     "Context",
     "XCom",
+    "check_storable",
     "conf",
     "event_trigger_classes",
     "in_triggerer",
@@ -162,6 +164,24 @@ def _row_of(ti: TaskInstance) -> tuple[str | None, int]:
     with create_session() as session:
         row = session.query(Row.state, Row.try_number).filter_by(**key).one_or_none()
     return (row[0], row[1]) if row else (REMOVED, 0)
+
+
+def check_storable(values: dict[str, Any]) -> None:
+    """
+    Store values as Airflow stores a trigger's arguments and a resumed task's, and read them again.
+
+    Airflow 3 raises what its serialiser does not know when the task defers; 2.11 makes text of it.
+
+    :raises TypeError: or ValueError, AttributeError, RecursionError, of Airflow's, if they do not come back the same.
+    """
+    kept: Any
+    try:
+        from airflow.sdk import serde as kept  # noqa: PLC0415 - new in 3.2
+    except ImportError:
+        from airflow.serialization.serialized_objects import BaseSerialization as kept  # noqa: PLC0415, N813 - before
+    read = kept.deserialize(json.loads(json.dumps(kept.serialize(values), allow_nan=False)))
+    if read != values:
+        raise ValueError(f"it would come back as {read!r:.500}")
 
 
 def is_deferral_timeout(next_method: str, next_kwargs: dict[str, Any] | None) -> bool:

@@ -20,7 +20,7 @@ import botocore
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from botocore import UNSIGNED
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from airflow_provider_omics.aws.errors import error_code
 from airflow_provider_omics.aws.presigned import drop_presigned
@@ -28,7 +28,12 @@ from airflow_provider_omics.core.members import BOTOCORE_VERSION, MEMBERS
 from airflow_provider_omics.core.not_found import where_to_look
 from airflow_provider_omics.core.run import ENDED, Run
 from airflow_provider_omics.core.text import storable
-from airflow_provider_omics.exceptions import OmicsError, StartRunConflictError, StartRunRequestError
+from airflow_provider_omics.exceptions import (
+    OmicsError,
+    OmicsRequestError,
+    StartRunConflictError,
+    StartRunRequestError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,6 +67,7 @@ class OmicsHook(AwsBaseHook):
     :param region_name: AWS Region; by default the connection's.
     :param verify: whether to verify TLS certificates, or the path of a CA bundle.
     :param config: options of ``botocore.config.Config``, which win over the connection's.
+    :raises OmicsRequestError: if botocore does not know one of them, or not its value.
     """
 
     def __init__(
@@ -73,7 +79,10 @@ class OmicsHook(AwsBaseHook):
         config: Config | dict[str, Any] | None = None,
     ) -> None:
         if isinstance(config, dict):
-            config = Config(**_options(config))
+            try:
+                config = Config(**_options(config))
+            except (TypeError, ValueError, AttributeError, BotoCoreError) as error:
+                raise OmicsRequestError(f"botocore_config: {error}") from error
         super().__init__(aws_conn_id, verify=verify, region_name=region_name, client_type="omics", config=config)
         # When HealthOmics first answered this hook, by its own clock: whole seconds since the epoch.
         self.first_answer: float | None = None
@@ -311,6 +320,8 @@ def _options(config: Mapping[str, Any]) -> dict[str, Any]:
     options = deepcopy(dict(config))  # botocore completes the dicts in it
     if options.get("signature_version") == "unsigned":
         options["signature_version"] = UNSIGNED
+    if isinstance(options.get("client_cert"), list):
+        options["client_cert"] = tuple(options["client_cert"])
     return options
 
 

@@ -31,7 +31,7 @@ class CancelOmicsRunOperator(OmicsOperator):
     :param airflow_task_ids: its tasks whose runs to cancel; by default all (templated).
     :param aws_conn_id: Airflow connection of type ``aws``; None takes boto3's own credentials (templated).
     :param region_name: AWS Region; by default the connection's (templated).
-    :param verify: whether to verify TLS certificates, or the path of a CA bundle.
+    :param verify: whether to verify TLS certificates, or the path of a CA bundle (templated).
     :param botocore_config: options of ``botocore.config.Config``; they win over the connection's ``config_kwargs``.
     """
 
@@ -100,7 +100,7 @@ class DeleteOmicsRunOperator(OmicsOperator):
     :param uuid: the run's uuid; a run of another uuid, which has taken over the id, is left alone (templated).
     :param aws_conn_id: Airflow connection of type ``aws``; None takes boto3's own credentials (templated).
     :param region_name: AWS Region; by default the connection's (templated).
-    :param verify: whether to verify TLS certificates, or the path of a CA bundle.
+    :param verify: whether to verify TLS certificates, or the path of a CA bundle (templated).
     :param botocore_config: options of ``botocore.config.Config``; they win over the connection's ``config_kwargs``.
     :raises OmicsError: if the run has not ended.
     """

@@ -48,8 +48,8 @@ class ReadSetJobOperator(ReadSetJobFields):
     :param client_token: idempotency token, sent verbatim.
     :param wait_for_completion: whether to wait for the job's end.
     :param deferrable: whether to wait in the triggerer.
-    :param poll_interval: seconds between two looks at the job.
-    :param submit_timeout: for how long to wait while HealthOmics takes no more jobs.
+    :param poll_interval: time between two looks at the job, as ``timedelta`` or in seconds.
+    :param submit_timeout: for how long, as ``timedelta`` or in seconds, to wait while HealthOmics takes no more jobs.
     """
 
     kind: ClassVar[Kind]
@@ -63,8 +63,8 @@ class ReadSetJobOperator(ReadSetJobFields):
         client_token: str | None = None,
         wait_for_completion: bool = True,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        poll_interval: float | None = None,
-        submit_timeout: timedelta = timedelta(hours=24),
+        poll_interval: timedelta | float | None = None,
+        submit_timeout: timedelta | float = timedelta(hours=24),
         **kwargs: Any,  # noqa: ANN401 - whatever BaseOperator takes
     ) -> None:
         super().__init__(**kwargs)
@@ -73,11 +73,10 @@ class ReadSetJobOperator(ReadSetJobFields):
         self.client_token = client_token
         self.wait_for_completion = wait_for_completion
         self.deferrable = deferrable
-        self.poll_interval = poll_interval
-        self.submit_timeout = submit_timeout
+        self.poll_interval = None if poll_interval is None else self._seconds("poll_interval", poll_interval)
+        self.submit_timeout = timedelta(seconds=self._seconds("submit_timeout", submit_timeout, zero=True))
         # Airflow 3 lets the process go on: whatever it comes to, it starts nothing more.
         self.killed = False
-        self._check_waiting(poll_interval, submit_timeout)
 
     # --- what the two differ in ---
 
@@ -213,6 +212,14 @@ class ReadSetJobOperator(ReadSetJobFields):
         known: Known[ReadSetJob] = Known(
             retry=retry, waits=self.wait_for_completion, own_request_id=bool(self.client_token)
         )
+        if self.deferrable:
+            from airflow_provider_omics.core.read_set_job import ReadSetJob as Job  # noqa: PLC0415 - not in a DAG file
+            from airflow_provider_omics.triggers.read_sets import OmicsReadSetJobTrigger as Trigger  # noqa: PLC0415
+
+            trigger = Trigger.of(
+                Job(self.kind, "0", "0"), self.hook_params, self.poll_interval, deadline=limits.deadline
+            )
+            self.check_deferral(trigger, "execute_complete", {"request": request or service.asked, **asdict(limits)})
         try:
             verdict = pursue_renewing(known, service, lambda: (self.hook(), self._starter()))
         except StartRunRefusedError as refused:

@@ -50,13 +50,13 @@ class ImportReadSetsOperator(ReadSetJobOperator):
     :param wait_for_completion: whether to wait for the job's end; if not, the task succeeds when it has started.
     :param deferrable: whether to wait in the triggerer, which frees the worker slot; by default
         ``[operators] default_deferrable``.
-    :param poll_interval: seconds between two looks at the job; by default ``[omics] poll_interval``, which stretches
-        with the job's age, up to five minutes.
-    :param submit_timeout: for how long to wait while HealthOmics takes no more jobs (5 imports go on at a time by
-        default); meanwhile the task is deferred if it is deferrable.
+    :param poll_interval: time between two looks at the job, as ``timedelta`` or in seconds; by default ``[omics]
+        poll_interval``, which stretches with the job's age, up to five minutes.
+    :param submit_timeout: for how long, as ``timedelta`` or in seconds, to wait while HealthOmics takes no more jobs (5
+        imports go on at a time by default); meanwhile the task is deferred if it is deferrable.
     :param aws_conn_id: Airflow connection of type ``aws``; None takes boto3's own credentials (templated).
     :param region_name: AWS Region; by default the connection's (templated).
-    :param verify: whether to verify TLS certificates, or the path of a CA bundle.
+    :param verify: whether to verify TLS certificates, or the path of a CA bundle (templated).
     :param botocore_config: options of ``botocore.config.Config``; they win over the connection's ``config_kwargs``.
     :raises OmicsRequestError: if the request breaks a rule; no retry follows.
     :raises ReadSetJobFailedError: if a source was not imported; the text names the first five.
@@ -151,13 +151,13 @@ class ActivateReadSetsOperator(ReadSetJobOperator):
     :param wait_for_completion: whether to wait for the job's end; if not, the task succeeds when it has started.
     :param deferrable: whether to wait in the triggerer, which frees the worker slot; by default
         ``[operators] default_deferrable``.
-    :param poll_interval: seconds between two looks at the job; by default ``[omics] poll_interval``, which stretches
-        with the job's age, up to five minutes.
-    :param submit_timeout: for how long to wait while HealthOmics takes no more jobs (25 go on at a time by default);
-        meanwhile the task is deferred if it is deferrable.
+    :param poll_interval: time between two looks at the job, as ``timedelta`` or in seconds; by default ``[omics]
+        poll_interval``, which stretches with the job's age, up to five minutes.
+    :param submit_timeout: for how long, as ``timedelta`` or in seconds, to wait while HealthOmics takes no more jobs
+        (25 go on at a time by default); meanwhile the task is deferred if it is deferrable.
     :param aws_conn_id: Airflow connection of type ``aws``; None takes boto3's own credentials (templated).
     :param region_name: AWS Region; by default the connection's (templated).
-    :param verify: whether to verify TLS certificates, or the path of a CA bundle.
+    :param verify: whether to verify TLS certificates, or the path of a CA bundle (templated).
     :param botocore_config: options of ``botocore.config.Config``; they win over the connection's ``config_kwargs``.
     :raises OmicsRequestError: if the request breaks a rule, or a read set has no reads (DELETED, say); no retry.
     :raises ReadSetJobFailedError: if a read set was not activated; the text names the first five.

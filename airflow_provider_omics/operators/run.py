@@ -11,6 +11,7 @@ from airflow_provider_omics.exceptions import OmicsRequestError
 from airflow_provider_omics.operators.start_run_task import StartRunTask
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping, Sequence
 
     from airflow_provider_omics.core.documents import JsonValue
@@ -68,10 +69,10 @@ class StartOmicsRunOperator(StartRunTask):
     :param wait_for_completion: whether to wait for the run's end; if not, the task succeeds when the run has started.
     :param deferrable: whether to wait in the triggerer, which frees the worker slot; by default
         ``[operators] default_deferrable``.
-    :param poll_interval: seconds between two looks at the run; by default ``[omics] poll_interval``, which stretches
-        with the run's age, up to five minutes.
-    :param submit_timeout: for how long to wait while HealthOmics refuses StartRun as too frequent or the account as
-        full; meanwhile the task is deferred if it is deferrable. No try is lost by it.
+    :param poll_interval: time between two looks at the run, as ``timedelta`` or in seconds; by default ``[omics]
+        poll_interval``, which stretches with the run's age, up to five minutes.
+    :param submit_timeout: for how long, as ``timedelta`` or in seconds, to wait while HealthOmics refuses StartRun as
+        too frequent or the account as full; meanwhile the task is deferred if it is deferrable. No try is lost by it.
     :param cancel_on_kill: whether the run is cancelled when somebody ends the task or its time is up.
     :param retry_on: after which failures Airflow may try again: classes (``transient``, ``capacity``, ``task``,
         ``input``, ``permission``, ``definition``, ``sizing``, ``limit``, ``unknown``) and single reasons, such as
@@ -81,7 +82,7 @@ class StartOmicsRunOperator(StartRunTask):
         in its worker, at the end, the last 1,000 lines or 200 KB, if it is deferrable.
     :param aws_conn_id: Airflow connection of type ``aws``; None takes boto3's own credentials (templated).
     :param region_name: AWS Region; by default the connection's (templated).
-    :param verify: whether to verify TLS certificates, or the path of a CA bundle.
+    :param verify: whether to verify TLS certificates, or the path of a CA bundle (templated).
     :param botocore_config: options of ``botocore.config.Config``; they win over the connection's ``config_kwargs``.
     :raises StartRunRequestError: if the request breaks a rule; no retry follows.
     :raises StartRunRefusedError: if HealthOmics refuses StartRun for longer than ``submit_timeout``.
@@ -125,15 +126,15 @@ class StartOmicsRunOperator(StartRunTask):
         airflow_tags: bool = True,
         wait_for_completion: bool = True,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        poll_interval: float | None = None,
-        submit_timeout: timedelta = timedelta(hours=24),
+        poll_interval: timedelta | float | None = None,
+        submit_timeout: timedelta | float = timedelta(hours=24),
         cancel_on_kill: bool = True,
         retry_on: Sequence[str] | None = None,
         fetch_outputs: bool = True,
         forward_logs: bool = False,
         aws_conn_id: str | None = "aws_default",
         region_name: str | None = None,
-        verify: bool | str | None = None,
+        verify: bool | str | os.PathLike[str] | None = None,
         botocore_config: dict[str, JsonValue] | None = None,
         **kwargs: Any,  # noqa: ANN401 - whatever BaseOperator takes
     ) -> None:
@@ -175,14 +176,13 @@ class StartOmicsRunOperator(StartRunTask):
         self.airflow_tags = airflow_tags
         self.wait_for_completion = wait_for_completion
         self.deferrable = deferrable
-        self.poll_interval = poll_interval
-        self.submit_timeout = submit_timeout
+        self.poll_interval = None if poll_interval is None else self._seconds("poll_interval", poll_interval)
+        self.submit_timeout = timedelta(seconds=self._seconds("submit_timeout", submit_timeout, zero=True))
         self.cancel_on_kill = cancel_on_kill
         self.retry_on = retry_on
         self.fetch_outputs = fetch_outputs
         self.forward_logs = forward_logs
         self._build_request(known_only=True)
-        self._check_waiting(poll_interval, submit_timeout)
         if retry_on is not None:
             from airflow_provider_omics.core.failures import misnamed  # noqa: PLC0415 - only who names some pays for it
 

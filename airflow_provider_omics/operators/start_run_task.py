@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_omics.compat import is_deferral_timeout, note_try, resumed_too_late
@@ -230,6 +229,10 @@ class StartRunTask(StartRunFields):
             until = time.time() + self.submit_timeout.total_seconds()
             until = min(until, attempt.deadline) if attempt.deadline else until
         request = self._build_request() if request is None else request
+        if self.deferrable:
+            from airflow_provider_omics.operators import deferral  # noqa: PLC0415 - a task that waits here does without
+
+            deferral.check(self, context, attempt, request, until)
         elsewhere = self.deferrable and given_up is None
         patience = Patience(None if elsewhere else until, turn, given_up)
         try:
@@ -242,25 +245,7 @@ class StartRunTask(StartRunFields):
         if not isinstance(verdict, Wait):
             return self._finish(context, verdict.run)
         if self.deferrable:
-            from airflow_provider_omics.triggers.run import OmicsRunTrigger  # noqa: PLC0415 - DAG files need no boto3
-
-            self.defer(
-                trigger=OmicsRunTrigger.of(
-                    verdict.run,
-                    # The triggerer's environment may name another Region than the worker's.
-                    replace(self.hook_params, region_name=self.region_name or verdict.run.region),
-                    self.poll_interval,
-                    deadline=attempt.deadline,
-                    cancel_on_kill=self.cancel_on_kill,
-                    report=patience.report(),
-                ),
-                method_name="execute_complete",
-                kwargs={
-                    "try_number": context["ti"].try_number,
-                    "judge": verdict.judge,
-                    "deadline": attempt.deadline,
-                },
-            )
+            self.defer(**deferral.until_end(self, context, attempt, verdict, patience.report()))
         return self._conclude(context, attempt.wait(verdict.run), judge=verdict.judge)
 
     def _defer_for_turn(
@@ -273,34 +258,14 @@ class StartRunTask(StartRunFields):
         report: Report,
         refused: StartRunRefusedError,
     ) -> NoReturn:
-        from airflow_provider_omics.triggers.turn import OmicsTurnTrigger, waiting_for_turn  # noqa: PLC0415 - likewise
+        from airflow_provider_omics.operators.deferral import for_turn  # noqa: PLC0415 - DAG files need no boto3
+        from airflow_provider_omics.triggers.turn import waiting_for_turn  # noqa: PLC0415 - likewise
 
         key, value = waiting_for_turn(attempt.intention)
         context["ti"].xcom_push(key=key, value=value)
         why = refused if refused.full else refused.why
         self.log.info("Waiting for a turn to call StartRun, without a worker: %s", why)
-        self.defer(
-            trigger=OmicsTurnTrigger.of(
-                attempt.intention,
-                {name: request[name] for name in ("name", "requestId") if name in request},
-                replace(self.hook_params, region_name=self.region_name or attempt.region),
-                until=until,
-                airflow_tags=self.airflow_tags,
-                cancel_on_kill=self.cancel_on_kill,
-                waits=self.wait_for_completion,
-                report=report,
-            ),
-            method_name="execute_turn",
-            kwargs={
-                "try_number": context["ti"].try_number,
-                "request": request,
-                "began": attempt.began,
-                "deadline": attempt.deadline,
-                "until": until,
-                "why": refused.why,
-                "full": refused.full,
-            },
-        )
+        self.defer(**for_turn(self, context, attempt, request, until, refused=refused, report=report))
 
     def _conclude(self, context: Context, run: Run, *, judge: bool) -> dict[str, str]:
         if judge and not run.succeeded:

@@ -28,6 +28,7 @@ from airflow_provider_omics.exceptions import (
 from airflow_provider_omics.operators.base import OmicsConnection, OmicsOperator
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator, Mapping, Sequence
 
     from airflow.triggers.base import BaseTrigger
@@ -51,10 +52,10 @@ class OmicsSensor(OmicsConnection, BaseSensorOperator, Generic[T]):
     Wait until something of HealthOmics has ended well; it is never cancelled by this task.
 
     :param deferrable: whether to wait in the triggerer.
-    :param poll_interval: seconds between two looks of a deferred sensor.
+    :param poll_interval: time between two looks of a deferred sensor, as ``timedelta`` or in seconds.
     :param aws_conn_id: Airflow connection of type ``aws``; None takes boto3's own credentials (templated).
     :param region_name: AWS Region; by default the connection's (templated).
-    :param verify: whether to verify TLS certificates, or the path of a CA bundle.
+    :param verify: whether to verify TLS certificates, or the path of a CA bundle (templated).
     :param botocore_config: options of ``botocore.config.Config``; they win over the connection's ``config_kwargs``.
     """
 
@@ -67,20 +68,21 @@ class OmicsSensor(OmicsConnection, BaseSensorOperator, Generic[T]):
         self,
         *,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        poll_interval: float | None = None,
+        poll_interval: timedelta | float | None = None,
         aws_conn_id: str | None = "aws_default",
         region_name: str | None = None,
-        verify: bool | str | None = None,
+        verify: bool | str | os.PathLike[str] | None = None,
         botocore_config: dict[str, JsonValue] | None = None,
         **kwargs: Any,  # noqa: ANN401 - whatever BaseSensorOperator takes
     ) -> None:
         super().__init__(**kwargs)
         self.deferrable = deferrable
-        self.poll_interval = poll_interval
+        self.poll_interval = None if poll_interval is None else self._seconds("poll_interval", poll_interval)
         self.aws_conn_id = aws_conn_id
         self.region_name = region_name
         self.verify = verify
         self.botocore_config = botocore_config
+        self._check_connection()
 
     @abstractmethod
     def asked(self) -> T:

@@ -36,11 +36,12 @@ class OmicsReadSetImportSensor(OmicsSensor["ReadSetJob"]):
     :param sequence_store_id: sequence store, 10 to 36 digits (templated).
     :param job_id: import job to wait for, 10 to 36 digits (templated).
     :param deferrable: whether to wait in the triggerer; by default ``[operators] default_deferrable``.
-    :param poll_interval: seconds between two looks of a deferred sensor; by default ``[omics] poll_interval``, which
-        stretches with the job's age. One that is not deferred looks every ``poke_interval``.
+    :param poll_interval: time between two looks of a deferred sensor, as ``timedelta`` or in seconds; by default
+        ``[omics] poll_interval``, which stretches with the job's age. One that is not deferred looks every
+        ``poke_interval``.
     :param aws_conn_id: Airflow connection of type ``aws``; None takes boto3's own credentials (templated).
     :param region_name: AWS Region; by default the connection's (templated).
-    :param verify: whether to verify TLS certificates, or the path of a CA bundle.
+    :param verify: whether to verify TLS certificates, or the path of a CA bundle (templated).
     :param botocore_config: options of ``botocore.config.Config``; they win over the connection's ``config_kwargs``.
     :raises OmicsRequestError: if ``sequence_store_id`` or ``job_id`` is no id.
     :raises OmicsError: if the store has no such job.

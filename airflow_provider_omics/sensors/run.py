@@ -38,11 +38,12 @@ class OmicsRunSensor(OmicsSensor["Run"]):
     :param uuid: the run's uuid; a run of another uuid, which has taken over the id, counts as deleted (templated).
     :param deferrable: whether to wait in the triggerer, in its poll hub; by default
         ``[operators] default_deferrable``.
-    :param poll_interval: seconds between two looks of a deferred sensor; by default ``[omics] poll_interval``, which
-        stretches with the run's age. One that is not deferred looks every ``poke_interval``.
+    :param poll_interval: time between two looks of a deferred sensor, as ``timedelta`` or in seconds; by default
+        ``[omics] poll_interval``, which stretches with the run's age. One that is not deferred looks every
+        ``poke_interval``.
     :param aws_conn_id: Airflow connection of type ``aws``; None takes boto3's own credentials (templated).
     :param region_name: AWS Region; by default the connection's (templated).
-    :param verify: whether to verify TLS certificates, or the path of a CA bundle.
+    :param verify: whether to verify TLS certificates, or the path of a CA bundle (templated).
     :param botocore_config: options of ``botocore.config.Config``; they win over the connection's ``config_kwargs``.
     :raises OmicsRequestError: if ``run_id`` is no run's id.
     :raises RunFailedError: if the run ends FAILED.

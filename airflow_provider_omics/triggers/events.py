@@ -9,6 +9,7 @@ import re
 from collections import deque
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from airflow.triggers.base import TriggerEvent
@@ -18,10 +19,12 @@ from airflow_provider_omics.core.eventbridge import Wanted
 from airflow_provider_omics.core.hook_params import HookParams
 from airflow_provider_omics.core.versions import ignore
 from airflow_provider_omics.exceptions import OmicsRequestError
+from airflow_provider_omics.request.arguments import broken_connection_rules, verify_of
 from airflow_provider_omics.triggers.hub import join
 from airflow_provider_omics.triggers.queue import WAIT, EventQueue
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import AsyncIterator, Hashable, Sequence
 
     from airflow.triggers.base import BaseEventTrigger
@@ -53,8 +56,8 @@ class OmicsEventTrigger(BaseEventTrigger):
     :param status: status that something has reached, or several; by default every one.
     :param workflow_id: workflow of the run, or several; by default every one.
     :param run_name: name of the run, or a pattern with ``*``, ``?`` and ``[…]``.
-    :param visibility_timeout: seconds after which a message whose event Airflow has not stored comes again, 30 to
-        43,200.
+    :param visibility_timeout: time, as ``timedelta`` or in seconds, after which a message whose event Airflow has not
+        stored comes again: 30 to 43,200 seconds, whole ones.
     :param aws_conn_id: Airflow connection of type ``aws``; None takes boto3's own credentials.
     :param region_name: AWS Region of the queue; by default the connection's.
     :param verify: whether to verify TLS certificates, or the path of a CA bundle.
@@ -71,10 +74,10 @@ class OmicsEventTrigger(BaseEventTrigger):
         status: str | Sequence[str] | None = None,
         workflow_id: str | Sequence[str] | None = None,
         run_name: str | None = None,
-        visibility_timeout: int = 60,
+        visibility_timeout: timedelta | int = 60,
         aws_conn_id: str | None = "aws_default",
         region_name: str | None = None,
-        verify: bool | str | None = None,
+        verify: bool | str | os.PathLike[str] | None = None,
         botocore_config: dict[str, JsonValue] | None = None,
         **unknown: object,
     ) -> None:
@@ -83,10 +86,13 @@ class OmicsEventTrigger(BaseEventTrigger):
             raise OmicsRequestError(f"{type(self).__name__}: there is no argument {', '.join(sorted(unknown))}")
         ignore(type(self).__name__, unknown)
         self.queue_url = queue_url
-        self.visibility_timeout = visibility_timeout
+        if isinstance(visibility_timeout, timedelta) and visibility_timeout % timedelta(seconds=1) == timedelta():
+            visibility_timeout //= timedelta(seconds=1)
+        self.visibility_timeout: Any = visibility_timeout
         self.wanted = Wanted(_several(detail_type), _several(status), _several(workflow_id), run_name)
-        self.params = HookParams(aws_conn_id, region_name, verify, botocore_config)
-        if violations := [*self._violations(), *self.wanted.violations()]:
+        self.params = HookParams(aws_conn_id, region_name, verify_of(verify), botocore_config)
+        broken = broken_connection_rules(aws_conn_id, region_name, verify, botocore_config)
+        if violations := [*self._violations(), *self.wanted.violations(), *broken]:
             raise OmicsRequestError(f"{type(self).__name__}: {'; '.join(violations)}")
 
     def serialize(self) -> tuple[str, dict[str, Any]]:

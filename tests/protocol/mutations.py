@@ -34,6 +34,8 @@ DECISION, SERVICE, HOOK, TASK = (
     "hooks/omics.py",
     "operators/attempt.py",
 )
+ARGUMENTS = "tests/operators/test_arguments.py::"
+DEFERRAL, BASE = "operators/deferral.py", "operators/base.py"
 GUARDED, RUN, CANCEL = "triggers/guarded.py", "operators/start_run_task.py", "operators/cancel.py"
 CANCELLING, WAYS, MANY = (
     "cancellation/cancel.py",
@@ -118,7 +120,7 @@ MUTATIONS = (
     Mutation("a manifest tells how a run ended that is gone", HOOK, 'return self._from_manifest(run) or run.deleted(f"its', 'return run.deleted(f"its', SCENARIOS),
     # --- deferring ---
     Mutation("an event of another try is not believed", RUN, 'if try_number is not None and try_number != context["ti"].try_number:', "if False:", OPERATOR + "test_an_event_of_another_try_is_not_believed"),
-    Mutation("a run that was dying is followed by the next, deferred too", RUN, '"judge": verdict.judge', '"judge": False', OPERATOR + "test_a_dying_run_is_waited_out_and_followed_by_the_next"),
+    Mutation("a run that was dying is followed by the next, deferred too", DEFERRAL, '"judge": waiting.judge', '"judge": False', OPERATOR + "test_a_dying_run_is_waited_out_and_followed_by_the_next"),
     Mutation("an upgrade leaves the deadline as it is", RUN, "retry=True, deadline=deadline if mine else None)", "retry=True)", UPGRADES + "test_arguments_that_cannot_be_read_send_the_task_back_to_its_worker"),
     Mutation("what a newer release says besides is ignored", "core/versions.py", "for name, value in members.items() if name in known}", "for name, value in members.items()}", UPGRADES + "test_an_event_of_any_version_is_read"),
     Mutation("another major version is not read", "core/versions.py", "    if version is not None and str", "    if False and str", UPGRADES + "test_only_another_major_version_is_refused"),
@@ -178,6 +180,14 @@ MUTATIONS = (
     Mutation("without a failed task the engine's log is shown", "hooks/aftermath.py", '{"engine": engine_stream(run), "run"', '{"run"', "tests/operators/test_aftermath.py"),
     Mutation("escape sequences are not quoted", "core/text.py", '_ESCAPE.sub("", text)', "text", "tests/core/test_failures.py"),
     Mutation("what is not found is told with where", HOOK, "{message.rstrip('.')}. {where}", "{message}", "tests/operators/test_not_found.py"),
+    # --- before anything is started ---
+    Mutation("what a task is deferred with is stored before StartRun", RUN, "            deferral.check(self, context, attempt, request, until)\n", "", ARGUMENTS + "test_what_airflow_cannot_store_is_refused_before_any_call"),
+    Mutation("connection arguments of a wrong type fail the parse", BASE, "        self.botocore_config = botocore_config\n        self._check_connection()\n", "        self.botocore_config = botocore_config\n", ARGUMENTS + "test_a_wrong_type_fails_the_parse"),
+    Mutation("connection arguments are checked when they are rendered", BASE, "        self._check_connection()\n        return HookParams(", "        return HookParams(", ARGUMENTS + "test_what_was_rendered_to_a_wrong_type_is_refused_before_any_call"),
+    Mutation("a path for verify is text to Airflow", BASE, "verify_of(self.verify)", "self.verify", ARGUMENTS + "test_a_path_and_a_template_are_taken_for_verify"),
+    Mutation("a time of nothing is refused", "request/arguments.py", "0 < number < _LONGEST or", "0 <= number < _LONGEST or", ARGUMENTS + "test_a_poll_interval_is_a_timedelta_or_seconds"),
+    # --- secrets ---
+    Mutation("the presigned URL of parameters is taken out of GetRun's answers", HOOK, '        client.meta.events.register("before-parse.omics.GetRun", drop_presigned)\n', "", "tests/operators/test_parameters_uri.py"),
 )  # fmt: skip
 
 

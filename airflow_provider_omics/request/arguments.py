@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rules of the arguments that are no members of a request: the connection, and times."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from airflow_provider_omics.core import documents
+from airflow_provider_omics.core.request import RequestError, rendered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    Verify: TypeAlias = bool | str | os.PathLike[str] | None
+
+
+_LONGEST: Final = timedelta.max.total_seconds()
+
+
+def seconds_of(name: str, value: object, *, zero: bool = False) -> float:
+    """
+    Return a time that is given as ``timedelta`` or in seconds.
+
+    :param name: the argument.
+    :param zero: whether it may be no time at all.
+    :raises RequestError: if it is something else.
+    """
+    number = value.total_seconds() if isinstance(value, timedelta) else value
+    if (
+        isinstance(number, bool)
+        or not isinstance(number, int | float)
+        or not (0 < number < _LONGEST or (zero and number == 0))
+    ):
+        least = "of 0 or more" if zero else "above 0"
+        raise RequestError([f"{name} must be a timedelta or a number of seconds {least}, not {value!r}"])
+    return float(number)
+
+
+def verify_of(value: Verify) -> bool | str | None:
+    """Return ``verify`` as botocore wants it: a path as text, and a truth value that a template has printed as one."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    words = {"true": True, "false": False}
+    return words.get(value.strip().lower(), value) if isinstance(value, str) else value
+
+
+def broken_connection_rules(
+    aws_conn_id: object, region_name: object, verify: Verify, botocore_config: object
+) -> Iterator[str]:
+    """Yield a sentence for each connection argument that is of a wrong type; a template is of none yet."""
+    for name, value in (("aws_conn_id", aws_conn_id), ("region_name", region_name)):
+        if not (value is None or isinstance(value, str)) and rendered(value):
+            yield f"{name} must be a string or None, not {value!r}"
+    if not (verify is None or isinstance(verify_of(verify), bool | str)) and rendered(verify):
+        yield f"verify must be True, False or the path of a CA bundle, not {verify!r}"
+    if botocore_config is None:
+        return
+    if not isinstance(botocore_config, dict):
+        yield f"botocore_config must be a dict of options of botocore.config.Config, not {botocore_config!r:.80}"
+    else:
+        yield from documents.not_json(documents.plain(botocore_config), "botocore_config")
