@@ -187,24 +187,6 @@ class OmicsHook(AwsBaseHook):
         page = self.conn.list_runs(status=status, maxResults=100, **more)
         return page["items"], page.get("nextToken")
 
-    def active_runs(self, tags: Mapping[str, str]) -> list[Run]:
-        """
-        Return the runs that have not ended and carry these tags: one GetRun for each of the account's active runs.
-
-        :param tags: keys and values that a run must have, beside others.
-        """
-        pages = self.conn.get_paginator("list_runs")
-        found = []
-        for status in ("PENDING", "STARTING", "RUNNING", "STOPPING"):
-            for item in [item for page in pages.paginate(status=status) for item in page["items"]]:
-                try:
-                    answer = self.conn.get_run(id=item["id"])
-                except self.conn.exceptions.ResourceNotFoundException:
-                    continue
-                if tags.items() <= answer.get("tags", {}).items():
-                    found.append(Run.from_response(answer))
-        return list({run.uuid: run for run in found}.values())
-
     def get_run(self, run: Run) -> Run:
         """
         Return a run as it is now; DELETED if the API no longer has it and its manifest does not say how it ended.

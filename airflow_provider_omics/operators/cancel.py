@@ -3,36 +3,53 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omics.cancellation.cancel import cancel
 from airflow_provider_omics.core.intention import tag_value
 from airflow_provider_omics.core.run import Run
-from airflow_provider_omics.exceptions import OmicsRequestError
+from airflow_provider_omics.exceptions import OmicsError, OmicsRequestError
 from airflow_provider_omics.operators.base import OmicsOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from airflow_provider_omics.compat import Context
+    from airflow_provider_omics.hooks.omics import OmicsHook
+
+# How long all are tried to be cancelled, and each at the least.
+_CANCEL_SECONDS = 60.0
+_EACH_SECONDS = 10.0
+
+
+class NotGiven:
+    """Stands for an argument that was left out; one that comes out as None was not."""
+
+
+NOT_GIVEN = NotGiven()
 
 
 class CancelOmicsRunOperator(OmicsOperator):
     """
     Cancel one run by its id, or, by their tags, all active runs that tasks of a Dag run have started.
 
-    A run that has ended or does not exist is no error, and neither is an id that renders to nothing.
+    A run that has ended is no error, and an argument that comes out as nothing (None, "None", an empty text or list)
+    cancels nothing: only an argument that is left out means "this DAG", "this Dag run" or "all tasks". What could not
+    be cancelled fails the task after all else is done.
 
-    :param run_id: run to cancel (templated).
+    :param run_id: run to cancel (templated); one that is not found within a minute fails the task.
     :param uuid: the run's uuid; a run of another uuid, which has taken over the id, is left alone (templated).
     :param airflow_run_id: without ``run_id``: Dag run whose runs to cancel; by default this one (templated).
     :param airflow_dag_id: its DAG; by default this task's (templated).
-    :param airflow_task_ids: its tasks whose runs to cancel; by default all (templated).
+    :param airflow_task_ids: its tasks whose runs to cancel, a list, JSON text of one, or one task id; by default all
+        (templated).
     :param aws_conn_id: Airflow connection of type ``aws``; None takes boto3's own credentials (templated).
     :param region_name: AWS Region; by default the connection's (templated).
     :param verify: whether to verify TLS certificates, or the path of a CA bundle (templated).
     :param botocore_config: options of ``botocore.config.Config``; they win over the connection's ``config_kwargs``.
+    :raises OmicsRequestError: if an argument breaks a rule; no retry follows.
+    :raises OmicsError: if a run is not found, or could not be cancelled; a retry goes on with what is left.
     """
 
     template_fields: Sequence[str] = (
@@ -47,47 +64,81 @@ class CancelOmicsRunOperator(OmicsOperator):
     def __init__(
         self,
         *,
-        run_id: str | None = None,
+        run_id: str | NotGiven | None = NOT_GIVEN,
         uuid: str | None = None,
-        airflow_run_id: str | None = None,
-        airflow_dag_id: str | None = None,
-        airflow_task_ids: Sequence[str] | None = None,
+        airflow_run_id: str | NotGiven | None = NOT_GIVEN,
+        airflow_dag_id: str | NotGiven | None = NOT_GIVEN,
+        airflow_task_ids: Sequence[str] | str | NotGiven | None = NOT_GIVEN,
         **kwargs: Any,  # noqa: ANN401 - whatever BaseOperator takes
     ) -> None:
         super().__init__(**kwargs)
-        self.run_id = run_id
+        whose = {
+            "airflow_run_id": airflow_run_id,
+            "airflow_dag_id": airflow_dag_id,
+            "airflow_task_ids": airflow_task_ids,
+        }
+        # What was written counts: a mapped task's argument that comes out as None was given nevertheless.
+        self.given = frozenset(
+            name for name, value in {"run_id": run_id, **whose}.items() if not isinstance(value, NotGiven)
+        )
+        self.run_id = None if isinstance(run_id, NotGiven) else run_id
         self.uuid = uuid
-        self.airflow_run_id = airflow_run_id
-        self.airflow_dag_id = airflow_dag_id
-        self.airflow_task_ids = airflow_task_ids
-        # What was written counts: an id that renders to nothing must not turn into "all of this Dag run".
-        self.by_id = run_id is not None
-        if self.by_id and (airflow_run_id or airflow_dag_id or airflow_task_ids):
+        self.airflow_run_id = None if isinstance(airflow_run_id, NotGiven) else airflow_run_id
+        self.airflow_dag_id = None if isinstance(airflow_dag_id, NotGiven) else airflow_dag_id
+        self.airflow_task_ids = None if isinstance(airflow_task_ids, NotGiven) else airflow_task_ids
+        if "run_id" in self.given and len(self.given) > 1:
             raise OmicsRequestError(
                 f"{type(self).__name__} {self.task_id}: give run_id, or the tasks whose runs to cancel, not both"
             )
 
     def execute(self, context: Context) -> list[dict[str, str]]:
         """Cancel, and return each run as it is then: STOPPING, or ended."""
+        from airflow_provider_omics.cancellation.cancel import cancel  # noqa: PLC0415 - a DAG file does not pay for it
+
         hook = self.hook()
-        if self.by_id:
-            run = run_of(self.run_id, self.uuid)
-            runs = [run] if run else []
-        else:
-            ti = context["ti"]
-            tags = {
-                "airflow:dag_id": tag_value(self.airflow_dag_id or ti.dag_id),
-                "airflow:run_id": tag_value(self.airflow_run_id or ti.run_id),
-            }
-            tasks = self.airflow_task_ids
-            wanted = [tags | {"airflow:task_id": tag_value(task)} for task in tasks] if tasks else [tags]
-            runs = [run for tags in wanted for run in hook.active_runs(tags)]
-        if not runs:
+        runs, problems = self._by_id(hook) if "run_id" in self.given else self._by_tags(hook, context)
+        if not runs and not problems:
             self.log.info("There is no run to cancel")
-        cancelled = [hook.get_run(cancel(hook, run, known=False, until=time.monotonic() + 60).run) for run in runs]
-        for run in cancelled:
-            self.log.info("HealthOmics %s", run)
+        cancelled = []
+        until = time.monotonic() + _CANCEL_SECONDS
+        for run in runs:
+            try:
+                # However many there are, each has its time.
+                done = cancel(hook, run, known=True, until=max(until, time.monotonic() + _EACH_SECONDS))
+                self.log.info("%s", done)
+                cancelled.append(hook.get_run(done.run) if done.accepted else done.run)
+            except Exception as error:  # noqa: BLE001 - the others are cancelled nevertheless
+                self.log.warning("Run %s: %s", run.id, error)
+                problems.append(f"run {run.id}: {error}")
+        if problems:
+            raise OmicsError(f"{len(cancelled)} of {len(runs)} runs are cancelled; {'; '.join(problems)}")
         return [run.xcom() for run in cancelled]
+
+    def _by_id(self, hook: OmicsHook) -> tuple[list[Run], list[str]]:
+        from airflow_provider_omics.cancellation.find import VISIBLE_SECONDS, by_id  # noqa: PLC0415 - likewise
+
+        run = run_of(self.run_id, self.uuid)
+        return ([by_id(hook, run, time.monotonic() + VISIBLE_SECONDS)] if run else []), []
+
+    def _by_tags(self, hook: OmicsHook, context: Context) -> tuple[list[Run], list[str]]:
+        from airflow_provider_omics.cancellation.find import by_tags  # noqa: PLC0415 - likewise
+
+        ti = context["ti"]
+        dag_id = self.airflow_dag_id if "airflow_dag_id" in self.given else ti.dag_id
+        run_id = self.airflow_run_id if "airflow_run_id" in self.given else ti.run_id
+        tasks = task_ids(self.airflow_task_ids) if "airflow_task_ids" in self.given else None
+        if is_nothing(dag_id) or is_nothing(run_id) or tasks == []:
+            self.log.info("An argument came out as nothing, so it names no run")
+            return [], []
+        of_run = {"airflow:dag_id": tag_value(str(dag_id)), "airflow:run_id": tag_value(str(run_id))}
+        of_tasks = None if tasks is None else {tag_value(task) for task in tasks}
+
+        def wanted(tags: Mapping[str, str]) -> bool:
+            return of_run.items() <= tags.items() and (of_tasks is None or tags.get("airflow:task_id") in of_tasks)
+
+        here = (dag_id, run_id) == (ti.dag_id, ti.run_id)
+        found = by_tags(hook, wanted, pushed_run_ids(context, tasks) if here else ())
+        return list(found.runs.values()), found.problems
 
 
 class DeleteOmicsRunOperator(OmicsOperator):
@@ -128,11 +179,45 @@ class DeleteOmicsRunOperator(OmicsOperator):
         self.log.info("Run %s is deleted", run.id)
 
 
+def is_nothing(value: object) -> bool:
+    """Tell whether an argument came out as nothing, as an XCom that was never pushed does."""
+    return value is None or (isinstance(value, str) and value.strip() in ("", "None"))
+
+
+def task_ids(value: Sequence[str] | str | None) -> list[str]:
+    """Return task ids from a list, JSON text of a list, or one id as text."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            value = json.loads(value)
+        except ValueError as error:
+            raise OmicsRequestError(
+                f"airflow_task_ids must be a list, JSON text of one, or a task id: {error}"
+            ) from None
+    ids = [value] if isinstance(value, str) or value is None else list(value)
+    return [str(task) for task in ids if not is_nothing(task)]
+
+
+def pushed_run_ids(context: Context, tasks: Sequence[str] | None) -> list[str]:
+    """Return the ids of runs that tasks of this Dag run have pushed: one too new to be listed is among them."""
+    if tasks is None:
+        dag = context.get("dag")
+        tasks = [task.task_id for task in dag.tasks if _starts_runs(task)] if dag else []
+    pushed = context["ti"].xcom_pull(task_ids=list(tasks), key="run_id") if tasks else []
+    return [str(run_id) for run_id in pushed or () if not is_nothing(run_id)]
+
+
+def _starts_runs(task: Any) -> bool:  # noqa: ANN401 - an operator, mapped or not, of whatever Airflow
+    from airflow_provider_omics.operators.run import StartOmicsRunOperator  # noqa: PLC0415 - only who searches needs it
+
+    kind = getattr(task, "operator_class", type(task))
+    return isinstance(kind, type) and issubclass(kind, StartOmicsRunOperator)
+
+
 def run_of(run_id: object, uuid: object) -> Run | None:
     """Return a run of which only the id is known; None for what an XCom that was never pushed renders to."""
-    text = "" if run_id in (None, "None") else str(run_id).strip()
-    if not text:
+    if is_nothing(run_id):
         return None
+    text = str(run_id).strip()
     if not text.isdecimal():
         raise OmicsRequestError(f"run_id must be digits, not {text!r}")
-    return Run(text, "" if uuid in (None, "None") else str(uuid), "", "", "")
+    return Run(text, "" if is_nothing(uuid) else str(uuid), "", "", "")

@@ -29,6 +29,7 @@ __all__ = [
     "clear",
     "delete",
     "mark",
+    "mark_all_failed",
 ]
 
 # Airflow 3.1 fails a task whose process is killed alone, whatever its retries, and marks all mapped tasks for one.
@@ -57,6 +58,10 @@ from airflow.utils.state import TaskInstanceState
 state = TaskInstanceState(state)
 dag.set_task_instance_state(task_id=task_id, run_id=run_id, map_indexes=indexes, state=state, commit=True)
 """
+FAIL_2 = """
+from airflow.api.common.mark_tasks import set_dag_run_state_to_failed
+set_dag_run_state_to_failed(dag=dag, run_id=run_id, commit=True)
+"""
 DELETE_2 = """
 from airflow.models.dagrun import DagRun
 from airflow.utils.session import create_session
@@ -83,6 +88,14 @@ def mark(airflow: AirflowProcesses, run: Run, task_id: str, state: str, map_inde
         airflow.rest("PATCH", path if map_index < 0 else f"{path}/{map_index}", {"new_state": state})
     else:
         airflow.python("-c", PREPARE_2 + MARK_2, *run, task_id, str(map_index), state)
+
+
+def mark_all_failed(airflow: AirflowProcesses, run: Run) -> None:
+    """Mark a Dag run failed, and so its tasks, as a person does in the UI."""
+    if AIRFLOW_3:
+        airflow.rest("PATCH", f"/dags/{run.dag_id}/dagRuns/{run.run_id}", {"state": "failed"})
+    else:
+        airflow.python("-c", PREPARE_2 + FAIL_2, *run, "", "-1", "failed")
 
 
 def delete(airflow: AirflowProcesses, run: Run) -> None:

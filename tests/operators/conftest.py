@@ -31,7 +31,9 @@ class TaskInstance:
     def xcom_push(self, key, value):
         self.xcom[key] = value
 
-    def xcom_pull(self, task_ids, *, key, map_indexes):
+    def xcom_pull(self, task_ids, *, key, map_indexes=None):
+        if not isinstance(task_ids, str):
+            return []  # what other tasks have pushed
         assert (task_ids, map_indexes) == (self.task_id, self.map_index)
         return self.xcom.get(key)
 

@@ -37,6 +37,7 @@ DECISION, SERVICE, HOOK, TASK = (
 ARGUMENTS = "tests/operators/test_arguments.py::"
 DEFERRAL, BASE = "operators/deferral.py", "operators/base.py"
 GUARDED, RUN, CANCEL = "triggers/guarded.py", "operators/start_run_task.py", "operators/cancel.py"
+FIND = "cancellation/find.py"
 CANCELLING, WAYS, MANY = (
     "cancellation/cancel.py",
     "tests/cancellation/test_cancel.py::",
@@ -136,8 +137,13 @@ MUTATIONS = (
     Mutation("an eviction cancels nothing", DECISION, "    return state in _BY_A_PERSON\n", "    return state not in _TO_BE_CONTINUED\n", OPERATOR + "test_a_machine_that_goes_away_does_not"),
     Mutation("a StartRun that answers after the kill is settled", TASK, "        if self._operator.killed:\n            #", "        if False:\n            #", OPERATOR + "test_a_start_that_answers_when_the_kill_has_given_up_is_settled_too"),
     Mutation("an older run is not the one under way", SERVICE, "and found.submission >= (self.starting or 0) else", "else", OPERATOR + "test_a_start_that_never_answers_is_not_taken_for_an_older_one"),
-    Mutation("an id that renders to nothing cancels nothing", CANCEL, "        if self.by_id:\n            run", "        if self.run_id:\n            run", CANCELS),
-    Mutation("a task's runs are told by their tags", HOOK, 'if tags.items() <= answer.get("tags", {}).items():', "if True:", CANCELS),
+    Mutation("an id that comes out as nothing cancels nothing", CANCEL, 'if "run_id" in self.given else', "if self.run_id else", CANCELS),
+    Mutation("a Dag run that comes out as nothing is not this one", CANCEL, "if is_nothing(dag_id) or is_nothing(run_id) or tasks == []:", "if False:", CANCELS),
+    Mutation("a run that is not cancelled does not stand in the way of others", CANCEL, "        except Exception as error:  # noqa: BLE001 - the others", "        except KeyError as error:  # the others", CANCELS),
+    Mutation("what is not cancelled fails the task", CANCEL, "        if problems:\n", "        if False:\n", CANCELS),
+    Mutation("a run that is not found is looked for", FIND, "        if time.monotonic() + _AGAIN >= until:\n            break", "        break", CANCELS),
+    Mutation("a run too new to be listed is known by its XCom", CANCEL, "pushed_run_ids(context, tasks) if here else ()", "()", CANCELS),
+    Mutation("a task's runs are told by their tags", FIND, 'if not run.ended and wanted(answer.get("tags", {})):', "if not run.ended:", CANCELS),
     Mutation("DeleteRun asks first whose the id is", HOOK, "            if run.uuid and now.uuid != run.uuid:\n                self", "            if False:\n                self", CANCELS),
     Mutation("the task's state decides whether to cancel", TASK, "else worker_cancels(state)", "else True", OPERATOR + "test_a_machine_that_goes_away_does_not"),
     Mutation("a deferred task's trigger only moves", DECISION, "return not mine", "return True", DECISIONS),
