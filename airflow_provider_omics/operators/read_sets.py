@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omics.core.request import OWN_TAGS
 from airflow_provider_omics.exceptions import ClientTokenSpentError, ReadSetJobFailedError, ReadSetJobTimeoutError
-from airflow_provider_omics.operators.read_set_job import ReadSetJobOperator
+from airflow_provider_omics.operators.read_set_job import Limits, ReadSetJobOperator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -197,34 +197,46 @@ class ActivateReadSetsOperator(ReadSetJobOperator):
         from airflow_provider_omics.hooks.read_sets import read_sets  # noqa: PLC0415 - DAG files need no boto3
 
         limits, request = self.limits(deadline, until), request or self.build_request()
-        hook = self.hook()
         ids = _ids(request)
-        found = read_sets(hook, str(request["sequenceStoreId"]), ids)
-        by_status = {item["id"]: item["status"] for item in found}
-        archived = [read_set_id for read_set_id, status in by_status.items() if status == "ARCHIVED"]
-        activating = [read_set_id for read_set_id, status in by_status.items() if status == "ACTIVATING"]
-        if not archived and not activating:
-            self.log.info("All %d read sets are ACTIVE", len(ids))
-            return self._result(context, found, None)
-        service = self.service(context, {**request, "sources": _sources(archived or activating)}, limits, hook)
-        if archived:
-            verdict = self.find_or_start(context, service, limits, request=request, retry=retry)
-            if isinstance(verdict, Wait):
-                return self.wait(context, service, verdict.run, limits, request=request, ours=True)
-            return self.conclude(context, verdict.run, {"request": request, "ours": True, **asdict(limits)})
-        if not self.wait_for_completion:
-            return self._result(context, found, None)
-        sighting = service.look_up(None)
-        if sighting is not None and not sighting.run.ended:
-            self.log.info("Another job activates the read sets: %s", sighting.run)
-            return self.wait(context, service, sighting.run, limits, request=request, ours=False)
-        self.log.info("Read sets that another job activates: %s", ", ".join(activating))
+        while True:
+            hook = self.hook()
+            found = read_sets(hook, str(request["sequenceStoreId"]), ids)
+            by_status = {item["id"]: item["status"] for item in found}
+            archived = [read_set_id for read_set_id, status in by_status.items() if status == "ARCHIVED"]
+            activating = [read_set_id for read_set_id, status in by_status.items() if status == "ACTIVATING"]
+            if not archived and not activating:
+                self.log.info("All %d read sets are ACTIVE", len(ids))
+                return self._result(context, found, None)
+            service = self.service(context, {**request, "sources": _sources(archived or activating)}, limits, hook)
+            if archived:
+                verdict = self.find_or_start(context, service, limits, request=request, retry=retry)
+                if isinstance(verdict, Wait):
+                    return self.wait(context, service, verdict.run, limits, request=request, ours=True)
+                return self.conclude(context, verdict.run, {"request": request, "ours": True, **asdict(limits)})
+            if not self.wait_for_completion:
+                return self._result(context, found, None)
+            sighting = service.look_up(None)
+            if sighting is not None and not sighting.run.ended:
+                self.log.info("Another job activates the read sets: %s", sighting.run)
+                return self.wait(context, service, sighting.run, limits, request=request, ours=False)
+            self.log.info("Read sets that another job activates: %s", ", ".join(activating))
+            self._look_later(context, request, limits, activating)
+            retry = True
+
+    def _look_later(
+        self, context: Context, request: dict[str, JsonValue], limits: Limits, activating: list[str]
+    ) -> None:
+        """Let some time pass, here or in the triggerer, before read sets are looked at again."""
+        left = _LOOK_AGAIN if limits.deadline is None else limits.deadline - time.time()
+        if left <= 0:
+            raise ReadSetJobTimeoutError(
+                f"Read sets of sequence store {request['sequenceStoreId']} that another job activates are still "
+                f"ACTIVATING after execution_timeout {self.execution_timeout}, and a retry waits for them: "
+                f"{', '.join(activating)}"
+            )
         if self.deferrable:
-            self.pause(context, request, limits, _LOOK_AGAIN)
-        if limits.deadline and time.time() + _LOOK_AGAIN > limits.deadline:
-            raise ReadSetJobTimeoutError(f"Still ACTIVATING after execution_timeout: {', '.join(activating)}")
-        time.sleep(_LOOK_AGAIN)
-        return self.pursue(context, retry=True, request=request, **asdict(limits))
+            self.pause(context, request, limits, min(left, _LOOK_AGAIN))
+        time.sleep(min(left, _LOOK_AGAIN))
 
     def conclude(self, context: Context, job: ReadSetJob, waiting: dict[str, Any]) -> dict[str, Any]:
         """Look at the read sets when a job has ended that was to activate them."""
