@@ -27,13 +27,15 @@ What no retry can mend is an ``AirflowFailException`` too: the task fails at onc
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_omics.core.text import clipped, one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_provider_omics.core.read_set_job import ReadSetJob
     from airflow_provider_omics.core.run import Run
 
@@ -50,6 +52,14 @@ class OmicsError(AirflowException):
 
     def __init__(self, message: str) -> None:
         super().__init__(clipped(message, _MOST))
+
+    def __reduce__(self) -> tuple[Callable[..., OmicsError], tuple[Any, ...], dict[str, Any]]:
+        # A copy has the text and what belongs to it: Python would make the text the first argument of a class anew.
+        return _again, (type(self), *self.args), vars(self)
+
+
+def _again(kind: type[OmicsError], *args: object) -> OmicsError:
+    return kind.__new__(kind, *args)
 
 
 class OmicsRequestError(OmicsError, AirflowFailException):

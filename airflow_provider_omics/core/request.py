@@ -30,6 +30,9 @@ class RequestError(ValueError):
         self.violations = violations
         super().__init__("; ".join(violations))
 
+    def __reduce__(self) -> tuple[type[RequestError], tuple[list[str]], dict[str, Any]]:
+        return type(self), (self.violations,), vars(self)
+
 
 class _Unrendered:
     """Stands for a value that is given but not known before its template is rendered."""

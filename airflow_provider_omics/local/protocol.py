@@ -32,6 +32,9 @@ class ServiceError(Exception):
         self.code = code
         self.message = message
 
+    def __reduce__(self) -> tuple[type[ServiceError], tuple[str, str], dict[str, Any]]:
+        return type(self), (self.code, self.message), vars(self)
+
 
 class Service:
     """One service's operations: find the one that a request means, read its input, write its output or error."""

@@ -24,6 +24,9 @@ class RunError(Exception):
         self.failure_reason = failure_reason
         self.status_message = status_message
 
+    def __reduce__(self) -> tuple[type[RunError], tuple[str, str], dict[str, Any]]:
+        return type(self), (self.failure_reason, self.status_message), vars(self)
+
 
 def unpack(definition: Definition, root: Path) -> str:
     """Unpack a workflow's zip into ``root`` and return the path of its main file in there."""
