@@ -52,8 +52,8 @@ def get_provider_info() -> dict[str, Any]:
                 "options": {
                     "poll_interval": {
                         "description": (
-                            "Seconds between two looks at a young run that a task waits for; "
-                            "they stretch with its age, up to five minutes."
+                            "Seconds between two polls of a run that has just started; "
+                            "an older one is polled less often, down to every five minutes."
                         ),
                         "version_added": "0.1.0",
                         "type": "float",

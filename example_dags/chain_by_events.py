@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Airflow 3: whoever started a run, when it completes, another one is started on its outputs, by events."""
+"""Airflow 3: when a run completes, whatever has started it, another one is started on its outputs, by events."""
 
 from __future__ import annotations
 

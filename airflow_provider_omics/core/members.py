@@ -78,7 +78,7 @@ MEMBERS: tuple[Member, ...] = (
         "arn:.+",
         required=True,
     ),
-    Member("name", Kind.TEXT, "Name of the run; by default unique per intention.", 1, 128, PRINTABLE),
+    Member("name", Kind.TEXT, "Name of the run; by default unique to the task instance.", 1, 128, PRINTABLE),
     _id("cacheId", "Run cache to use."),
     _choice("cacheBehavior", "Overrides the run cache's behavior.", "CACHE_ON_FAILURE", "CACHE_ALWAYS"),
     _id("runGroupId", "Run group whose limits hold for the run."),

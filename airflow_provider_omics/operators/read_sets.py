@@ -24,7 +24,7 @@ _LOOK_AGAIN = 30.0
 
 class ImportReadSetsOperator(ReadSetJobOperator):
     """
-    Import files from S3 as read sets of a sequence store, once per intention, and wait until they are there.
+    Import files from S3 as read sets of a sequence store, once for all retries, and wait until they are there.
 
     The arguments up to ``client_token`` are the members of `StartReadSetImportJob
     <https://docs.aws.amazon.com/omics/latest/api/API_StartReadSetImportJob.html>`__ under their own names; all are
@@ -36,7 +36,7 @@ class ImportReadSetsOperator(ReadSetJobOperator):
     ``status`` as one dict.
 
     A retry waits for the job of the try before it. After a job that did not import everything, it starts one for what
-    is missing. Nothing can cancel a job: whoever ends the task leaves it as it is.
+    is missing. Nothing can cancel a job: when somebody ends the task, it goes on as it is.
 
     :param sequence_store_id: sequence store, 10 to 36 digits.
     :param role_arn: service role that HealthOmics assumes for the job, 20 to 2048 characters.
@@ -50,7 +50,7 @@ class ImportReadSetsOperator(ReadSetJobOperator):
     :param wait_for_completion: whether to wait for the job's end; if not, the task succeeds when it has started.
     :param deferrable: whether to wait in the triggerer, which frees the worker slot; by default
         ``[operators] default_deferrable``.
-    :param poll_interval: time between two looks at the job, as ``timedelta`` or in seconds; by default ``[omics]
+    :param poll_interval: time between two polls of the job, as ``timedelta`` or in seconds; by default ``[omics]
         poll_interval``, which stretches with the job's age, up to five minutes.
     :param submit_timeout: for how long, as ``timedelta`` or in seconds, to wait while HealthOmics takes no more jobs (5
         imports go on at a time by default); meanwhile the task is deferred if it is deferrable.
@@ -141,8 +141,8 @@ class ActivateReadSetsOperator(ReadSetJobOperator):
     ``subject_id``, ``sample_id`` and ``s3_uris``, which a run takes, too. The task returns these and ``status`` as one
     dict.
 
-    Read sets that another job activates are waited for. Nothing can cancel a job: whoever ends the task leaves it as it
-    is.
+    Read sets that another job activates are waited for. Nothing can cancel a job: it goes on when somebody
+    ends the task.
 
     :param sequence_store_id: sequence store, 10 to 36 digits.
     :param sources: 1 to 20 read sets, each an id or the API's ``{"readSetId": id}``, as a list or as its JSON.
@@ -151,7 +151,7 @@ class ActivateReadSetsOperator(ReadSetJobOperator):
     :param wait_for_completion: whether to wait for the job's end; if not, the task succeeds when it has started.
     :param deferrable: whether to wait in the triggerer, which frees the worker slot; by default
         ``[operators] default_deferrable``.
-    :param poll_interval: time between two looks at the job, as ``timedelta`` or in seconds; by default ``[omics]
+    :param poll_interval: time between two polls of the job, as ``timedelta`` or in seconds; by default ``[omics]
         poll_interval``, which stretches with the job's age, up to five minutes.
     :param submit_timeout: for how long, as ``timedelta`` or in seconds, to wait while HealthOmics takes no more jobs
         (25 go on at a time by default); meanwhile the task is deferred if it is deferrable.

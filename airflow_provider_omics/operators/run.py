@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 class StartOmicsRunOperator(StartRunTask):
     """
-    Start an AWS HealthOmics run, once per intention, and wait until it has ended.
+    Start an AWS HealthOmics run, one for all retries of the task, and wait until it has ended.
 
     The arguments up to ``request_id`` are the members of `StartRun
     <https://docs.aws.amazon.com/omics/latest/api/API_StartRun.html>`__ under their own names; all are templated, one
@@ -34,7 +34,7 @@ class StartOmicsRunOperator(StartRunTask):
     :param workflow_type: ``PRIVATE`` or ``READY2RUN``.
     :param run_id: run to duplicate; what is not given is copied from it.
     :param role_arn: service role that HealthOmics assumes for the run, at most 128 characters.
-    :param name: name of the run, at most 128 characters; by default unique per intention.
+    :param name: name of the run, at most 128 characters; by default unique to the task instance.
     :param cache_id: run cache to use.
     :param cache_behavior: ``CACHE_ON_FAILURE`` or ``CACHE_ALWAYS``; needs ``cache_id``.
     :param run_group_id: run group whose limits hold for the run.
@@ -69,14 +69,15 @@ class StartOmicsRunOperator(StartRunTask):
     :param wait_for_completion: whether to wait for the run's end; if not, the task succeeds when the run has started.
     :param deferrable: whether to wait in the triggerer, which frees the worker slot; by default
         ``[operators] default_deferrable``.
-    :param poll_interval: time between two looks at the run, as ``timedelta`` or in seconds; by default ``[omics]
+    :param poll_interval: time between two polls of the run, as ``timedelta`` or in seconds; by default ``[omics]
         poll_interval``, which stretches with the run's age, up to five minutes.
     :param submit_timeout: for how long, as ``timedelta`` or in seconds, to wait while HealthOmics refuses StartRun as
         too frequent or the account as full; meanwhile the task is deferred if it is deferrable. No try is lost by it.
     :param cancel_on_kill: whether the run is cancelled when somebody ends the task or its time is up.
     :param retry_on: after which failures Airflow may try again: classes (``transient``, ``capacity``, ``task``,
         ``input``, ``permission``, ``definition``, ``sizing``, ``limit``, ``unknown``) and single reasons, such as
-        ``RUN_TASK_FAILED``; by default ``("transient", "capacity")``.
+        ``RUN_TASK_FAILED``; by default ``("transient", "capacity")``. After any other failure the task fails at once,
+        and a ``retry_policy`` (Airflow 3.3) is not asked.
     :param fetch_outputs: whether to push the named outputs of a WDL or CWL run to XCom, as ``outputs``.
     :param forward_logs: whether to copy the log of the workflow engine into the task's: as it grows if the task waits
         in its worker, at the end, the last 1,000 lines or 200 KB, if it is deferrable.

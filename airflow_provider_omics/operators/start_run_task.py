@@ -264,7 +264,7 @@ class StartRunTask(StartRunFields):
         key, value = waiting_for_turn(attempt.intention)
         context["ti"].xcom_push(key=key, value=value)
         why = refused if refused.full else refused.why
-        self.log.info("Waiting for a turn to call StartRun, without a worker: %s", why)
+        self.log.info("Queued in the triggerer to call StartRun again: %s", why)
         self.defer(**for_turn(self, context, attempt, request, until, refused=refused, report=report))
 
     def _conclude(self, context: Context, run: Run, *, judge: bool) -> dict[str, str]:

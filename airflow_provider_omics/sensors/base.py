@@ -52,7 +52,7 @@ class OmicsSensor(OmicsConnection, BaseSensorOperator, Generic[T]):
     Wait until something of HealthOmics has ended well; it is never cancelled by this task.
 
     :param deferrable: whether to wait in the triggerer.
-    :param poll_interval: time between two looks of a deferred sensor, as ``timedelta`` or in seconds.
+    :param poll_interval: time between two polls of a deferred sensor, as ``timedelta`` or in seconds.
     :param aws_conn_id: Airflow connection of type ``aws``; None takes boto3's own credentials (templated).
     :param region_name: AWS Region; by default the connection's (templated).
     :param verify: whether to verify TLS certificates, or the path of a CA bundle (templated).

@@ -36,7 +36,7 @@ class OmicsReadSetImportSensor(OmicsSensor["ReadSetJob"]):
     :param sequence_store_id: sequence store, 10 to 36 digits (templated).
     :param job_id: import job to wait for, 10 to 36 digits (templated).
     :param deferrable: whether to wait in the triggerer; by default ``[operators] default_deferrable``.
-    :param poll_interval: time between two looks of a deferred sensor, as ``timedelta`` or in seconds; by default
+    :param poll_interval: time between two polls of a deferred sensor, as ``timedelta`` or in seconds; by default
         ``[omics] poll_interval``, which stretches with the job's age. One that is not deferred looks every
         ``poke_interval``.
     :param aws_conn_id: Airflow connection of type ``aws``; None takes boto3's own credentials (templated).

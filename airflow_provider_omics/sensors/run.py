@@ -36,9 +36,9 @@ class OmicsRunSensor(OmicsSensor["Run"]):
 
     :param run_id: run to wait for (templated).
     :param uuid: the run's uuid; a run of another uuid, which has taken over the id, counts as deleted (templated).
-    :param deferrable: whether to wait in the triggerer, in its poll hub; by default
+    :param deferrable: whether to wait in the triggerer; by default
         ``[operators] default_deferrable``.
-    :param poll_interval: time between two looks of a deferred sensor, as ``timedelta`` or in seconds; by default
+    :param poll_interval: time between two polls of a deferred sensor, as ``timedelta`` or in seconds; by default
         ``[omics] poll_interval``, which stretches with the run's age. One that is not deferred looks every
         ``poke_interval``.
     :param aws_conn_id: Airflow connection of type ``aws``; None takes boto3's own credentials (templated).

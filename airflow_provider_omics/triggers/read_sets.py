@@ -31,11 +31,11 @@ _SHORTEST: Final = 30.0
 
 class OmicsReadSetJobTrigger(BaseTrigger):
     """
-    Wait in the triggerer until a read set job has ended; whoever ends the task leaves the job as it is.
+    Wait in the triggerer until a read set job has ended; the job goes on when somebody ends the task.
 
     :param job: the job as Start answered it, as a dict of JSON types.
     :param hook_params: the connection arguments, as a dict of JSON types.
-    :param poll_interval: seconds between two looks; None stretches ``[omics] poll_interval`` with the job's age.
+    :param poll_interval: seconds between two polls; None takes ``[omics] poll_interval``, and more for an older job.
     :param deadline: until when to wait, in epoch seconds.
     :param version: version of the arguments.
     :param unknown: arguments of a newer release, which are ignored with a warning.

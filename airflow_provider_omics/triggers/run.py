@@ -46,7 +46,7 @@ class OmicsRunTrigger(GuardedTrigger):
 
     :param run: the run as StartRun answered it, as a dict of JSON types.
     :param hook_params: the connection arguments, as a dict of JSON types.
-    :param poll_interval: seconds between two looks at the run; None stretches ``[omics] poll_interval`` with its age.
+    :param poll_interval: seconds between two polls; None takes ``[omics] poll_interval``, and more for an older run.
     :param deadline: until when to wait, in epoch seconds.
     :param cancel_on_kill: whether to cancel the run when somebody ends the task.
     :param report: what came of the turn in which the run was started, as a dict of JSON types.

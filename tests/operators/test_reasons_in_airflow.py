@@ -105,6 +105,27 @@ def test_every_reason_ends_in_its_class_state_and_message(deferrable, dag_of, ru
             ]
 
 
+def test_a_retry_policy_is_not_asked_about_a_failure_for_good(dag_of, run_dag, omics_local):
+    """What README and ``retry_on`` say of Airflow 3.3's own retry policies."""
+    policies = pytest.importorskip("airflow.sdk.definitions.retry_policy")
+    asked = []
+
+    class Always(policies.RetryPolicy):
+        def evaluate(self, exception, *_args, **_kwargs):
+            asked.append(type(exception))
+            return policies.RetryDecision(action=policies.RetryAction.RETRY)
+
+    omics_local.script(status="FAILED", failureReason="OUT_OF_MEMORY_ERROR")
+    dag, errors = dag_of("policy", ["mem"], retry_policy=Always())
+    run_dag(dag)
+    assert [type(error) for error in errors["mem"]] == [RunFailedForGoodError]
+    assert asked == []
+    dag, errors = dag_of("policy_asked", ["again"], retry_policy=Always(), retry_on=["sizing"])
+    run_dag(dag)
+    assert [type(error) for error in errors["again"]] == [RunFailedError] * 2
+    assert asked[0] is RunFailedError
+
+
 @pytest.mark.parametrize("deferrable", [False, True], ids=["sync", "deferred"])
 def test_what_else_ends_a_run_ends_its_task(deferrable, dag_of, run_dag, omics_local):
     """A person's cancelling, and a task's reason that is the run's."""
