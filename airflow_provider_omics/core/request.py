@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_omics.core import documents
 from airflow_provider_omics.core.members import BY_ARGUMENT, MEMBERS, Kind, Member, matcher
