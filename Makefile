@@ -21,6 +21,9 @@ RUN_SECONDS ?= 60
 # e.g. make soak SOAK="--minutes 2 --triggers 100 --tasks 10"
 SOAK ?=
 WINDOW ?= 300
+# What holds the provider against botocore's model, and shows that it runs in an Airflow.
+CONTRACT := tests/contract tests/core/test_members.py tests/local/test_protocol.py tests/test_provider_info.py \
+	tests/operators/test_in_airflow.py
 
 .PHONY: help
 help: ## show this list
@@ -67,6 +70,15 @@ test-all: lint setup $(READY31) ## the same and the slow tests, those of real pr
 	$(BIN3)/python -m pytest $(PYTEST)
 	$(BIN2)/python -m pytest $(PYTEST)
 	$(BIN31)/python -m pytest tests/airflow -m airflow $(PYTEST)
+
+# Never the lock files: what there is today.
+.PHONY: newest
+newest: ## say what the newest botocore has that the provider lacks, and try that and the newest Airflow, pre-releases too
+	rm -rf $(VENV)/newest
+	$(PYTHON) -m venv $(VENV)/newest
+	$(VENV)/newest/bin/pip install -qq -r requirements/newest.in -e '.[local]'
+	tests=0; $(VENV)/newest/bin/python -m pytest $(CONTRACT) $(PYTEST) || tests=$$?; \
+		$(VENV)/newest/bin/python -m tests.contract.news; exit $$tests
 
 .PHONY: lint
 lint: $(READY3) ## ruff check, ruff format --check, mypy --strict
