@@ -8,9 +8,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN3 := $(VENV)/airflow3/bin
 BIN31 := $(VENV)/airflow3.1/bin
+BIN34 := $(VENV)/airflow3.4/bin
 BIN2 := $(VENV)/airflow2/bin
 READY3 := $(VENV)/airflow3/.ready
 READY31 := $(VENV)/airflow3.1/.ready
+READY34 := $(VENV)/airflow3.4/.ready
 READY2 := $(VENV)/airflow2/.ready
 # e.g. make test PYTEST="-x -k links"
 PYTEST ?=
@@ -66,10 +68,11 @@ test2: $(READY2) ## the tests on Airflow 2.11
 	$(BIN2)/python -m pytest -m "not slow" $(PYTEST)
 
 .PHONY: test-all
-test-all: lint setup $(READY31) ## the same and the slow tests, those of real processes on Airflow 3.1 as well
+test-all: lint setup $(READY31) $(READY34) ## the same and the slow tests, those of real processes on Airflow 3.1 and 3.4, too
 	$(BIN3)/python -m pytest $(PYTEST)
 	$(BIN2)/python -m pytest $(PYTEST)
 	$(BIN31)/python -m pytest tests/airflow -m airflow $(PYTEST)
+	$(BIN34)/python -m pytest tests/airflow tests/operators tests/triggers $(PYTEST)
 
 # Never the lock files: what there is today.
 .PHONY: newest
@@ -125,6 +128,7 @@ endef
 lock: ## remake requirements/*.txt with the newest versions that fit (needs uv)
 	$(call lock_file,airflow3)
 	$(call lock_file,airflow3.1)
+	$(call lock_file,airflow3.4)
 	$(call lock_file,airflow2)
 	$(call lock_file,bench)
 

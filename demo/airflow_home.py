@@ -19,9 +19,30 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from packaging.version import Version
+
 AIRFLOW = version("apache-airflow")
 AIRFLOW_3 = not AIRFLOW.startswith("2.")
+# Task loops are new in 3.4.
+LOOPS = AIRFLOW_3 and Version(AIRFLOW) >= Version("3.4.0b1")
 BUILD = Path(__file__).resolve().parent.parent / ".build"
+# Airflow 3.4 keeps all tries in one table, XComs by their task instance. It has regions: a mapped task's is its own,
+# and in that of a loop the index is the pass.
+_SAME_TABLES = (
+    """
+    WITH task_instance AS (
+        SELECT *, CASE
+            WHEN EXISTS (SELECT 1 FROM dynamic_region AS r WHERE r.id = region_id AND node_id != task_id) THEN -1
+            ELSE region_index END AS map_index
+        FROM main.task_instance WHERE working_set
+    ), xcom AS (
+        SELECT dag_id, run_id, task_id, map_index, key, value, timestamp
+        FROM xcom_v2 JOIN task_instance ON task_instance.id = task_instance_id
+    )
+    """
+    if LOOPS
+    else "WITH task_instance AS (SELECT *, map_index AS region_index FROM main.task_instance) "
+)
 
 
 class Run(NamedTuple):
@@ -37,6 +58,7 @@ class TaskState:
 
     task_id: str
     map_index: int
+    region_index: int
     state: str | None
     try_number: int
     max_tries: int
@@ -106,7 +128,7 @@ def make_database(home: Path) -> None:
 
 
 class Database:
-    """Reads an Airflow database beside Airflow; the tables used here are the same on both Airflow lines."""
+    """Reads an Airflow database beside Airflow; the tables used here are the same to all Airflows."""
 
     def __init__(self, home: Path) -> None:
         self._path = home / "airflow.db"
@@ -114,7 +136,7 @@ class Database:
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Return the rows that one SQL statement finds."""
         with closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=30)) as database:
-            return database.execute(sql, values).fetchall()
+            return database.execute(_SAME_TABLES + sql, values).fetchall()
 
     def run_state(self, run: Run) -> str | None:
         """Return the state of a Dag run, None when there is no such run."""
@@ -127,14 +149,15 @@ class Database:
         return Run(dag_id, rows[0][0]) if rows else None
 
     def tasks(self, run: Run) -> list[TaskState]:
-        """Return the task instances of a Dag run."""
+        """Return the task instances of a Dag run, those of a loop once for each pass that has begun, in order."""
         columns = ", ".join(TaskState.__slots__)
         where = "dag_id=? AND run_id=? ORDER BY start_date, task_id, map_index"
         return [TaskState(*row) for row in self.query(f"SELECT {columns} FROM task_instance WHERE {where}", *run)]  # noqa: S608 - fixed text
 
     def task(self, run: Run, task_id: str, map_index: int = -1) -> TaskState | None:
-        """Return one task instance, None when it has not been created."""
-        return next((it for it in self.tasks(run) if (it.task_id, it.map_index) == (task_id, map_index)), None)
+        """Return one task instance, in a loop that of the newest pass; None when it has not been created."""
+        found = [it for it in self.tasks(run) if (it.task_id, it.map_index) == (task_id, map_index)]
+        return found[-1] if found else None
 
     def triggerer_of(self, run: Run, task_id: str) -> int | None:
         """Return the id of the triggerer that waits for a deferred task, None when no one does."""
@@ -152,8 +175,8 @@ class Database:
         return [(uri, json.loads(extra)) for uri, extra in rows]
 
     def xcom(self, run: Run, task_id: str, key: str = "return_value", map_index: int = -1) -> Any:  # noqa: ANN401 - any JSON
-        """Return one XCom value, None when there is none."""
-        where = "dag_id=? AND run_id=? AND task_id=? AND key=? AND map_index=?"
+        """Return one XCom value, in a loop that of the newest pass; None when there is none."""
+        where = "dag_id=? AND run_id=? AND task_id=? AND key=? AND map_index=? ORDER BY timestamp DESC"
         rows = self.query(f"SELECT value FROM xcom WHERE {where}", *run, task_id, key, map_index)  # noqa: S608 - fixed text
         value = rows[0][0] if rows else None
         # SQLite stores JSON that is a number as a number.

@@ -152,17 +152,18 @@ class AirflowProcesses:
     def noticed(self, run: Run, task_id: str, map_index: int = -1) -> bool:
         """Tell whether the scheduler has noticed that the present try's process is over, its task being deferred."""
         task = self.database.task(run, task_id, map_index)
-        try_number = task.try_number if task else 0
-        key = f"task_id={task_id!r}, run_id={run.run_id!r}, try_number={try_number}, map_index={map_index}"
+        if task is None:
+            return False
+        key = f"task_id={task_id!r}, run_id={run.run_id!r}, try_number={task.try_number}, map_index={task.region_index}"
         over = "Received executor event with state success for task instance"
         with self._output("scheduler").open(errors="replace") as lines:
             return any(over in line and key in line for line in lines)
 
     def log(self, run: Run, task_id: str, map_index: int = -1) -> str:
-        """Return all that a task, its trigger included, has logged in all its tries."""
+        """Return all that a task, its trigger included, has logged in all its tries and, in a loop, passes."""
         folder = self.home / "logs" / f"dag_id={run.dag_id}" / f"run_id={run.run_id}" / f"task_id={task_id}"
-        folder = folder if map_index < 0 else folder / f"map_index={map_index}"
-        return "".join(path.read_text(errors="replace") for path in sorted(folder.glob("attempt=*")))
+        files = "**/attempt=*" if map_index < 0 else f"**/map_index={map_index}/attempt=*"
+        return "".join(path.read_text(errors="replace") for path in sorted(folder.glob(files)))
 
     def report(self, run: Run) -> str:
         """Return the tasks of a run in one line each, with the last log lines of those that did not succeed."""

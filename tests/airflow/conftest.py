@@ -113,7 +113,8 @@ class Omics:
         }
         pushed = {key: airflow.database.xcom(run, "run", key, map_index) for key in told if key != "status"}
         assert pushed == {key: told[key] for key in pushed}
-        if AIRFLOW_3:
+        # The REST API asks for the region of a task in a loop.
+        if AIRFLOW_3 and "loop" not in run.dag_id:
             path = f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/run/links?map_index={map_index}"
             links = airflow.rest("GET", path)["extra_links"]
             assert len(links) == 3
