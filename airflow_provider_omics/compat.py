@@ -61,6 +61,7 @@ __all__ = [
     "in_triggerer",
     "is_current_try",
     "is_deferral_timeout",
+    "loop_pass",
     "note_try",
     "push_link",
     "render_text",
@@ -82,6 +83,20 @@ _TRY_KEY = "try_number"
 def state_store(context: Context) -> StateStore | None:
     """Return the task's state store, None below Airflow 3.3."""
     return context.get("task_state_store")  # type: ignore[return-value]  # unknown to older ones
+
+
+def loop_pass(context: Context) -> dict[str, Any]:
+    """
+    Return what tells the passes of a task in a task loop apart, in the words of an intention; nothing of other tasks.
+
+    Airflow 3.4 and newer put ``loop`` into the context of a task if a task group around it is a loop. The region alone
+    says nothing: a mapped task has one outside loops, too.
+    """
+    loop: Any = context.get("loop")
+    if loop is None:
+        return {}
+    ti: Any = context["ti"]
+    return {"region_id": str(ti.region_id), "region_index": ti.region_index, "loop_index": loop.index}
 
 
 def task_states(tis: Sequence[TaskInstance]) -> list[str | None]:

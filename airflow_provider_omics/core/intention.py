@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 REQUEST_ID_TAG: Final = "airflow:request_id"
 _MAX_NAME: Final = 127  # the API allows 128, the console 127
 _MAX_TAG_VALUE: Final = 256
+_OF_LOOPS: Final = ("region_id", "region_index", "loop_index")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,10 @@ class Intention:
 
     ``max_tries`` rises with a clear; ``dag_run_start`` changes when a finished Dag run is cleared or a deleted one is
     created again, and keeps two Airflow deployments in one AWS account apart.
+
+    A task loop (Airflow 3.4) runs its tasks once in each pass: ``region_id`` and ``region_index``, where Airflow has
+    a task instance, tell passes apart, and ``loop_index`` is the pass. All three are None outside loops: there a
+    region begins with an upgrade of Airflow, and ends with the mapping of a task, and neither asks for another run.
     """
 
     dag_id: str
@@ -37,17 +42,22 @@ class Intention:
     map_index: int
     dag_run_start: datetime | None
     max_tries: int
+    region_id: str | None = None
+    region_index: int | None = None
+    loop_index: int | None = None
 
     @property
     def digest(self) -> str:
         """The intention in 40 hexadecimal digits, the same on every machine, Python and Airflow version."""
         start = self.dag_run_start.astimezone(UTC).isoformat(timespec="microseconds") if self.dag_run_start else None
         key = [self.dag_id, self.run_id, self.task_id, self.map_index, start, self.max_tries]
-        return _digest(json.dumps(key), 40)
+        loop = [] if self.region_id is None else [self.region_id, self.region_index]
+        return _digest(json.dumps(key + loop), 40)
 
     def serialize(self) -> dict[str, JsonValue]:
-        """Return the intention as JSON types."""
-        return {**asdict(self), "dag_run_start": self.dag_run_start.isoformat() if self.dag_run_start else None}
+        """Return the intention as JSON types; outside loops an older release, too, can read it."""
+        members = {**asdict(self), "dag_run_start": self.dag_run_start.isoformat() if self.dag_run_start else None}
+        return {name: value for name, value in members.items() if value is not None or name not in _OF_LOOPS}
 
     @classmethod
     def deserialize(cls, members: Mapping[str, Any]) -> Intention:
@@ -68,7 +78,8 @@ class Intention:
     def run_name(self) -> str:
         """The default name: readable, and unique to the intention so that a look-up by name finds its runs."""
         mapped = f".{self.map_index}" if self.map_index >= 0 else ""
-        suffix = f"{mapped}.{self.digest[:16]}"
+        looped = f".pass{self.loop_index}" if self.loop_index is not None else ""
+        suffix = f"{looped}{mapped}.{self.digest[:16]}"
         return f"{self.dag_id}.{self.task_id}"[: _MAX_NAME - len(suffix)] + suffix
 
     def tags(self, request_id: str) -> dict[str, str]:

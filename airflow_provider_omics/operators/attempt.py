@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_omics.cancellation.cancel import cancel
 from airflow_provider_omics.cancellation.decision import is_cancelled_at_deadline, worker_cancels
 from airflow_provider_omics.cancellation.worker import may_cancel_late, soon, state_of
-from airflow_provider_omics.compat import KILL_SECONDS, conf, push_link, state_store
+from airflow_provider_omics.compat import KILL_SECONDS, conf, loop_pass, push_link, state_store
 from airflow_provider_omics.core.intention import Intention
 from airflow_provider_omics.core.pacing import back_off, interval, jittered
 from airflow_provider_omics.core.protocol import Fail, GiveUp, Known, Succeed, Wait
@@ -286,4 +286,5 @@ def intention_of(context: Context) -> Intention:
         map_index=-1 if ti.map_index is None else ti.map_index,
         dag_run_start=context["dag_run"].start_date,
         max_tries=ti.max_tries,
+        **loop_pass(context),
     )

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What asks for a new run, what is given another try, and what may take no longer."""
 
+from datetime import UTC, datetime
+
 import pytest
 
+from airflow_provider_omics.core.intention import Intention
 from demo.airflow_home import AIRFLOW_3, Run
 from tests.airflow.processes import MODES, backfill, clear, delete
 
@@ -21,6 +24,18 @@ def test_a_failed_run_is_followed_by_the_next_submission(airflow, omics, mode):
     assert "SERVICE_ERROR: Out of luck" in airflow.log(run, "run")
     assert len(omics.endpoint.runs()) == 2
     assert omics.cancelled == set()
+
+
+def test_a_mapped_task_has_one_intention_on_every_airflow(airflow, omics):
+    """An upgrade of Airflow, between two tries, must not start another run: 3.4 gives mapped tasks regions."""
+    run = airflow.trigger("deferred_mapped")
+    omics.runs(3)
+    for index in range(3):
+        omics.waits(run, index)
+    [(start,)] = airflow.database.query("SELECT start_date FROM dag_run WHERE dag_id=? AND run_id=?", *run)
+    began = datetime.fromisoformat(start).replace(tzinfo=UTC)
+    wanted = {Intention(*run, "run", index, began, max_tries=1).request_id() for index in range(3)}
+    assert {it["tags"]["airflow:request_id"] for it in omics.endpoint.runs()} == wanted
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -50,6 +50,7 @@ UPGRADES = "tests/operators/test_upgrades.py::"
 TURN, PATIENCE = "triggers/turn.py", "hooks/patience.py"
 TOLD, OUTLETS = "operators/aftermath.py", "tests/operators/test_outlets.py"
 LOGS, NEWS = "hooks/logs.py", "tests/operators/test_news.py::"
+LOOPS = "tests/operators/test_loops.py"
 CANCELS, REFUSED, HUB = (
     "tests/operators/test_cancel.py",
     "tests/operators/test_refused.py::",
@@ -73,6 +74,9 @@ MUTATIONS = (
     Mutation("max_tries is a part", INTENTION, "start, self.max_tries]", "start]"),
     Mutation("the Dag run's start is a part", INTENTION, "start, self.max", "self.max", "tests/core/test_intention.py"),
     Mutation("the map index is a part", INTENTION, "self.map_index, start", "start", "tests/core/test_intention.py"),
+    Mutation("the pass of a loop is a part", TASK, "        **loop_pass(context),\n", "", LOOPS),
+    Mutation("its region is what tells it apart", INTENTION, "else [self.region_id, self.region_index]", "else []", "tests/core/test_intention.py"),
+    Mutation("a region outside loops is no part", "compat.py", '("loop")\n    if loop is None:', '("loop") or type("Loop", (), {"index": 0})\n    if False:', LOOPS),
     Mutation("no try changes the payload", SERVICE, "{**self.intention.tags(request_id),", '{"try": str(self._try_number), **self.intention.tags(request_id),', OPERATOR + "test_a_look_up_that_is_denied_relies_on_the_request_id"),
     Mutation("a caller's requestId is sent verbatim", SUBMISSIONS, "self._own_request_id or self.intention", "self.intention"),
     # --- starting ---
