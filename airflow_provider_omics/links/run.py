@@ -58,3 +58,8 @@ class OmicsRunOutputLink(RunLink):
     def url(self, arn: str, output_uri: str) -> str:
         """Return the page of the outputs."""
         return console.output_url(arn, output_uri)
+
+
+def run_links(operator: BaseOperator) -> list[RunLink]:
+    """Return the links of an operator that are ours; a subclass may have others, which Airflow asks when it wants."""
+    return [link for link in operator.operator_extra_links if isinstance(link, RunLink)]

@@ -17,6 +17,7 @@ from airflow_provider_omics.core.progress import summary
 from airflow_provider_omics.core.text import clipped, one_line
 from airflow_provider_omics.exceptions import RunFailedError, RunFailedForGoodError
 from airflow_provider_omics.hooks.aftermath import description, failed_tasks, log_end, outputs
+from airflow_provider_omics.links.run import run_links
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +45,7 @@ def failure(operator: StartRunTask, run: Run) -> RunFailedError:
     end = log_end(hook, run, tasks[0] if tasks else None)
     found = understand(run, tasks, failed=failed, log=end, retry_on=operator.retry_on)
     links = [f"HealthOmics engine log: {engine_log_url(run.arn)}"] if found.engine else []
-    links += [f"{link.name}: {link.url(run.arn, run.output_uri)}" for link in operator.operator_extra_links]
+    links += [f"{link.name}: {link.url(run.arn, run.output_uri)}" for link in run_links(operator)]
     kind = RunFailedError if found.retry else RunFailedForGoodError
     return kind(run, found.text(cached=bool(operator.cache_id), links=links))
 

@@ -17,6 +17,7 @@ from airflow_provider_omics.core.pacing import back_off, interval, jittered
 from airflow_provider_omics.core.protocol import Fail, GiveUp, Known, Succeed, Wait
 from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.exceptions import OmicsError, RunNotCancelledError, RunTimeoutError, StartRunConflictError
+from airflow_provider_omics.links.run import run_links
 from airflow_provider_omics.operators.news import News
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ class Attempt:
         for key, value in run.xcom().items():
             if key != "status":
                 self._context["ti"].xcom_push(key=key, value=value)
-        for link in self._operator.operator_extra_links:
+        for link in run_links(self._operator):
             push_link(self._context, link, link.url(run.arn, run.output_uri))
 
     def wait(self, run: Run) -> Run:

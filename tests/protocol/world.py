@@ -113,6 +113,7 @@ class Operator(StartOmicsRunOperator):
     """The operator, on the world's wire."""
 
     world: World
+    operator_extra_links = ()
     log = logging.getLogger("tests.protocol")
 
     def hook(self, **_config: Any) -> omics.OmicsHook:
