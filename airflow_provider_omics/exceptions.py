@@ -5,7 +5,8 @@ Everything the provider raises::
     OmicsError                          (AirflowException)
     ├── OmicsRequestError               an argument breaks a rule; no retry helps
     │   └── StartRunRequestError        the arguments of StartRun do, all violations in one text
-    ├── StartRunRefusedError            StartRun is throttled or the account full, for longer than the task may wait
+    ├── ConnectionNotFoundError         the connection that the task names is not there
+    ├── StartRunRefusedError            StartRun is throttled or unanswered, or the account full, for too long
     ├── StartRunConflictError           HealthOmics says that the requestId is taken and does not say by which run
     ├── RunEndedError                   the run is over, without its outputs
     │   ├── RunFailedError              FAILED, for a cause that passes, or that retry_on names
@@ -70,19 +71,29 @@ class StartRunRequestError(OmicsRequestError):
     """The StartRun request breaks rules of HealthOmics, which the text tells all at once."""
 
 
+class ConnectionNotFoundError(OmicsError):
+    """The task names an Airflow connection that is not there, or that a secrets backend did not find this once."""
+
+
 class StartRunRefusedError(OmicsError):
     """
     HealthOmics does not start runs for now.
 
     :param why: what StartRun answered.
     :param refusals: how often it did, in a row.
-    :param full: whether a quota of the account is used up, other than that of calls a second.
+    :param full: whether a quota of the account is used up, other than that of calls a second; None if HealthOmics does
+        not answer at all.
     """
 
-    def __init__(self, why: str, refusals: int = 0, *, full: bool = False) -> None:
+    def __init__(self, why: str, refusals: int = 0, *, full: bool | None = False) -> None:
         self.why = why
         self.refusals = refusals
         self.full = full
+        if full is None:
+            super().__init__(
+                f"HealthOmics does not answer: {why}: a retry finds the run if it was started nevertheless"
+            )
+            return
         advice = (
             "delete runs that have ended, start them with retention_mode=REMOVE, or ask for a higher quota"
             if full

@@ -81,6 +81,11 @@ def is_transient(error: BaseException) -> bool:
             or status == _TIMED_OUT
             or status >= _SERVER_FAULT
         )
+    return is_unanswered(error)
+
+
+def is_unanswered(error: BaseException) -> bool:
+    """Tell whether AWS cannot be reached for now, or not with these credentials: so it is for each other call, too."""
     return is_stale(error) or (isinstance(error, _NO_ANSWER) and not _is_distrust(error))
 
 

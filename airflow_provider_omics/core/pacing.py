@@ -8,6 +8,8 @@ import uuid
 from dataclasses import dataclass
 from typing import Final
 
+# How often a fault that goes on is a warning, in seconds.
+WARN_EVERY: Final = 600.0
 # The longest pause between two looks at an old run.
 MAX_INTERVAL: Final = 300.0
 # A run is looked at about this many times over its life, after its youth.
@@ -44,9 +46,32 @@ def back_off(faults: int) -> float:
     return min(_MAX_BACK_OFF, 2.0 ** min(faults - 1, 10)) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
 
 
+class Reminder:
+    """
+    Tells when something that lasts is worth a warning: at once, and then every so often.
+
+    :param seconds: how often.
+    """
+
+    __slots__ = ("_next", "_seconds")
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._next: float | None = None
+
+    def due(self, now: float) -> bool:
+        """Tell whether it is time; if so, the next time is that much later."""
+        if self._next is not None and now < self._next:
+            return False
+        self._next = now + self._seconds
+        return True
+
+
 class Budget:
     """
     Spaces calls evenly, fewer than ``limit`` a second; a throttled one halves the rate, a good one mends it a little.
+
+    While calls get no answer one is made at a time, with longer and longer pauses.
 
     :param limit: calls a second.
     """
@@ -58,8 +83,11 @@ class Budget:
     def __init__(self, limit: float) -> None:
         self.limit = limit
         self.rate = limit
+        # How many calls in a row got no answer.
+        self.faults = 0
         self._next = 0.0
         self._slowed = -1.0
+        self._failed = -1.0
 
     def pause(self, now: float) -> float:
         """Return the seconds until the next call may be made."""
@@ -67,13 +95,28 @@ class Budget:
 
     def spend(self, now: float) -> None:
         """Note that a call is made: from now, not from when it might have been, the next one keeps its distance."""
-        self._next = now + self._SLACK / self.rate
+        # What becomes of a call that only tries whether AWS answers again decides when the next one is made.
+        self._next = now + (_MAX_BACK_OFF if self.faults > 1 else self._SLACK / self.rate)
 
     def throttled(self, now: float) -> None:
         """Slow down; the calls that were under way together count once."""
         if now - self._slowed >= 1:
             self._slowed = now
             self.rate = max(self.rate / 2, min(self.limit, self._LEAST))
+
+    def unanswered(self, begun: float, now: float) -> None:
+        """Note that a call made at ``begun`` got no answer; those that were under way together count once."""
+        if begun >= self._failed:
+            self._failed = now
+            self.faults += 1
+            if self.faults > 1:
+                self._next = now + back_off(self.faults - 1)
+
+    def answered(self, now: float) -> None:
+        """Note that a call got an answer, whatever it is."""
+        if self.faults:
+            self.faults = 0
+            self._next = min(self._next, now + self._SLACK / self.rate)
 
     def succeeded(self) -> None:
         """Speed up."""

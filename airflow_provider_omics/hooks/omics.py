@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import botocore
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -29,6 +30,7 @@ from airflow_provider_omics.core.not_found import where_to_look
 from airflow_provider_omics.core.run import ENDED, Run
 from airflow_provider_omics.core.text import storable
 from airflow_provider_omics.exceptions import (
+    ConnectionNotFoundError,
     OmicsError,
     OmicsRequestError,
     StartRunConflictError,
@@ -96,6 +98,24 @@ class OmicsHook(AwsBaseHook):
             verify=params.verify,
             config={**(params.botocore_config or {}), **(config or {})},
         )
+
+    @classmethod
+    def get_connection(cls, conn_id: str) -> Any:  # noqa: ANN401 - Airflow's lines have a Connection each
+        """
+        Return an Airflow connection; the amazon provider goes on without one, in whatever account it finds.
+
+        :param conn_id: the connection's id.
+        :raises ConnectionNotFoundError: if it is not there; ``aws_default`` may be missing.
+        """
+        try:
+            return super().get_connection(conn_id)
+        except AirflowNotFoundException as error:
+            if conn_id == cls.default_conn_name:
+                raise
+            raise ConnectionNotFoundError(
+                f"aws_conn_id={conn_id!r}: Airflow has no connection of this id, and nothing was asked of AWS; create "
+                "it where workers and triggerers find it, or give aws_conn_id=None to take boto3's own credentials"
+            ) from error
 
     @cached_property
     def conn_config(self) -> AwsConnectionWrapper:

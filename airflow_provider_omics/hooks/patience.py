@@ -1,20 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long a worker asks StartRun again: a fault passes soon, a refusal may take hours and is waited out elsewhere."""
+"""How long a worker asks again: a fault passes soon, a refusal may take hours and is waited out elsewhere."""
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_omics.aws.errors import is_expired, is_full, is_refused, is_transient
-from airflow_provider_omics.core.pacing import Report, back_off
-from airflow_provider_omics.exceptions import StartRunRefusedError
+from airflow_provider_omics.aws.errors import is_full, is_refused, is_stale, is_transient
+from airflow_provider_omics.core.pacing import WARN_EVERY, Reminder, Report, back_off, jittered
+from airflow_provider_omics.exceptions import ConnectionNotFoundError, StartRunRefusedError
 
 if TYPE_CHECKING:
     from airflow_provider_omics.core.pacing import Turn
 
-# Some minutes of a service that is away.
+log = logging.getLogger(__name__)
+# Some minutes: of a service that is away, after which who can wait elsewhere does so; of credentials or a connection
+# that are missing, which may be a mistake that a person should soon see.
 _MAX_FAULTS: Final = 10
+# After so many faults in a row the connection is read anew: it may have another endpoint by now.
+_READ_ANEW: Final = 3
 _FULL_SECONDS: Final = 60.0
 
 
@@ -36,6 +41,7 @@ class Patience:
         self._turn_ends: float | None = None
         # Calls whose answer nobody knows.
         self.faults = 0
+        self._unusable = 0
         self._refusals = 0
 
     def check(self) -> None:
@@ -49,17 +55,20 @@ class Patience:
 
     def pause(self, error: Exception) -> float:
         """
-        Return the seconds after which to ask again.
+        Return the seconds after which to ask again; raise what does not pass.
 
-        :raises StartRunRefusedError: if StartRun is refused for longer than this task may wait here.
+        :raises StartRunRefusedError: if StartRun is refused, or not answered, for longer than this task may wait here.
         """
         if is_refused(error):
             return self._after_refusal(error, full=is_full(error))
-        # An expired token needs a new client.
-        if not is_transient(error) or is_expired(error) or self.faults >= _MAX_FAULTS:
+        self._unusable += is_stale(error)
+        if not is_transient(error) or self._unusable > _MAX_FAULTS:
             raise error
         self.faults += 1
-        return back_off(self.faults)
+        pause = back_off(self.faults)
+        if self.faults > _MAX_FAULTS if self._until is None else time.time() + pause >= self._until:
+            raise StartRunRefusedError(str(error), self._refusals, full=None) from error
+        return pause
 
     def report(self) -> Report | None:
         """Return what came of the turn, if StartRun answered in it."""
@@ -77,3 +86,34 @@ class Patience:
             if time.monotonic() < self._turn_ends:
                 return self._turn.pause
         raise StartRunRefusedError(str(error), self._refusals, full=full) from error
+
+
+class Faults:
+    """
+    Faults in a row of one who waits, in its worker, for something that exists: what passes is borne.
+
+    :param what: what is asked, for people.
+    """
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._warning = Reminder(WARN_EVERY)
+        self.count = 0
+
+    def met(self, error: Exception) -> bool:
+        """
+        Say what went wrong, as a warning only every so often; tell whether to go on with a new client.
+
+        :raises Exception: the error, if it does not pass.
+        """
+        lost = isinstance(error, ConnectionNotFoundError) and self.count < _MAX_FAULTS
+        if not lost and not is_transient(error):
+            raise error
+        self.count += 1
+        level = logging.WARNING if self._warning.due(time.monotonic()) else logging.INFO
+        log.log(level, "%s failed, asking again: %s", self._what, error)
+        return is_stale(error) or self.count >= _READ_ANEW
+
+    def pause(self, usual: float) -> float:
+        """Return the seconds after which to ask again, at the latest after the usual ones."""
+        return min(usual, back_off(self.count)) if self.count else jittered(usual)

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from airflow_provider_omics.aws.errors import error_code, is_denied, is_expired, is_transient
+from airflow_provider_omics.aws.errors import error_code, is_denied
 from airflow_provider_omics.core.not_found import where_to_look
-from airflow_provider_omics.core.pacing import back_off, interval, jittered
+from airflow_provider_omics.core.pacing import interval
 from airflow_provider_omics.core.read_set_job import ReadSetJob
 from airflow_provider_omics.exceptions import OmicsError, OmicsRequestError, StartRunConflictError
 from airflow_provider_omics.hooks.omics import MAX_CANDIDATES, VISIBLE_AFTER
+from airflow_provider_omics.hooks.patience import Faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -129,26 +130,22 @@ def wait_for(
     :param poll_interval: seconds between two looks; by default ``shortest``, which stretches with the job's age.
     :param deadline: until when to wait, in epoch seconds.
     """
-    hook, faults = new_hook(), 0
+    hook, faults = new_hook(), Faults(f"A look at {job.name}")
     while True:
         try:
             now = get_job(hook, job)
-        except Exception as error:
-            if not is_transient(error):
-                raise
-            faults += 1
-            log.warning("%s could not be looked at, asking again: %s", job.name, error)
-            if is_expired(error):
+        except Exception as error:  # noqa: BLE001 - what does not pass is raised again
+            if faults.met(error):
                 hook = new_hook()
         else:
-            faults = 0
+            faults.count = 0
             if now.status != job.status:
                 log.info("HealthOmics %s", now)
             job = now
             if job.ended:
                 return job
         pause = interval(time.time() - (job.creation_time or 0.0), poll_interval, shortest)
-        pause = min(pause, back_off(faults)) if faults else jittered(pause)
+        pause = faults.pause(pause)
         left = pause if deadline is None else deadline - time.time()
         if left <= 0:
             return job

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, ClassVar, Final, Generic
 
 from botocore.exceptions import ClientError
 
-from airflow_provider_omics.aws.errors import is_denied, is_expired, is_refused
+from airflow_provider_omics.aws.errors import is_denied, is_refused, is_stale
 from airflow_provider_omics.core.attempt import pursue
 from airflow_provider_omics.core.protocol import R
-from airflow_provider_omics.exceptions import StartRunConflictError
+from airflow_provider_omics.exceptions import StartRunConflictError, StartRunRefusedError
 from airflow_provider_omics.hooks.patience import Patience
 
 if TYPE_CHECKING:
@@ -29,28 +29,27 @@ log = logging.getLogger(__name__)
 # Seconds for which a run that must exist is looked for: as long as a new run may take to be listed.
 LISTING_PATIENCE: Final = 120.0
 LOOK_AGAIN: Final = 5.0
-# How often credentials may expire while one attempt looks for its run.
-_RENEWALS: Final = 3
 
 
 def pursue_renewing(
     known: Known[R], service: Submissions[R], hooks: Callable[[], tuple[OmicsHook, OmicsHook]]
 ) -> Verdict[R]:
     """
-    Go on until there is a verdict, with new credentials when they expire.
+    Go on until there is a verdict, with a new client, and the connection as it is then, after each fault that passes.
 
     :param hooks: returns a new hook, and a new one for starting alone.
     """
-    for _ in range(_RENEWALS):
+    while True:
         try:
             return pursue(known, service)
-        except Exception as error:
-            if not is_expired(error):
-                raise
-            log.warning("The credentials have expired, going on with new ones: %s", error)
+        except StartRunRefusedError:
+            raise
+        except Exception as error:  # noqa: BLE001 - what is not a matter of patience is raised again
+            pause = service.patience.pause(error)
+            log.warning("Going on in %.1f s with a new client: %s", pause, error)
+            time.sleep(pause)
             service.renew(*hooks())
             known = replace(known, retry=True)
-    return pursue(known, service)
 
 
 class Submissions(ABC, Generic[R]):
@@ -88,7 +87,7 @@ class Submissions(ABC, Generic[R]):
         self.intention = intention
         self.starter = starter or hook
         self._own_request_id = own_request_id
-        self._patience = patience or Patience()
+        self.patience = patience or Patience()
         self._began = began
         self._may_start = may_start
         self._started = started
@@ -142,17 +141,19 @@ class Submissions(ABC, Generic[R]):
         log.info("%s with %s %s", self.operation, self.key, self.request_id(submission))
         while True:
             self._may_start()
-            self._patience.check()
+            self.patience.check()
             self.starting = submission
             try:
                 run = self.submit(submission)
             except StartRunConflictError as error:
                 log.warning("%s", error)
                 return None
-            except Exception as error:  # noqa: BLE001 - what is not a matter of patience is raised again
-                if is_refused(error) and not self._patience.faults:
+            except Exception as error:
+                if is_stale(error):
+                    raise  # It takes a new client.
+                if is_refused(error) and not self.patience.faults:
                     self.starting = None  # Nothing is under way: this is an answer, and none was lost before.
-                pause = self._patience.pause(error)
+                pause = self.patience.pause(error)
                 log.info("%s is asked again in %.1f s: %s", self.operation, pause, error)
                 time.sleep(pause)
             else:

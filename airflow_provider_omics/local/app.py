@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 # A signature version 4 names its Region and service: in the Authorization header, or in a presigned URL's query.
 _CREDENTIAL = re.compile(
-    r"(?:^AWS4-[A-Z0-9-]+ .*|[?&]X-Amz-)Credential=[^,&/%]+(?:/|%2F)\d+(?:/|%2F)([\w-]+)(?:/|%2F)([\w-]+)(?:/|%2F)"
+    r"(?:^AWS4-[A-Z0-9-]+ .*|[?&]X-Amz-)Credential=([^,&/%]+)(?:/|%2F)\d+(?:/|%2F)([\w-]+)(?:/|%2F)([\w-]+)(?:/|%2F)"
 )
 _NOT_OURS = {
     "UnknownOperationException": 404,
@@ -72,11 +72,12 @@ class App:
         elif scope["path"].startswith("/_local/"):
             await self._send(send, await self._control(scope, headers, query, receive))
         elif signed := _signed(headers, query):
-            region, service = signed
+            access_key, region, service = signed
+            account = self.engine.state.settings.account_of(access_key)
             if service == "omics":
-                await self._omics(scope, query, region, receive, send)
+                await self._omics(scope, query, Caller(region, account), receive, send)
             else:
-                await self._others(service, scope, headers, receive, send)
+                await self._others(service, scope, headers, receive, send, account=account)
         else:
             message = "The request is not signed; this endpoint answers AWS clients only"
             await self._send(send, _error("MissingAuthenticationTokenException", message, 403))
@@ -87,7 +88,7 @@ class App:
         status, document = control.handle(self.engine, scope["method"], scope["path"], query, await _body(receive))
         return Answer(status, json.dumps(document, default=str).encode())
 
-    async def _omics(self, scope: Scope, query: str, region: str, receive: Receive, send: Send) -> None:
+    async def _omics(self, scope: Scope, query: str, caller: Caller, receive: Receive, send: Send) -> None:
         engine, body = self.engine, await _body(receive)
         try:
             operation, labels = engine.service.route(scope["method"], scope["raw_path"].decode("latin-1"))
@@ -106,7 +107,7 @@ class App:
                 raise ServiceError(fault.code, fault.message)  # noqa: TRY301 - an error like the service's own
             params = self._read(operation, labels, query, body)
             record.request_id = params.get("requestId") or params.get("clientToken")
-            answer = await self._handle(operation, params, region)
+            answer = await self._handle(operation, params, caller)
         except ServiceError as error:
             answer = self._error(error)
         except Exception as error:
@@ -126,9 +127,8 @@ class App:
         engine.traffic.throttle(name, state.settings.quotas.get(name), state.clock.now())
         return engine.service.parse(operation, labels, query, body)
 
-    async def _handle(self, operation: OperationModel, params: dict[str, Any], region: str) -> Answer:
+    async def _handle(self, operation: OperationModel, params: dict[str, Any], caller: Caller) -> Answer:
         state = self.engine.state
-        caller = Caller(region, state.settings.account)
         uri = needs_object(operation.name, params)
         if uri is not None:
             caller = caller._replace(fetched=await asyncio.to_thread(self._fetch, uri))
@@ -148,9 +148,19 @@ class App:
                 raise ServiceError("ValidationException", f"{uri} cannot be read: {error}") from None
             return path.read_bytes()
 
-    async def _others(self, service: str, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
-        """Hand a request to moto, which is imported when it is first needed, unless a fault is planned for it."""
-        fault = self.engine.traffic.fault(neighbours.operation_of(service, scope, headers))
+    async def _others(
+        self, service: str, scope: Scope, headers: dict[str, str], receive: Receive, send: Send, *, account: str
+    ) -> None:
+        """
+        Hand a request to moto, which is imported when it is first needed, unless a fault is planned for it.
+
+        Who calls is no question for moto, which knows one account.
+        """
+        if service == "sts":
+            body = await _body(receive)
+            receive = _again(body)
+        operation = neighbours.operation_of(service, scope, headers, body if service == "sts" else b"")
+        fault = self.engine.traffic.fault(operation)
         if fault and fault.kind == "delay":
             await asyncio.sleep(fault.seconds)
         elif fault and fault.kind == "drop":
@@ -159,6 +169,10 @@ class App:
         elif fault:
             await _body(receive)
             await self._send(send, Answer(*neighbours.planned_error(service, fault)))
+            return
+        if operation == neighbours.WHO:
+            self.engine.traffic.record(operation, self.engine.state.clock.now(), {})
+            await self._send(send, Answer(200, neighbours.caller_identity(account)))
             return
         if self._aws is None:
             async with self._aws_lock:
@@ -175,6 +189,8 @@ class App:
         await self._aws(scope, receive, send)
 
     def _error(self, error: ServiceError) -> Answer:
+        if error.code.isdecimal():
+            return Answer(int(error.code), b"<html><body>A gateway's page</body></html>")
         status = self.engine.service.statuses.get(error.code) or _NOT_OURS[error.code]
         return _error(error.code, error.message, status)
 
@@ -196,13 +212,17 @@ def _error(code: str, message: str, status: int) -> Answer:
     return Answer(status, json.dumps({"message": message}).encode(), code)
 
 
-def _signed(headers: dict[str, str], query: str) -> tuple[str, str] | None:
-    """Return the Region and the service that a request is signed for, as a web page cannot; no signature is checked."""
+def _signed(headers: dict[str, str], query: str) -> tuple[str, str, str] | None:
+    """
+    Return the access key, the Region and the service that a request is signed with, as a web page cannot.
+
+    No signature is checked.
+    """
     scope = _CREDENTIAL.search(headers.get("authorization", "") or f"?{query}")
     if scope:
-        return scope[1], scope[2]
+        return scope[1], scope[2], scope[3]
     # boto3 still presigns S3's URLs by version 2.
-    return ("us-east-1", "s3") if "AWSAccessKeyId=" in query and "Signature=" in query else None
+    return ("", "us-east-1", "s3") if "AWSAccessKeyId=" in query and "Signature=" in query else None
 
 
 def _refusal(headers: dict[str, str]) -> str | None:
@@ -234,6 +254,15 @@ async def _body(receive: Receive) -> bytes:
         message = await receive()
         body += message.get("body", b"")
     return body
+
+
+def _again(body: bytes) -> Receive:
+    """Return what gives a body that was read already."""
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "http.request", "body": body}
+
+    return receive
 
 
 def _abort(send: Send) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _LISTS = {"examples": bool, **dict.fromkeys(("workflows", "scripts", "faults"), tuple[dict[str, Any], ...])}
 _TEXTS = ("id", "account", "type", "name", "description", "engine", "main", "status", "statusMessage", "uuid", "digest")
-_FORCED = {"id": str, "status": str, "statusMessage": str | None}
+_FORCED = {"id": str, "status": str, "statusMessage": str | None, "unknown": bool}
 _WORKFLOW = {**dict.fromkeys(_TEXTS, str), "parameterTemplate": dict[str, Any]}
 
 
@@ -124,13 +124,14 @@ def _force(engine: Engine, asked: Asked) -> Json:
     """Put a simulated run into a status at once; DELETED removes it, as HealthOmics does with old runs."""
     if not {"id", "status"} <= asked.keys():
         raise ValueError(f"A run to be forced is told by its id and status, not by {', '.join(asked) or 'nothing'}.")
-    check("run's", asked, {"id": str, "status": str, "failureReason": str | None, "statusMessage": str | None})
+    check("run's", asked, {**_FORCED, "failureReason": str | None})
     run = engine.state.runs.get(asked["id"])
     if run is None:
         raise ValueError(f"There is no run {asked['id']}, or it is deleted.")
     if run.plan is None:
         raise ValueError(f"Run {run.id} is executed, not simulated: its status is what its workflow does.")
-    life.force(engine.state, run, asked["status"], asked.get("failureReason"), asked.get("statusMessage"))
+    why = asked.get("failureReason"), asked.get("statusMessage")
+    life.force(engine.state, run, asked["status"], *why, unknown=asked.get("unknown", False))
     return _about(run)
 
 
@@ -149,7 +150,8 @@ def _force_job(engine: Engine, asked: Asked) -> Json:
     for store in engine.state.stores.values():
         if asked.get("id") in store.jobs:
             job = store.jobs[asked["id"]]
-            read_set_jobs.force(engine.state, job, asked.get("status", ""), asked.get("statusMessage"))
+            status, unknown = asked.get("status", ""), asked.get("unknown", False)
+            read_set_jobs.force(engine.state, job, status, asked.get("statusMessage"), unknown=unknown)
             return _about_job(job)
     raise ValueError(f"There is no job {asked.get('id')}.")
 

@@ -110,9 +110,17 @@ def cancel(state: State, run: Record) -> None:
         _then(state, run, now, stopping, _end)
 
 
-def force(state: State, run: Record, status: str, failure_reason: str | None, status_message: str | None) -> None:
+def force(
+    state: State,
+    run: Record,
+    status: str,
+    failure_reason: str | None,
+    status_message: str | None,
+    *,
+    unknown: bool = False,
+) -> None:
     """Put a simulated run into a status at once, whatever its plan; it stays there until it is forced or cancelled."""
-    if status not in (*ACTIVE, *ENDED):
+    if status not in (*ACTIVE, *ENDED) and not unknown:
         raise ValueError(f"A run has no status {status!r}; it has {', '.join((*ACTIVE, *ENDED))}.")
     run.generation += 1
     run.cancelling = False

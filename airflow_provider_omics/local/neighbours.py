@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
 if TYPE_CHECKING:
@@ -26,21 +27,27 @@ CODES: Final = {
         "QueueDoesNotExist": 400,
         "RequestThrottled": 403,
     },
+    "sts": {"AccessDenied": 403, "ExpiredToken": 400, "InvalidClientTokenId": 403, "Throttling": 400},
 }
 _OF_OBJECTS: Final = {"GET": "GetObject", "PUT": "PutObject", "HEAD": "HeadObject", "DELETE": "DeleteObject"}
 _OF_BUCKETS: Final = {"GET": "ListObjectsV2", "PUT": "CreateBucket", "HEAD": "HeadBucket", "DELETE": "DeleteBucket"}
+WHO: Final = "sts:GetCallerIdentity"
 OPERATIONS: Final = (
     *(f"s3:{name}" for name in (*_OF_OBJECTS.values(), *_OF_BUCKETS.values())),
     *(f"logs:{name}" for name in ("GetLogEvents", "FilterLogEvents", "DescribeLogStreams")),
     *(f"sqs:{name}" for name in ("ReceiveMessage", "DeleteMessageBatch")),
+    "sts:AssumeRole",
+    WHO,
 )
 
 
-def operation_of(service: str, scope: Mapping[str, Any], headers: Mapping[str, str]) -> str:
+def operation_of(service: str, scope: Mapping[str, Any], headers: Mapping[str, str], body: bytes) -> str:
     """Return a request's operation as IAM writes it, such as ``s3:GetObject``; of S3, by method and path alone."""
     if service == "s3":
         of = _OF_OBJECTS if scope["path"].strip("/").partition("/")[2] else _OF_BUCKETS
         name = of.get(scope["method"], "")
+    elif service == "sts":
+        name = parse_qs(body.decode("latin-1")).get("Action", [""])[0]
     else:
         name = headers.get("x-amz-target", "").rpartition(".")[2]
     return f"{service}:{name}"
@@ -52,4 +59,14 @@ def planned_error(service: str, fault: Fault) -> tuple[int, bytes]:
     if service == "s3":
         text = f"<Error><Code>{fault.code}</Code><Message>{escape(fault.message)}</Message></Error>"
         return status, text.encode()
+    if service == "sts":
+        what = f"<Code>{fault.code}</Code><Message>{escape(fault.message)}</Message>"
+        return status, f"<ErrorResponse><Error>{what}</Error></ErrorResponse>".encode()
     return status, json.dumps({"__type": fault.code, "message": fault.message}).encode()
+
+
+def caller_identity(account: str) -> bytes:
+    """Return STS' answer to GetCallerIdentity."""
+    who = f"<Arn>arn:aws:iam::{account}:user/local</Arn><UserId>local</UserId><Account>{account}</Account>"
+    answer = f"<GetCallerIdentityResult>{who}</GetCallerIdentityResult>"
+    return f"<GetCallerIdentityResponse>{answer}</GetCallerIdentityResponse>".encode()

@@ -42,8 +42,12 @@ class Service:
     def __init__(self, name: str) -> None:
         self.model = botocore.session.get_session().get_service_model(name)
         self.statuses: dict[str, int] = {
-            # Every AWS service answers it, and no model has it ("Common errors" of an API reference).
+            # Every AWS service answers them, and no model has them ("Common errors" of an API reference).
             "ExpiredTokenException": 403,
+            "InvalidSignatureException": 403,
+            "RequestTimeout": 408,
+            "Throttling": 400,
+            "UnrecognizedClientException": 403,
             **{shape.name: shape.metadata["error"]["httpStatusCode"] for shape in self.model.error_shapes},
         }
         self._routes: dict[tuple[str, int], list[tuple[list[str], OperationModel]]] = defaultdict(list)

@@ -171,7 +171,7 @@ def list_runs(state: State, params: Answer, caller: Caller) -> Answer:
     runs = (
         run
         for run in reversed(state.runs.values())
-        if run.caller.region == caller.region
+        if run.caller[:2] == caller[:2]
         and (status is None or run.status == status)
         and (batch_id is None or run.batch_id == batch_id)
         and all(run.request.get(name) == value for name, value in wanted)

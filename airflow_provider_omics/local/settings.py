@@ -52,8 +52,9 @@ class Settings:
     event_copies: int = 1
     # Requests a second by operation; "published" are HealthOmics' defaults, an empty dict throttles nothing.
     quotas: dict[str, float] = field(default_factory=dict)
-    # The AWS account that everything belongs to.
+    # The AWS account that everything belongs to, and those of other callers, by their access key ids.
     account: str = "123456789012"
+    accounts: dict[str, str] = field(default_factory=dict)
 
     def changed(self, changes: dict[str, Any]) -> Settings:
         """Return these settings with some changed; ValueError names one that does not exist or does not fit."""
@@ -72,6 +73,10 @@ class Settings:
         if any(rate <= 0 for rate in changes.get("quotas", {}).values()):
             raise ValueError(f"The setting quotas cannot be {changes['quotas']!r}; each rate is more than 0.")
         return replace(self, **changes)
+
+    def account_of(self, access_key: str) -> str:
+        """Return the account of who signs with an access key."""
+        return self.accounts.get(access_key, self.account)
 
     def as_dict(self) -> dict[str, Any]:
         """Return them as JSON."""

@@ -103,7 +103,7 @@ class State:
     stores: dict[str, Any] = field(default_factory=dict)
     scripts: list[Script] = field(default_factory=list)
     ended: Callable[[Record], None] = lambda _run: None
-    _tokens: dict[tuple[str, str, str], _Token] = field(default_factory=dict)
+    _tokens: dict[tuple[str, str, str, str], _Token] = field(default_factory=dict)
     _agenda: list[tuple[datetime, int, Callable[[datetime], None]]] = field(default_factory=list)
     _sequence: itertools.count[int] = field(default_factory=itertools.count)
     _reusable: list[str] = field(default_factory=list)
@@ -154,7 +154,7 @@ class State:
         """Return ``make()`` the first time a token comes in a Region; what a repetition gets is a setting."""
         if by not in params:
             return make()
-        key = operation, caller.region, params[by]
+        key = operation, caller.region, caller.account, params[by]
         text = json.dumps({**params, by: None}, sort_keys=True, default=lambda blob: blob.hex())
         digest = hashlib.sha256(text.encode()).digest()
         known, now, lifetime = self._tokens.get(key), self.clock.now(), self.settings.request_id_lifetime
@@ -188,9 +188,9 @@ def found(where: dict[str, Item], key: str, what: str) -> Item:
 
 
 def found_here(where: dict[str, Regional], key: str, what: str, caller: Caller) -> Regional:
-    """Return what has this key in the caller's Region, or raise ResourceNotFoundException."""
+    """Return what has this key in the caller's account and Region, or raise ResourceNotFoundException."""
     item = found(where, key, what)
-    if item.caller.region != caller.region:
+    if item.caller[:2] != caller[:2]:
         raise ServiceError("ResourceNotFoundException", f"{what} {key} not found")
     return item
 

@@ -54,13 +54,13 @@ class LocalOmics:
         self.url = url
         self.clock = LocalClock(self)
 
-    def client(self, service: str = "omics", **config: Any) -> Any:  # noqa: ANN401 - boto3's
+    def client(self, service: str = "omics", *, access_key: str = "local", **config: Any) -> Any:  # noqa: ANN401 - boto3's
         """Return a boto3 client of the endpoint; ``config`` goes to botocore's Config."""
         import boto3  # type: ignore[import-untyped]  # noqa: PLC0415 - only who asks for a client waits for it
         from botocore.config import Config  # noqa: PLC0415 - likewise
 
         options = {"inject_host_prefix": False, "retries": {"total_max_attempts": 1, "mode": "standard"}, **config}
-        session = boto3.Session("local", "local", region_name=REGION)
+        session = boto3.Session(access_key, "local", region_name=REGION)
         return session.client(service, endpoint_url=self.url, config=Config(**options))
 
     def env(self) -> dict[str, str]:
@@ -107,8 +107,12 @@ class LocalOmics:
         answer: list[dict[str, Any]] = self.call("GET", "runs")
         return answer
 
-    def force(self, run_id: str, status: str, **why: str) -> None:
-        """Put a simulated run into a status at once (``failureReason``, ``statusMessage``); DELETED removes it."""
+    def force(self, run_id: str, status: str, **why: str | bool) -> None:
+        """
+        Put a simulated run into a status at once (``failureReason``, ``statusMessage``); DELETED removes it.
+
+        ``unknown=True`` takes a status that HealthOmics does not have yet.
+        """
         self.call("POST", "runs", {"id": run_id, "status": status, **why})
 
     def jobs(self) -> list[dict[str, Any]]:
@@ -116,8 +120,8 @@ class LocalOmics:
         answer: list[dict[str, Any]] = self.call("GET", "jobs")
         return answer
 
-    def force_job(self, job_id: str, status: str, **why: str) -> None:
-        """Put a read set job into a status at once (``statusMessage``)."""
+    def force_job(self, job_id: str, status: str, **why: str | bool) -> None:
+        """Put a read set job into a status at once (``statusMessage``), with ``unknown=True`` one that is not known."""
         self.call("POST", "jobs", {"id": job_id, "status": status, **why})
 
     def force_read_set(self, read_set_id: str, status: str, **why: str) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+import re
 import threading
 from collections import Counter, deque
 from dataclasses import dataclass, field, fields
@@ -19,16 +20,19 @@ if TYPE_CHECKING:
 
 Kind = Literal["drop", "lost", "error", "delay"]
 _REMEMBERED_CALLS = 10_000
+_HTTP_ERROR = re.compile("[45][0-9]{2}")
 
 
 @dataclass(slots=True)
 class Fault:
     """One planned fault of an operation ("*" is any): it strikes ``times`` calls, each with a ``probability``.
 
-    An operation is one of HealthOmics, or of S3, CloudWatch Logs or SQS, such as ``s3:GetObject``, which "*" is not.
+    An operation is one of HealthOmics, or of S3, CloudWatch Logs, SQS or STS, such as ``s3:GetObject``, which "*" is
+    not.
 
     ``drop`` closes the connection before the call is handled, ``lost`` after it, ``error`` answers a ``code`` of the
-    model, or ``ExpiredTokenException``, instead of handling it, ``delay`` handles it after ``seconds``.
+    model, or one that every service answers, such as ``ExpiredTokenException``, instead of handling it, or an HTTP
+    status alone, such as ``503``, as a gateway does; ``delay`` handles it after ``seconds``.
     """
 
     operation: str
@@ -143,6 +147,6 @@ def fault_from(members: Mapping[str, Any], codes: Mapping[str, int], operations:
     if beside and fault.kind == "lost":
         raise ValueError(f"A fault of {fault.operation} cannot be lost; it can be drop, error or delay.")
     codes = neighbours.CODES[service] if beside else codes
-    if fault.kind == "error" and fault.code not in codes:
+    if fault.kind == "error" and fault.code not in codes and (beside or not _HTTP_ERROR.fullmatch(fault.code)):
         raise ValueError(f"The model has no error {fault.code!r}; it has {', '.join(sorted(codes))}.")
     return fault

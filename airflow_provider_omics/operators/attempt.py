@@ -13,7 +13,7 @@ from airflow_provider_omics.cancellation.decision import is_cancelled_at_deadlin
 from airflow_provider_omics.cancellation.worker import may_cancel_late, soon, state_of
 from airflow_provider_omics.compat import KILL_SECONDS, conf, loop_pass, push_link, state_store
 from airflow_provider_omics.core.intention import Intention
-from airflow_provider_omics.core.pacing import back_off, interval, jittered
+from airflow_provider_omics.core.pacing import interval
 from airflow_provider_omics.core.protocol import Fail, GiveUp, Known, Succeed, Wait
 from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.exceptions import OmicsError, RunNotCancelledError, RunTimeoutError, StartRunConflictError
@@ -160,28 +160,24 @@ class Attempt:
 
     def wait(self, run: Run) -> Run:
         """Look at the run until it has ended; faults that pass are waited out."""
-        from airflow_provider_omics.aws.errors import is_expired, is_transient  # noqa: PLC0415 - DAG files need no boto3
+        from airflow_provider_omics.hooks.patience import Faults  # noqa: PLC0415 - DAG files need no boto3
 
-        hook, faults = self._operator.hook(), 0
+        hook, faults = self._operator.hook(), Faults(f"GetRun of run {run.id}")
         shortest = conf.getfloat("omics", "poll_interval", fallback=30.0)
         while not run.ended:
             pause = interval(time.time() - (run.creation_time or 0.0), self._operator.poll_interval, shortest)
-            pause = min(pause, back_off(faults)) if faults else jittered(pause)
+            pause = faults.pause(pause)
             left = pause if self.deadline is None else self.deadline - time.time()
             if left <= 0:
                 return self.time_out(run)
             time.sleep(min(left, pause))
             try:
                 now = hook.get_run(run)
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-                faults += 1
-                log.warning("GetRun of run %s failed, asking again: %s", run.id, error)
-                if is_expired(error):
+            except Exception as error:  # noqa: BLE001 - what does not pass is raised again
+                if faults.met(error):
                     hook = self._operator.hook()
                 continue
-            faults = 0
+            faults.count = 0
             self.news.seen(run, now)
             self.run = run = now
         return run

@@ -119,7 +119,7 @@ class StartRunTask(StartRunFields):
         deadline: float | None = None,
         until: float | None = None,
         why: str = "",
-        full: bool = False,
+        full: bool | None = False,
         **unknown: object,
     ) -> dict[str, str]:
         """
@@ -132,7 +132,7 @@ class StartRunTask(StartRunFields):
         :param deadline: until when the try may wait, in epoch seconds.
         :param until: until when it may wait for its run to be started, in epoch seconds.
         :param why: what StartRun answered before.
-        :param full: whether it said that the account is full.
+        :param full: whether it said that the account is full; None if it did not answer.
         :param unknown: what a newer release knew when it deferred, ignored with a warning.
         """
         from airflow_provider_omics.core.event import TurnEvent  # noqa: PLC0415 - a DAG file does not pay for it
@@ -240,7 +240,7 @@ class StartRunTask(StartRunFields):
         except StartRunRefusedError as refused:
             if not elsewhere:
                 raise
-            report = Report(turn.key if turn else "", refused.refusals, answered=False, full=refused.full)
+            report = Report(turn.key if turn else "", refused.refusals, answered=False, full=bool(refused.full))
             self._defer_for_turn(context, attempt, request, until, report=report, refused=refused)
         if not isinstance(verdict, Wait):
             return self._finish(context, verdict.run)
@@ -263,7 +263,7 @@ class StartRunTask(StartRunFields):
 
         key, value = waiting_for_turn(attempt.intention)
         context["ti"].xcom_push(key=key, value=value)
-        why = refused if refused.full else refused.why
+        why = refused.why if refused.full is False else refused
         self.log.info("Queued in the triggerer to call StartRun again: %s", why)
         self.defer(**for_turn(self, context, attempt, request, until, refused=refused, report=report))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import itertools
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 from asgiref.sync import sync_to_async
 
 from airflow_provider_omics.compat import conf
-from airflow_provider_omics.core.pacing import back_off
+from airflow_provider_omics.exceptions import ConnectionNotFoundError
 from airflow_provider_omics.polling.rate_limit import RateLimit, SharedLimit
 from airflow_provider_omics.triggers.background import background
 from airflow_provider_omics.triggers.polls import IN_FLIGHT, Polls
@@ -31,6 +30,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _CALLS_PER_SECOND: Final = 8.0
+# After so many calls in a row without an answer the connection is read anew: it may have another endpoint by now.
+_READ_ANEW: Final = 3
+# For so many of them, some minutes, a connection that is not there may be a fault of a secrets backend.
+_NOT_FOUND: Final = 10
 
 _hubs: dict[tuple[asyncio.AbstractEventLoop, str], Hub] = {}
 # On which occasions the collector was told to look no more through what is there to stay.
@@ -87,22 +90,42 @@ class Hub:
             self.budget.throttled(asyncio.get_running_loop().time())
         return throttled
 
+    def bears(self, error: Exception) -> bool:
+        """Tell whether an error may pass, so that who waits for something that exists goes on."""
+        from airflow_provider_omics.aws.errors import is_transient  # noqa: PLC0415 - imported in a thread by now
+
+        lost = isinstance(error, ConnectionNotFoundError) and self.budget.faults < _NOT_FOUND
+        return lost or is_transient(error)
+
     async def call(self, method: Callable[[OmicsHook], T], threads: ThreadPoolExecutor | None = None) -> T:
         """
-        Call a method of the hook in a thread; a hook whose credentials no longer do is not used again.
+        Call a method of the hook in a thread.
+
+        A hook whose credentials no longer do is not used again, nor one whose calls get no answer.
 
         :param method: what to call.
         :param threads: other threads than the hub's few, for a call that takes its time.
         """
-        hook = self._hook or await self._connected()
+        loop = asyncio.get_running_loop()
+        begun, hook = loop.time(), self._hook
         try:
-            return await asyncio.get_running_loop().run_in_executor(threads or self._threads, method, hook)
+            hook = hook or await self._connected()
+            answer = await loop.run_in_executor(threads or self._threads, method, hook)
         except Exception as error:
-            from airflow_provider_omics.aws.errors import is_stale  # noqa: PLC0415 - imported in a thread by now
-
-            if is_stale(error) and self._hook is hook:
-                self._hook = self._connecting = None
+            self._note_fault(error, hook, begun)
             raise
+        self.calls.answered()
+        return answer
+
+    def _note_fault(self, error: Exception, hook: OmicsHook | None, begun: float) -> None:
+        from airflow_provider_omics.aws.errors import is_stale, is_unanswered  # noqa: PLC0415 - in a thread by now
+
+        if not is_unanswered(error) and not isinstance(error, ConnectionNotFoundError):
+            self.calls.answered()
+            return
+        self.calls.unanswered(begun)
+        if hook is not None and self._hook is hook and (is_stale(error) or self.budget.faults >= _READ_ANEW):
+            self._hook = self._connecting = None
 
     async def _connected(self) -> OmicsHook:
         """Return the one hook that all who ask for it meanwhile wait for; what is wrong with it is raised to each."""
@@ -113,22 +136,11 @@ class Hub:
 
     async def _connect(self) -> OmicsHook:
         loop = asyncio.get_running_loop()
-        for faults in itertools.count(1):
-            hook = await loop.run_in_executor(self._threads, _new_hook, self._params)
-            try:
-                # Only the event loop's side may ask Airflow for the connection; the client's thread must not.
-                await sync_to_async(getattr)(hook, "conn_config")
-                await loop.run_in_executor(self._threads, _make_client, hook)
-            except Exception as error:
-                from airflow_provider_omics.aws.errors import is_transient  # noqa: PLC0415 - imported in a thread by now
-
-                if not is_transient(error) or not self.members:
-                    raise
-                log.warning("No credentials for connection %s, asking again: %s", self._params.aws_conn_id, error)
-                await asyncio.sleep(back_off(faults))
-            else:
-                return hook
-        raise AssertionError
+        hook = await loop.run_in_executor(self._threads, _new_hook, self._params)
+        # Only the event loop's side may ask Airflow for the connection; the client's thread must not.
+        await sync_to_async(getattr)(hook, "conn_config")
+        await loop.run_in_executor(self._threads, _make_client, hook)
+        return hook
 
     def close(self) -> None:
         """Let go of everything; a question to Airflow is asked to its end: another one would get its answer."""

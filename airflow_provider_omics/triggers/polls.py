@@ -248,9 +248,7 @@ class Polls:
         return self._heartbeat > 0 and _now() - watch.told >= self._silence()
 
     def _note_fault(self, watch: Watch, error: Exception) -> None:
-        from airflow_provider_omics.aws.errors import is_transient  # noqa: PLC0415 - not at import
-
-        if not is_transient(error):
+        if not self._hub.bears(error):
             raise error
         watch.faults += 1
         if not self._hub.slowed_by(error):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final
@@ -13,7 +14,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_omics.compat import conf
 from airflow_provider_omics.core.event import ReadSetJobEvent
 from airflow_provider_omics.core.hook_params import HookParams
-from airflow_provider_omics.core.pacing import back_off, first_look, interval, jittered
+from airflow_provider_omics.core.pacing import WARN_EVERY, Reminder, back_off, first_look, interval, jittered
 from airflow_provider_omics.core.read_set_job import ReadSetJob
 from airflow_provider_omics.core.versions import VERSION, UnreadableError, check, ignore, read
 from airflow_provider_omics.triggers.guarded import with_shared_names
@@ -58,6 +59,7 @@ class OmicsReadSetJobTrigger(BaseTrigger):
         self.hook_params = with_shared_names(hook_params or {})
         self.poll_interval = poll_interval
         self.deadline = deadline
+        self._warning = Reminder(WARN_EVERY)
 
     @classmethod
     def of(
@@ -127,12 +129,11 @@ class OmicsReadSetJobTrigger(BaseTrigger):
         try:
             now = await hub.call(lambda hook: _get(hook, job))
         except Exception as error:
-            from airflow_provider_omics.aws.errors import is_transient  # noqa: PLC0415 - not at import
-
-            if not is_transient(error):
+            if not hub.bears(error):
                 raise
             if not hub.slowed_by(error):
-                self.log.warning("%s could not be looked at, asking again: %s", job.name, error)
+                level = logging.WARNING if self._warning.due(time.time()) else logging.INFO
+                self.log.log(level, "%s could not be looked at, asking again: %s", job.name, error)
             return job
         hub.budget.succeeded()
         return now

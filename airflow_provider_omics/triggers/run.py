@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from airflow_provider_omics.cancellation.decision import UNKNOWN, deadline_cance
 from airflow_provider_omics.cancellation.task_states import ask_airflow, state_of
 from airflow_provider_omics.compat import is_current_try
 from airflow_provider_omics.core.event import RunEvent
-from airflow_provider_omics.core.pacing import Report
+from airflow_provider_omics.core.pacing import WARN_EVERY, Reminder, Report
 from airflow_provider_omics.core.progress import TaskCounts, has_tasks, heartbeat
 from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.core.text import one_line
@@ -75,6 +76,7 @@ class OmicsRunTrigger(GuardedTrigger):
         self._fault = self._beat = ""
         self._may_count = True
         self._seen = False
+        self._warning = Reminder(WARN_EVERY)
 
     @classmethod
     def of(
@@ -147,7 +149,8 @@ class OmicsRunTrigger(GuardedTrigger):
             self.log.info("HealthOmics %s", run)
             self._changes += f"{_now()} {one_line(str(run))}\n"
         if fault is not None:
-            self.log.warning("GetRun of run %s failed, asking again: %s", run.id, fault)
+            level = logging.WARNING if self._warning.due(time.time()) else logging.INFO
+            self.log.log(level, "GetRun of run %s failed, asking again: %s", run.id, fault)
             self._faults += 1
             self._fault = f"{_now()} {one_line(str(fault))}"
         if fault is None and run.status == before.status:

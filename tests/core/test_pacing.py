@@ -8,7 +8,8 @@ from itertools import count
 
 import pytest
 
-from airflow_provider_omics.core.pacing import Budget, Report, Turns
+from airflow_provider_omics.core import pacing
+from airflow_provider_omics.core.pacing import Budget, Reminder, Report, Turns
 
 # What passes before a deferred task is in the queue.
 NOTICED = 15.0
@@ -166,3 +167,55 @@ def test_the_budget_is_used_up():
         now += budget.pause(now)
         budget.spend(now)
     assert now <= 103
+
+
+def test_a_burst_of_throttles_counts_once():
+    """Eight calls were under way when HealthOmics had had enough: they say one thing, not eight."""
+    budget = Budget(8.0)
+    for number in range(8):
+        budget.throttled(100.0 + number / 10)
+    assert budget.rate == 4.0
+    budget.throttled(101.0)
+    assert budget.rate == 2.0
+
+
+@pytest.fixture
+def back_off(monkeypatch):
+    monkeypatch.setattr(pacing, "back_off", lambda faults: 2.0 ** (faults - 1))
+
+
+@pytest.mark.usefixtures("back_off")
+def test_one_call_at_a_time_tries_whether_there_is_an_answer_again():
+    budget = Budget(8.0)
+    budget.unanswered(100.0, 100.1)
+    assert budget.pause(100.1) == 0  # One alone may be chance.
+    budget.unanswered(100.2, 100.3)
+    assert budget.pause(100.3) == 1
+    budget.spend(101.3)
+    assert budget.pause(101.4) > 50  # Until it is known what becomes of this one.
+    budget.unanswered(101.3, 111.3)
+    assert budget.pause(111.3) == 2
+
+
+@pytest.mark.usefixtures("back_off")
+def test_calls_that_were_under_way_together_count_once():
+    budget = Budget(8.0)
+    for number in range(8):
+        budget.unanswered(100.0 + number / 10, 110.0 + number / 10)
+    assert budget.faults == 1
+    budget.unanswered(120.0, 121.0)
+    assert budget.faults == 2
+
+
+def test_an_answer_ends_the_pause():
+    budget = Budget(8.0)
+    for moment in range(10):
+        budget.unanswered(100.0 + moment, 100.5 + moment)
+    budget.spend(200.0)
+    budget.answered(201.0)
+    assert budget.pause(201.2) == 0
+
+
+def test_what_lasts_is_told_now_and_then():
+    reminder = Reminder(600)
+    assert [moment for moment in range(0, 2000, 100) if reminder.due(moment)] == [0, 600, 1200, 1800]

@@ -63,12 +63,6 @@ def impatient(monkeypatch):
 
 
 @pytest.fixture
-def no_patience(monkeypatch):
-    """Let the first fault of StartRun be the last."""
-    monkeypatch.setattr(patience, "_MAX_FAULTS", 0)
-
-
-@pytest.fixture
 def start_run(omics_local, monkeypatch):
     """Return an operator of a workflow whose runs take a tenth of a second."""
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(omics_local.airflow_connection()))

@@ -741,13 +741,13 @@ def test_a_start_that_answers_when_the_kill_has_given_up_is_settled_too(
     assert omics_local.runs()[0]["status"] == "STOPPING"
 
 
-@pytest.mark.usefixtures("frozen", "no_patience")
+@pytest.mark.usefixtures("frozen")
 def test_a_start_that_never_answers_is_not_taken_for_an_older_one(state, start_run, context, ti, omics_local):
     deferred(start_run(deferrable=True), context)
     omics_local.force(ti.xcom["run_id"], "FAILED")
     omics_local.clock.advance(60)
     omics_local.switch(list_delay=1, speed=1)
-    operator = start_run(deferrable=True)
+    operator = start_run(submit_timeout=timedelta(0))
     state("failed")
     ti.try_number = 2
     omics_local.fault("StartRun", "lost", times=1)
@@ -784,9 +784,9 @@ def test_a_worker_that_stood_still_leaves_the_run_to_the_next_try(by, current, s
     assert omics_local.runs()[0]["status"] == "PENDING"
 
 
-@pytest.mark.usefixtures("frozen", "no_patience")
+@pytest.mark.usefixtures("frozen")
 def test_a_start_that_never_answers_is_looked_up(state, start_run, context, omics_local):
-    operator = start_run(deferrable=True)
+    operator = start_run(submit_timeout=timedelta(0))
     state("failed")
     omics_local.fault("StartRun", "lost", times=1)
     with pytest.raises(Exception, match="Connection"):

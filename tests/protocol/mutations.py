@@ -51,6 +51,8 @@ TURN, PATIENCE = "triggers/turn.py", "hooks/patience.py"
 TOLD, OUTLETS = "operators/aftermath.py", "tests/operators/test_outlets.py"
 LOGS, NEWS = "hooks/logs.py", "tests/operators/test_news.py::"
 LOOPS = "tests/operators/test_loops.py"
+PACING, ERRORS, HUBS = "core/pacing.py", "aws/errors.py", "triggers/hub.py"
+FAULTS, BORNE = "tests/triggers/test_faults.py::", "tests/operators/test_faults.py::"
 CANCELS, REFUSED, HUB = (
     "tests/operators/test_cancel.py",
     "tests/operators/test_refused.py::",
@@ -175,6 +177,13 @@ MUTATIONS = (
     Mutation("deadlines that come together keep within the budget", CANCELLING, "        await limit.spend()\n", "", "tests/triggers/test_run.py::test_many_deadlines_that_come_together_are_cancelled_within_the_quota"),
     Mutation("a connection that is throttled slows down alone", LIMIT, "self.budget = Budget(shared.budget.limit)", "self.budget = shared.budget", HUB + "test_a_connection_that_is_throttled_does_not_hold_up_another"),
     Mutation("all connections share one budget", LIMIT, "self._shared.budget.spend(loop.time())", "pass", HUB + "test_the_budget_is_that_of_all_connections"),
+    Mutation("a burst of throttles counts once", PACING, "if now - self._slowed >= 1:", "if True:", "tests/core/test_pacing.py"),
+    Mutation("calls that were under way together count once", PACING, "if begun >= self._failed:", "if True:", "tests/core/test_pacing.py"),
+    Mutation("what is away is asked by one call at a time", HUBS, "self.calls.unanswered(begun)", "pass", FAULTS + "test_what_is_away_is_asked_by_one_call_at_a_time"),
+    Mutation("a mended connection is read anew", HUBS, "is_stale(error) or self.budget.faults >= _READ_ANEW", "is_stale(error)", FAULTS + "test_a_mended_connection_is_read_anew"),
+    Mutation("keys that are replaced fail nobody", ERRORS, "replaced = isinstance(error, ClientError) and error_code(error) in _REPLACED", "replaced = False", FAULTS + "test_an_answer_that_passes_fails_nobody"),
+    Mutation("a certificate that is not trusted does not pass", ERRORS, "isinstance(error, SSLError) and any(", "False and any(", "tests/aws/test_errors.py"),
+    Mutation("a connection that a task names has to be there", HOOK, "            if conn_id == cls.default_conn_name:\n                raise\n", "            raise\n", BORNE + "test_a_connection_that_is_not_there_is_an_error_before_any_call"),
     Mutation("a fault of ours leaves nobody waiting", POLLS, "if not task.cancelled() and isinstance(error := task.exception(), Exception):", "if False:", HUB + "test_a_look_that_breaks_by_our_own_fault_leaves_nobody_waiting"),
     Mutation("the missing and the due take turns", POLLS, "(first is None or self._missing_next or self._owed > 0)", "True", HUB + "test_a_new_run_is_seen_while_a_crowd_of_ends_is_drained"),
     Mutation("a refusal burns no try", PATIENCE, "        if is_refused(error):", "        if False:", REFUSED + "test_a_sync_task_waits_in_its_worker"),

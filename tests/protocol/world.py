@@ -41,7 +41,7 @@ from airflow_provider_omics.local.protocol import Service, ServiceError
 from airflow_provider_omics.local.records import ENDED
 from airflow_provider_omics.local.settings import Settings
 from airflow_provider_omics.local.state import NOBODY, State
-from airflow_provider_omics.operators import aftermath, attempt
+from airflow_provider_omics.operators import aftermath, attempt, start_run_task
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
 
 START = datetime(2026, 1, 1, microsecond=500_000, tzinfo=UTC)  # Dates of answers have whole seconds.
@@ -456,7 +456,7 @@ def world_time():
     clock = SimpleNamespace(time=now, monotonic=now, sleep=sleep)
     real_pursue = submissions.pursue
     with ExitStack() as patches:
-        for module in (omics, submissions, attempt, botocore.endpoint):
+        for module in (omics, submissions, patience, attempt, start_run_task, botocore.endpoint):
             patches.enter_context(patch.object(module, "time", clock))
         patches.enter_context(patch.object(submissions, "pursue", pursue))
         patches.enter_context(patch.object(submissions, "LOOK_AGAIN", 30.0))
@@ -464,9 +464,8 @@ def world_time():
         patches.enter_context(patch.object(aftermath, "failed_tasks", lambda _hook, _run: ([], 0)))
         patches.enter_context(patch.object(aftermath, "outputs", lambda _hook, _run: None))
         # Chance is Hypothesis' alone.
-        patches.enter_context(patch.object(attempt, "jittered", lambda seconds: seconds))
-        for module in (attempt, patience):
-            patches.enter_context(patch.object(module, "back_off", lambda _faults: 1.0))
+        patches.enter_context(patch.object(patience, "jittered", lambda seconds: seconds))
+        patches.enter_context(patch.object(patience, "back_off", lambda _faults: 1.0))
         yield
 
 

@@ -5,9 +5,11 @@ import asyncio
 import threading
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError, NoRegionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
+from airflow_provider_omics.core import pacing
 from airflow_provider_omics.core.hook_params import HookParams
+from airflow_provider_omics.exceptions import ConnectionNotFoundError
 from airflow_provider_omics.hooks.omics import OmicsHook
 from airflow_provider_omics.triggers import hub as hubs
 from airflow_provider_omics.triggers import polls
@@ -199,12 +201,14 @@ def test_one_member_without_permission_fails_alone(connection, start, monkeypatc
     assert all(end.succeeded for end in asyncio.run(go()))
 
 
-def test_a_connection_that_does_not_exist_fails_its_own_members(connection, start):
+def test_a_connection_that_does_not_exist_fails_its_own_members(connection, start, monkeypatch):
+    monkeypatch.setattr(hubs, "_NOT_FOUND", 2)
+    monkeypatch.setattr(pacing, "back_off", lambda _faults: 0.05)
     run, other = start(2)
 
     async def go():
         waiting = asyncio.create_task(end_of(other))
-        with pytest.raises(NoRegionError):
+        with pytest.raises(ConnectionNotFoundError, match="aws_conn_id='nowhere'"):
             await end_of(run, params=HookParams(aws_conn_id="nowhere"))
         return await finish(connection, [waiting])
 

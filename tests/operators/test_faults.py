@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Faults that pass while a worker waits for its run, or has not started it yet."""
+
+import json
+import logging
+from datetime import timedelta
+
+import pytest
+from botocore.exceptions import ClientError, NoCredentialsError
+
+from airflow_provider_omics.exceptions import ConnectionNotFoundError, StartRunRefusedError
+from airflow_provider_omics.hooks import patience
+from airflow_provider_omics.hooks.omics import OmicsHook
+from airflow_provider_omics.triggers.run import OmicsRunTrigger
+from airflow_provider_omics.triggers.turn import OmicsTurnTrigger
+from tests.operators.test_refused import deferral
+
+# More than a client repeats by itself.
+SOME = 4
+ONCE = {"retries": {"mode": "standard", "total_max_attempts": 1}}
+PASSING = ["429", "408", "503", "Throttling", "RequestTimeout", "UnrecognizedClientException"]
+
+
+@pytest.mark.parametrize("code", PASSING)
+def test_a_worker_that_waits_bears_them(start_run, context, omics_local, code, caplog):
+    omics_local.fault("GetRun", "error", code=code, times=SOME)
+    caplog.set_level(logging.INFO)
+    assert start_run(botocore_config=ONCE).execute(context)["status"] == "COMPLETED"
+    assert omics_local.faults() == []
+    told = [record.levelname for record in caplog.records if "asking again" in record.getMessage()]
+    assert told == ["WARNING", *["INFO"] * (SOME - 1)]
+
+
+@pytest.mark.parametrize("code", PASSING)
+def test_start_run_is_asked_again(start_run, context, omics_local, code):
+    omics_local.fault("StartRun", "error", code=code, times=SOME)
+    assert start_run().execute(context)["status"] == "COMPLETED"
+    assert len(omics_local.runs()) == 1
+
+
+@pytest.mark.parametrize("code", PASSING)
+def test_a_retry_that_looks_for_its_run_bears_them(start_run, context, ti, omics_local, code):
+    ti.try_number = 2
+    omics_local.fault("ListRuns", "error", code=code, times=SOME)
+    assert start_run(botocore_config=ONCE).execute(context)["status"] == "COMPLETED"
+    assert omics_local.faults() == []
+    assert len(omics_local.runs()) == 1
+
+
+def test_the_connection_is_read_anew_while_a_worker_waits(start_run, context, omics_local, monkeypatch):
+    there = json.dumps(omics_local.airflow_connection())
+    looks = []
+    get_run = OmicsHook.get_run
+
+    def look(self, run):
+        looks.append(run)
+        if len(looks) == 1:  # What is read from now on leads nowhere.
+            monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", there.replace(omics_local.url, "http://127.0.0.1:9"))
+            raise ConnectionResetError("cut off")
+        if len(looks) == SOME:
+            monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", there)
+        if len(looks) < SOME:
+            raise ConnectionResetError("cut off")
+        return get_run(self, run)
+
+    monkeypatch.setattr(OmicsHook, "get_run", look)
+    assert start_run(botocore_config=ONCE).execute(context)["status"] == "COMPLETED"
+
+
+def test_when_the_time_to_start_is_up_the_error_says_what_is_wrong(start_run, context, omics_local):
+    omics_local.fault("StartRun", "drop", probability=1)
+    with pytest.raises(StartRunRefusedError, match=r"HealthOmics does not answer: Connection.*a retry finds the run"):
+        start_run(submit_timeout=timedelta(seconds=0.2)).execute(context)
+
+
+def test_a_deferrable_task_does_not_keep_its_worker_while_health_omics_is_away(
+    start_run, context, omics_local, monkeypatch
+):
+    monkeypatch.setattr(patience, "_MAX_FAULTS", 2)
+    omics_local.clock.freeze()
+    omics_local.fault("StartRun", "lost", times=3)
+    operator = start_run(deferrable=True)
+    trigger, method, kwargs = deferral(operator.execute, context)
+    assert isinstance(trigger, OmicsTurnTrigger)
+    waiting, _, _ = deferral(getattr(operator, method), context, {"version": 1, "turn": None}, **kwargs)
+    assert isinstance(waiting, OmicsRunTrigger)
+    assert len(omics_local.runs()) == 1
+
+
+def test_missing_credentials_end_the_try_after_some_minutes(start_run, context, omics_local, monkeypatch):
+    """They may come, and they may have been forgotten: a person should soon see it."""
+    monkeypatch.setattr(patience, "_MAX_FAULTS", 3)
+    without = omics_local.airflow_connection()
+    del without["login"], without["password"]
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(without))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.raises(NoCredentialsError):
+        start_run().execute(context)
+
+
+def test_keys_that_are_replaced_meanwhile_are_read(start_run, context, omics_local, monkeypatch):
+    without = omics_local.airflow_connection()
+    del without["login"], without["password"]
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(without))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    asked = []
+
+    def back_off(_faults):
+        asked.append(_faults)
+        monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(omics_local.airflow_connection()))
+        return 0.01
+
+    monkeypatch.setattr(patience, "back_off", back_off)
+    assert start_run().execute(context)["status"] == "COMPLETED"
+    assert asked == [1]
+
+
+def test_a_connection_that_is_not_there_is_an_error_before_any_call(start_run, context, omics_local):
+    with pytest.raises(ConnectionNotFoundError, match=r"aws_conn_id='nowhere'.*aws_conn_id=None"):
+        start_run(aws_conn_id="nowhere").execute(context)
+    assert omics_local.counts() == {}
+
+
+def test_what_does_not_pass_is_an_error_at_once(start_run, context, omics_local):
+    omics_local.fault("GetRun", "error", code="AccessDeniedException", times=1)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        start_run().execute(context)
