@@ -165,6 +165,10 @@ class AirflowProcesses:
         files = "**/attempt=*" if map_index < 0 else f"**/map_index={map_index}/attempt=*"
         return "".join(path.read_text(errors="replace") for path in sorted(folder.glob(files)))
 
+    def said(self, name: str) -> str:
+        """Return all that a component has written, a triggerer what it did when its triggers were gone."""
+        return self._output(name).read_text(errors="replace")
+
     def report(self, run: Run) -> str:
         """Return the tasks of a run in one line each, with the last log lines of those that did not succeed."""
         lines = []

@@ -91,6 +91,22 @@ def test_a_worker_that_was_asleep_lost_its_task_to_the_next_try(airflow, omics):
     assert omics.cancelled == set()
 
 
+@pytest.mark.slow
+def test_a_worker_that_wakes_up_behind_its_deadline_asks_before_it_cancels(airflow, omics):
+    run, run_id = omics.begin("sync_limited_retried")
+    asleep = _, first, *_ = airflow.kill_task(run, "run", signum=signal.SIGSTOP)
+    try:
+        told = f"Reattached to run {run_id} (RUNNING), started by try 1"
+        airflow.until(lambda: told in airflow.log(run, "run"), "try 2 to reattach", run=run)
+    finally:
+        for process in asleep:
+            process.resume()
+    first.wait(120)
+    assert omics.cancelled == set()
+    omics.succeed(run, run_id)
+    assert omics.cancelled == set()
+
+
 @pytest.mark.parametrize("signum", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_the_triggerer_ends(airflow, omics, signum):
     run, run_id = omics.begin("deferred")
@@ -122,8 +138,8 @@ def test_a_triggerer_that_was_asleep_lost_its_task_to_another(airflow, omics):
         taken = "the second triggerer to take the task over"
         airflow.until(lambda: airflow.database.triggerer_of(run, "run") not in (first, None), taken, run=run)
         airflow.send("triggerer", signal.SIGCONT)
-        left = "its run is left alone"
-        airflow.until(lambda: left in airflow.log(run, "run"), "the first triggerer to notice", run=run)
+        left = f"of {run.run_id} was cancelled while its task is deferred: the run is left alone"
+        airflow.until(lambda: left in airflow.said("triggerer"), "the first triggerer to notice", run=run)
         omics.succeed(run, run_id)
         assert omics.cancelled == set()
         assert len(omics.endpoint.runs()) == 1

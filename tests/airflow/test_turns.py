@@ -51,7 +51,7 @@ def test_the_task_is_marked_failed(airflow, omics, waiting, lost):
         omics.dies(omics.run())
     else:
         started_none = "it has started no run"
-        airflow.until(lambda: started_none in airflow.log(run, "run"), "the trigger to look for a run", run=run)
+        airflow.until(lambda: started_none in airflow.said("triggerer"), "the trigger to look for a run", run=run)
     assert len(omics.endpoint.runs()) == lost
 
 

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What may happen to a task while it looks, waits or is about to start: a kill, a deadline, expired credentials."""
 
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from airflow.providers.common.compat.sdk import TaskDeferred
 from botocore.exceptions import ClientError
 
@@ -135,6 +137,21 @@ def test_a_run_that_the_trigger_cancelled_is_a_time_out_whatever_became_of_it(st
     with pytest.raises(RunTimeoutError, match=r"run .* RUNNING: not ended within execution_timeout 0:00:10; cancelled"):
         operator.execute_complete(context, event)
     assert "CancelRun" not in omics_local.counts()
+
+
+def test_the_deadline_counts_from_before_anything_is_imported(start_run, context, monkeypatch):
+    """On a slow machine boto3 takes seconds, for which Airflow's own clock runs."""
+    operator = start_run(deferrable=True, execution_timeout=timedelta(hours=1))
+    real_begin = operator._begin
+    with time_machine.travel(datetime(2026, 1, 1, tzinfo=UTC), tick=False) as now:
+        began = time.time()
+
+        def begin_late(*given):
+            now.shift(12)
+            return real_begin(*given)
+
+        monkeypatch.setattr(operator, "_begin", begin_late)
+        assert deferred(operator, context).trigger.deadline == began + 3590
 
 
 @pytest.mark.skipif(not AIRFLOW_2, reason="Airflow 3 resumes a task whatever the time")

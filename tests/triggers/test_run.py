@@ -6,9 +6,11 @@ import json
 import logging
 import re
 import time
+from types import SimpleNamespace
 
 import pytest
 
+from airflow_provider_omics.cancellation import task_states
 from airflow_provider_omics.core.event import RunEvent
 from airflow_provider_omics.core.hook_params import HookParams
 from airflow_provider_omics.core.run import Run
@@ -101,6 +103,47 @@ def test_a_cancel_that_is_throttled_is_asked_again(trigger, omics_local):
     [event] = asyncio.run(events(waiting))
     assert (event.timed_out, event.cancelled) == (True, True)
     assert omics_local.runs()[0]["status"] == "STOPPING"
+
+
+@pytest.mark.parametrize(("passed", "ours"), [(3600, True), (0, False)])
+def test_whose_cancel_it_was_is_known_by_the_deadline(passed, ours, trigger, omics_local):
+    """The triggerer that called CancelRun, or its answer, may be lost: the run is CANCELLED when this one comes."""
+    omics_local.clock.freeze()
+    omics_local.clock.advance(-3600)
+    omics_local.switch(speed=1)
+    omics_local.script(running=36_000)
+    waiting = trigger()
+    waiting.deadline = time.time() - 1
+    omics_local.clock.advance(passed)
+    omics_local.force(waiting.run_args["id"], "CANCELLED")
+    [event] = asyncio.run(events(waiting))
+    assert (event.run.status, event.timed_out, event.cancelled) == ("CANCELLED", ours, ours)
+
+
+def test_a_cancel_whose_answer_is_lost_is_a_time_out(trigger, omics_local):
+    omics_local.clock.freeze()
+    waiting = trigger()
+    waiting.deadline = time.time() + 0.2
+    omics_local.fault("CancelRun", "lost")
+    omics_local.fault("CancelRun", "error", code="ConflictException", probability=1)
+    omics_local.script(stopping=0)
+    [event] = asyncio.run(events(waiting))
+    assert (event.timed_out, event.cancelled) == (True, True)
+
+
+@pytest.mark.parametrize(("state", "current"), [("deferred", False), ("running", True), ("up_for_retry", True)])
+def test_a_triggerer_that_stood_still_leaves_the_run_to_the_next_try(state, current, trigger, omics_local, monkeypatch):
+    omics_local.clock.freeze()
+    waiting = trigger()
+    waiting.deadline = time.time() + 0.2
+    waiting.task_instance = SimpleNamespace(
+        dag_id="cohort", run_id="manual", task_id="start", map_index=-1, try_number=1
+    )
+    monkeypatch.setattr(task_states, "task_states", lambda tis: [state] * len(tis))
+    monkeypatch.setattr(triggers, "is_current_try", lambda _ti: current)
+    [event] = asyncio.run(events(waiting))
+    assert (event.timed_out, event.cancelled, event.run.status) == (True, False, "PENDING")
+    assert "CancelRun" not in omics_local.counts()
 
 
 def test_many_deadlines_that_come_together_are_cancelled_within_the_quota(trigger, omics_local, monkeypatch):

@@ -28,6 +28,10 @@ for mode, deferrable in {"sync": False, "deferred": True}.items():
     with DAG(f"{mode}_limited", schedule=None):
         StartOmicsRunOperator(deferrable=deferrable, execution_timeout=timedelta(seconds=20), **RUN)
 
+    with DAG(f"{mode}_limited_retried", schedule=None):
+        # Airflow notices after half a minute that a worker's heartbeats do not come.
+        StartOmicsRunOperator(deferrable=deferrable, execution_timeout=timedelta(seconds=60), retries=1, **RUN)
+
     with DAG(f"{mode}_limited_whole", schedule=None, dagrun_timeout=timedelta(seconds=20)):
         StartOmicsRunOperator(deferrable=deferrable, **RUN)
 
