@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 import re
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from airflow.providers.common.compat.sdk import Asset, AssetAlias
 
@@ -118,6 +118,9 @@ def asset_of(uri: str) -> Asset:
     """
     if not uri.isascii():
         raise ValueError("it is not ASCII")
+    bucket = urlsplit(uri).netloc
+    if not bucket or "@" in bucket:
+        raise ValueError("it names no bucket")
     if _SPECIAL.search(uri):
         uri = _ENCODED.sub(lambda found: quote(found[0]), uri)
     return Asset(uri)

@@ -70,8 +70,15 @@ def test_an_asset_is_told_of_the_workflow_of_a_duplicate(told):
 
 @pytest.mark.parametrize(
     "uri",
-    [f"s3://bucket/{'x' * 3100}", f"s3://bucket/{'#' * 1010}", "s3://bucket/Gewebeprobe Ä.vcf", "s3://[bucket/x"],
-    ids=["too_long", "too_long_when_encoded", "not_ascii", "no_uri"],
+    [
+        f"s3://bucket/{'x' * 3100}",
+        f"s3://bucket/{'#' * 1010}",
+        "s3://bucket/Gewebeprobe Ä.vcf",
+        "s3://[bucket/x",
+        "s3:///x",
+        "s3://a:b@bucket/x",
+    ],
+    ids=["too_long", "too_long_when_encoded", "not_ascii", "no_uri", "no_bucket", "credentials"],
 )
 def test_what_airflow_refuses_is_left_out(uri, told, aws_default, request, caplog):
     aws_default.script(outputs={"w.refused": uri, "w.taken": "s3://bucket/x"})
