@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     import jinja2
     from airflow.sdk.types import RuntimeTaskInstanceProtocol
+    from airflow.triggers.base import BaseTrigger
 
     RunningTask = RuntimeTaskInstanceProtocol
 
@@ -61,6 +62,7 @@ __all__ = [
     "in_triggerer",
     "is_current_try",
     "is_deferral_timeout",
+    "is_in_triggerer",
     "loop_pass",
     "note_try",
     "push_link",
@@ -224,6 +226,11 @@ def resumed_too_late(execution_timeout: timedelta | None) -> Context | None:
 def in_triggerer() -> bool:
     """Tell whether this is a triggerer's process, of Airflow 3: what parses DAG files does not know its module."""
     return "airflow.jobs.triggerer_job_runner" in sys.modules
+
+
+def is_in_triggerer(trigger: BaseTrigger) -> bool:
+    """Tell whether a triggerer runs a trigger, which alone gives it an id, and not ``dag.test()``."""
+    return getattr(trigger, "trigger_id", None) is not None
 
 
 def event_trigger_classes() -> tuple[type[Any], type[Any]]:

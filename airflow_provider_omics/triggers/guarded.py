@@ -21,6 +21,7 @@ from airflow_provider_omics.core.hook_params import HookParams
 from airflow_provider_omics.core.versions import VERSION, UnreadableError, check, ignore
 from airflow_provider_omics.triggers.background import background
 from airflow_provider_omics.triggers.hub import join
+from airflow_provider_omics.triggers.noticed import until_noticed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -82,18 +83,24 @@ class GuardedTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event."""
+        begun = asyncio.get_running_loop().time()
         try:
-            check(self.version)
-            event = await self.wait()
-        except UnreadableError as error:
-            self.log.warning("The worker is to look for the run anew: %s", error)
-            event = TriggerEvent({"version": VERSION})
+            event = await self._told()
+            await until_noticed(self, begun)
         except asyncio.CancelledError:
             if not _HAS_ON_KILL:
                 await self.on_kill()
             raise
         # Not above: an event loop that ends cancels, at this point, a trigger that has done its work.
         yield event
+
+    async def _told(self) -> TriggerEvent:
+        try:
+            check(self.version)
+            return await self.wait()
+        except UnreadableError as error:
+            self.log.warning("The worker is to look for the run anew: %s", error)
+            return TriggerEvent({"version": VERSION})
 
     async def on_kill(self) -> None:
         """Cancel the run if somebody ended the task; a triggerer that only lost its trigger leaves it alone."""

@@ -19,6 +19,7 @@ from airflow_provider_omics.core.read_set_job import ReadSetJob
 from airflow_provider_omics.core.versions import VERSION, UnreadableError, check, ignore, read
 from airflow_provider_omics.triggers.guarded import with_shared_names
 from airflow_provider_omics.triggers.hub import join
+from airflow_provider_omics.triggers.noticed import until_noticed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -93,12 +94,14 @@ class OmicsReadSetJobTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield the event: the job has ended, its time is up, or it can no longer be waited for."""
+        begun = asyncio.get_running_loop().time()
         try:
             check(self.version)
             event = (await self._wait()).serialize()
         except UnreadableError as error:
             self.log.warning("The worker is to look for the job anew: %s", error)
             event = {"version": VERSION}
+        await until_noticed(self, begun)
         yield TriggerEvent(event)
 
     async def _wait(self) -> ReadSetJobEvent:
@@ -160,7 +163,9 @@ class OmicsPauseTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event when the time has come."""
+        begun = asyncio.get_running_loop().time()
         await asyncio.sleep(max(0.0, self.until - time.time()))
+        await until_noticed(self, begun)
         yield TriggerEvent(None)
 
 

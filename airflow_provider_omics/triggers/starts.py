@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from airflow_provider_omics.core.pacing import Report, Turn
 
 _PACE: Final = 0.25
-# Airflow fails a task that is resumed before its scheduler, which may be slow, has noticed that it is deferred.
-NOTICED: Final = 15.0
 
 
 class StartQueue:
@@ -37,7 +35,6 @@ class StartQueue:
         :param first: whether to go before those who wait.
         :param told: whether an answer to StartRun will be reported.
         """
-        await asyncio.sleep(NOTICED)
         mine: asyncio.Future[Turn] = asyncio.get_running_loop().create_future()
         (self._waiting.appendleft if first else self._waiting.append)((mine, told))
         if self._task is None or self._task.done():

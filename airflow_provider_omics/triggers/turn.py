@@ -17,7 +17,7 @@ from airflow_provider_omics.core.pacing import Report
 from airflow_provider_omics.core.versions import read
 from airflow_provider_omics.triggers.guarded import GuardedTrigger
 from airflow_provider_omics.triggers.hub import join
-from airflow_provider_omics.triggers.starts import NOTICED
+from airflow_provider_omics.triggers.noticed import noticed_after, until_noticed
 
 if TYPE_CHECKING:
     from airflow_provider_omics.core.documents import JsonValue
@@ -112,6 +112,7 @@ class OmicsTurnTrigger(GuardedTrigger):
 
     async def wait(self) -> TriggerEvent:
         """Return the event: the turn has come, or the time is up."""
+        begun = asyncio.get_running_loop().time()
         async with join(self.params) as hub:
             report = read(Report, self.report) if self.report else None
             if report:
@@ -120,6 +121,8 @@ class OmicsTurnTrigger(GuardedTrigger):
                 async with asyncio.timeout(max(0.0, self.until - time.time())):
                     # A full account is no reason to go first: it may be full for this task alone.
                     again = bool(report and report.key and not report.full)
+                    # A turn is short: it must not pass before the task can be resumed.
+                    await until_noticed(self, begun)
                     turn = await hub.starts.turn(first=again, told=self.waits)
             except TimeoutError:
                 turn = None
@@ -152,7 +155,7 @@ class OmicsTurnTrigger(GuardedTrigger):
             return f"whether it has started a run cannot be looked up: {error}"
         if found is None:
             return "it has started no run"
-        if (found.run.creation_time or 0.0) > self.since + NOTICED:
+        if (found.run.creation_time or 0.0) > self.since + noticed_after():
             # Another triggerer took this task over and gave it its turn.
             return f"run {found.run.id} was started later and is left alone"
         return found.run

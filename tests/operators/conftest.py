@@ -12,7 +12,6 @@ import pytest
 
 from airflow_provider_omics.hooks import patience, submissions
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
-from airflow_provider_omics.triggers import starts
 from demo.airflow_home import AIRFLOW_3
 from tests.operators.stores import clients, stored  # noqa: F401 - fixtures
 
@@ -59,7 +58,6 @@ def impatient(monkeypatch):
     monkeypatch.setattr(submissions, "LISTING_PATIENCE", 0.5)
     monkeypatch.setattr(submissions, "LOOK_AGAIN", 0.05)
     monkeypatch.setattr(patience, "back_off", lambda _faults: 0.02)
-    monkeypatch.setattr(starts, "NOTICED", 0.0)
 
 
 @pytest.fixture

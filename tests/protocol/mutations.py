@@ -46,6 +46,7 @@ CANCELLING, WAYS, MANY = (
 WAIT, SUBMISSIONS = "triggers/run.py", "hooks/submissions.py"
 POLLS, LISTING, LIMIT = "triggers/polls.py", "triggers/listing.py", "polling/rate_limit.py"
 SENSORS = "tests/operators/test_sensor_limits.py::"
+NOTICED = "tests/triggers/test_noticed.py::"
 UPGRADES = "tests/operators/test_upgrades.py::"
 TURN, PATIENCE = "triggers/turn.py", "hooks/patience.py"
 TOLD, OUTLETS = "operators/aftermath.py", "tests/operators/test_outlets.py"
@@ -135,6 +136,8 @@ MUTATIONS = (
     Mutation("execution_timeout holds while a sensor is deferred", "sensors/base.py", "min(until, deadline) if deadline else until", "until", SENSORS + "test_execution_timeout_holds_while_deferred_and_may_be_tried_again"),
     Mutation("a sensor's deadline outlives an event that is not believed", "sensors/base.py", "return self._wait(context, until, deadline)", "return self._wait(context, None, None)", SENSORS + "test_an_event_of_another_release_changes_no_limit"),
     Mutation("a deferred sensor waits in its worker's Region", "sensors/base.py", "region_name=region)", "region_name=self.region_name)", SENSORS + "test_the_triggerer_waits_in_the_region_of_the_worker"),
+    Mutation("no deferral ends before the scheduler has noticed it", GUARDED, "            await until_noticed(self, begun)\n", "", NOTICED + "test_in_a_triggerer_an_event_comes_when_the_scheduler_has_noticed"),
+    Mutation("that of a read set job neither", "triggers/read_sets.py", '            event = {"version": VERSION}\n        await until_noticed(self, begun)\n', '            event = {"version": VERSION}\n', NOTICED + "test_in_a_triggerer_an_event_comes_when_the_scheduler_has_noticed"),
     # --- cancelling ---
     Mutation("the deadline cancels", TASK, "done = cancel(hook, run, known=False, until=time.monotonic() + _CANCEL_SECONDS)\n        except", "raise RunTimeoutError(late)\n        except", OPERATOR + "test_the_deadline_cancels_the_run"),
     Mutation("Airflow's own time-out of a deferral cancels", RUN, "if is_deferral_timeout(next_method, next_kwargs) and self", "if self", OPERATOR + "test_airflows_own_time_out_cancels_and_a_lost_trigger_does_not"),

@@ -12,8 +12,7 @@ from tests.triggers.waiting import until
 
 
 @pytest.fixture
-def queue(monkeypatch):
-    monkeypatch.setattr(starts, "NOTICED", 0.0)
+def queue():
     return starts.StartQueue()
 
 
@@ -25,18 +24,6 @@ def taken(queue):
 
 async def waiting(queue, count):
     await until(lambda: len(queue._waiting) == count)
-
-
-def test_no_turn_comes_before_airflow_has_noticed_that_the_task_waits(monkeypatch):
-    monkeypatch.setattr(starts, "NOTICED", 0.5)
-
-    async def go():
-        loop = asyncio.get_running_loop()
-        begun = loop.time()
-        await starts.StartQueue().turn()
-        return loop.time() - begun
-
-    assert asyncio.run(go()) >= 0.5
 
 
 def test_who_had_a_turn_in_vain_gets_the_next_one(queue, taken):
