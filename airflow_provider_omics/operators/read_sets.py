@@ -24,7 +24,7 @@ _LOOK_AGAIN = 30.0
 
 class ImportReadSetsOperator(ReadSetJobOperator):
     """
-    Import files from S3 as read sets of a sequence store, once for all retries, and wait until they are there.
+    Import files from S3 as read sets of a sequence store, each once over all retries, and wait until they are there.
 
     The arguments up to ``client_token`` are the members of `StartReadSetImportJob
     <https://docs.aws.amazon.com/omics/latest/api/API_StartReadSetImportJob.html>`__ under their own names; all are

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 class StartOmicsRunOperator(StartRunTask):
     """
-    Start an AWS HealthOmics run, one for all retries of the task, and wait until it has ended.
+    Start an AWS HealthOmics run, or go on with that of an earlier try, and wait until it has ended.
 
     The arguments up to ``request_id`` are the members of `StartRun
     <https://docs.aws.amazon.com/omics/latest/api/API_StartRun.html>`__ under their own names; all are templated, one
