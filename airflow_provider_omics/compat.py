@@ -20,7 +20,7 @@ except ImportError:
     from airflow.exceptions import AirflowRescheduleException
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import timedelta
     from typing import Any, Protocol
 
@@ -67,6 +67,7 @@ __all__ = [
     "note_try",
     "push_link",
     "render_text",
+    "resolved_when_unmapped",
     "resumed_too_late",
     "state_store",
     "task_states",
@@ -199,6 +200,26 @@ def check_storable(values: dict[str, Any]) -> None:
     read = kept.deserialize(json.loads(json.dumps(kept.serialize(values), allow_nan=False)))
     if read != values:
         raise ValueError(f"it would come back as {read!r:.500}")
+
+
+def resolved_when_unmapped(operator: Any, handed_on: Collection[str]) -> set[str]:  # noqa: ANN401 - of either line
+    """
+    Return the arguments of a mapped task that Airflow resolved before it made the operator: what its constructor sees.
+
+    What is written in the DAG itself, ``expand(name=["a", None])``, is not among them. Of ``expand_kwargs()`` Airflow
+    keeps what each constructor was called with: what one hands on to its base looks given, and is not told.
+    """
+    dag = operator.get_dag()
+    mapped = dag.task_dict.get(operator.task_id) if dag else None
+    value = getattr(getattr(mapped, "expand_input", None), "value", None)
+    if isinstance(value, dict):
+        return {name for name, values in value.items() if hasattr(values, "resolve")}
+    # expand_kwargs() takes one XComArg, or a list of dicts and XComArgs.
+    whole = value if isinstance(value, list) else [value]
+    if mapped is None or not any(hasattr(item, "resolve") for item in whole):
+        return set()
+    given = set(operator._BaseOperator__init_kwargs)  # noqa: SLF001 - nothing else tells
+    return given - set(mapped.partial_kwargs) - set(handed_on)
 
 
 def is_deferral_timeout(next_method: str, next_kwargs: dict[str, Any] | None) -> bool:

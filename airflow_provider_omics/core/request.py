@@ -11,7 +11,7 @@ from airflow_provider_omics.core import documents
 from airflow_provider_omics.core.members import BY_ARGUMENT, MEMBERS, Kind, Member, matcher
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from airflow_provider_omics.core.documents import JsonValue
 
@@ -19,6 +19,8 @@ MAX_PARAMETERS_BYTES: Final = 50_000  # user guide, "Fixed quotas"
 MAX_TAGS: Final = 50
 # How many of them tell whose the run is (core.intention).
 OWN_TAGS: Final = 5
+# What is only for people, or has a sensible default: rendered to None it is left out.
+_LEFT_OUT: Final = ("name", "priority", "tags", "log_level", "storage_capacity")
 _MAX_TAG_KEY: Final = 128
 _MAX_TAG_VALUE: Final = 256
 
@@ -52,29 +54,39 @@ def rendered(value: object) -> bool:
     return not (callable(value) or hasattr(value, "resolve") or hasattr(value, "template_fields"))
 
 
+def rendered_to_none(argument: str) -> str:
+    """Say that an argument was given and came out as None: leaving it out could be the opposite of what was meant."""
+    return f"{argument} rendered to None: leave the argument out, or give a value"
+
+
 def build_request(
     arguments: Mapping[str, object],
     extra: Mapping[str, object] | str | _Unrendered | None = None,
     *,
     reserved_tags: int = 0,
+    none: Collection[str] = (),
+    files: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, JsonValue], list[str]]:
     """
-    Return the StartRun request of the arguments that are not None, and warnings about rules that no AWS page publishes.
+    Return the StartRun request of the arguments that are not None, and warnings: of what is left out, of unsaid rules.
 
     :param arguments: rendered values by argument name; ``UNRENDERED`` ones are taken for given and not checked.
     :param extra: members that the table does not have, by their API names (``start_run_kwargs``).
     :param reserved_tags: how many of a run's 50 tags the caller may not use.
+    :param none: arguments that were given, and came out as None when they were rendered.
+    :param files: the names of the files that arguments were read from.
     :raises RequestError: with every violation.
     """
-    given = {name: value for name, value in arguments.items() if value is not None}
+    refused = [name for name in (*BY_ARGUMENT, "start_run_kwargs") if name in none and name not in _LEFT_OUT]
+    given = {name: value for name, value in arguments.items() if value is not None} | dict.fromkeys(refused, UNRENDERED)
     request: dict[str, JsonValue] = {}
-    violations: list[str] = []
+    violations = [rendered_to_none(name) for name in refused]
     for member in MEMBERS:
         value = given.get(member.argument)
         if value is None or value is UNRENDERED:
             continue
         try:
-            request[member.name] = _coerce(member, value)
+            request[member.name] = _coerce(member, value, (files or {}).get(member.argument))
         except RequestError as error:
             violations += error.violations
             continue
@@ -86,17 +98,19 @@ def build_request(
     violations += _broken_combinations(given, request)
     if violations:
         raise RequestError(violations)
-    return request, list(_warnings(given, request))
+    left_out = ", ".join(name for name in _LEFT_OUT if name in none)
+    warnings = [f"Left out, as rendered to None: {left_out}"] if left_out else []
+    return request, [*warnings, *_warnings(given, request)]
 
 
-def _coerce(member: Member, value: object) -> JsonValue:
+def _coerce(member: Member, value: object, file: str | None) -> JsonValue:
     if member.kind is Kind.TEXT:
         return text_of(member, value)
     if member.kind is Kind.INTEGER:
         return _integer(member, value)
     if member.kind is Kind.BOOLEAN:
         return _boolean(member, value)
-    document = _document(member.argument, value)
+    document = _document(member.argument, value, file)
     if member.kind is Kind.TAGS:
         return {key: text_of(member, item, f"tags[{key!r}]") for key, item in document.items()}
     return documents.to_json(document) if member.kind is Kind.JSON_TEXT else document
@@ -136,21 +150,22 @@ def _boolean(member: Member, value: object) -> bool:
     raise RequestError([f"{member.argument} must be true or false, not {_shown(value)}"])
 
 
-def _document(argument: str, value: object) -> dict[str, JsonValue]:
+def _document(argument: str, value: object, file: str | None = None) -> dict[str, JsonValue]:
+    place = f"{argument}: {file}" if file else argument
     if isinstance(value, str):
         if documents.is_file_name(value) or "://" in value.split("\n", 1)[0].split("{", 1)[0]:
             raise RequestError([f"{argument}: {_shown(value)} must be a JSON or YAML file that lies beside the DAG"])
         try:
             value = documents.parse(value)
         except ValueError as error:
-            raise RequestError([f"{argument} {error}"]) from None
+            raise RequestError([f"{place} {error}"]) from None
     if not isinstance(value, Mapping):
-        raise RequestError([f"{argument} must be a JSON object, not {type(value).__name__}"])
+        raise RequestError([f"{place} must be a JSON object, not {type(value).__name__}"])
     try:
         document = documents.plain(value)
-        wrong = list(documents.not_json(document, argument))
+        wrong = [f"{file}: {why}" if file else why for why in documents.not_json(document, argument)]
     except RecursionError:
-        wrong = [f"{argument} contains itself"]
+        wrong = [f"{place} contains itself"]
     if wrong:
         raise RequestError(wrong)
     return document  # type: ignore[return-value]  # a mapping becomes a dict

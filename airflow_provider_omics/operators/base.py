@@ -4,20 +4,22 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_omics.compat import BaseOperator, check_storable
-from airflow_provider_omics.core.request import RequestError
+from airflow_provider_omics.compat import BaseOperator, check_storable, resolved_when_unmapped
+from airflow_provider_omics.core.request import RequestError, rendered, rendered_to_none
 from airflow_provider_omics.exceptions import OmicsRequestError
 from airflow_provider_omics.request.arguments import broken_connection_rules, seconds_of, verify_of
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import timedelta
 
+    import jinja2
     from airflow.triggers.base import BaseTrigger
 
+    from airflow_provider_omics.compat import Context
     from airflow_provider_omics.core.documents import JsonValue
     from airflow_provider_omics.core.hook_params import HookParams
     from airflow_provider_omics.hooks.omics import OmicsHook
@@ -32,6 +34,9 @@ class OmicsConnection:
     verify: bool | str | os.PathLike[str] | None
     botocore_config: dict[str, JsonValue] | None
     execution_timeout: timedelta | None
+    # Of the template fields, those of which None is never meant unless it is written.
+    _none_matters: ClassVar[Sequence[str]] = ("aws_conn_id", "region_name", "verify")
+    _none: frozenset[str] = frozenset()
 
     @property
     def hook_params(self) -> HookParams:
@@ -72,9 +77,11 @@ class OmicsConnection:
 
     def _check_connection(self) -> None:
         """Raise if what is known of the connection arguments, all of it when the task runs, is of a wrong type."""
-        broken = broken_connection_rules(self.aws_conn_id, self.region_name, self.verify, self.botocore_config)
-        if violations := "; ".join(broken):
-            raise self._refused(violations)
+        none = self._rendered_to_none()
+        broken = [rendered_to_none(name) for name in OmicsConnection._none_matters if name in none]
+        broken += broken_connection_rules(self.aws_conn_id, self.region_name, self.verify, self.botocore_config)
+        if broken:
+            raise self._refused("; ".join(broken))
 
     def _seconds(self, name: str, value: timedelta | float, *, zero: bool = False) -> float:
         """Return a time in seconds, or raise which rule it breaks."""
@@ -82,6 +89,35 @@ class OmicsConnection:
             return seconds_of(name, value, zero=zero)
         except RequestError as error:
             raise self._refused(error) from None
+
+    def _do_render_template_fields(
+        self,
+        parent: Any,  # noqa: ANN401 - Airflow's signature
+        template_fields: Iterable[str],
+        context: Context,
+        jinja_env: jinja2.Environment,
+        seen_oids: set[int],
+    ) -> None:
+        for field in template_fields:
+            given = getattr(parent, field, None)
+            super()._do_render_template_fields(parent, [field], context, jinja_env, seen_oids)  # type: ignore[misc]
+            if parent is self:
+                self._note_none(field, given)
+
+    def _note_none(self, field: str, given: object) -> None:
+        """Note that a field has become None, or the text that a template prints for it."""
+        value = getattr(self, field, None)
+        printed = isinstance(given, str) and not rendered(given) and isinstance(value, str) and value.strip() == "None"
+        if field in self._none_matters and (printed or (value is None and given is not None)):
+            setattr(self, field, None)
+            self._none |= {field}
+
+    def _rendered_to_none(self) -> frozenset[str]:
+        """Return the fields that were given and came out as None; a None that is written means not given."""
+        resolved = resolved_when_unmapped(self, OmicsConnection._none_matters)
+        return self._none.union(
+            name for name in self._none_matters if name in resolved and getattr(self, name, None) is None
+        )
 
     def _refused(self, why: object) -> OmicsRequestError:
         return OmicsRequestError(f"{type(self).__name__} {self.task_id}: {why}")

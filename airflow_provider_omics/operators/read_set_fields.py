@@ -7,8 +7,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_omics.compat import render_text
-from airflow_provider_omics.core.request import UNRENDERED, RequestError, rendered
-from airflow_provider_omics.exceptions import OmicsRequestError
+from airflow_provider_omics.core.request import UNRENDERED, RequestError, rendered, rendered_to_none
 from airflow_provider_omics.operators.base import OmicsOperator
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ class ReadSetJobFields(OmicsOperator):
 
     template_fields: Sequence[str] = ("sequence_store_id", "sources", "client_token", *OmicsOperator.template_fields)
     template_fields_renderers: ClassVar[dict[str, str]] = {"sources": "json"}
+    _none_matters: ClassVar[Sequence[str]] = (*template_fields, "role_arn")
     # Stays empty: Airflow would open every text that ends so.
     template_ext: Sequence[str] = ()
 
@@ -37,10 +37,16 @@ class ReadSetJobFields(OmicsOperator):
         values: dict[str, object] = {name: getattr(self, name) for name in type(self).template_fields}
         if known_only:
             values = {name: value if rendered(value) else UNRENDERED for name, value in values.items()}
+        none = sorted(self._rendered_to_none())
+        violations = [] if known_only else [rendered_to_none(name) for name in none]
+        request: dict[str, JsonValue] = {}
+        warnings: list[str] = []
         try:
-            request, warnings = self.build(values)
+            request, warnings = self.build({**values, **dict.fromkeys(none, UNRENDERED)})
         except RequestError as error:
-            raise OmicsRequestError(f"{type(self).__name__} {self.task_id}: {error}") from None
+            violations += error.violations
+        if violations:
+            raise self._refused("; ".join(violations))
         if not known_only:
             for warning in warnings:
                 self.log.warning("%s", warning)
@@ -59,5 +65,6 @@ class ReadSetJobFields(OmicsOperator):
             content = getattr(parent, field)
             if parent is self and field != "sources" and isinstance(content, str):
                 setattr(self, field, render_text(jinja_env.from_string(content), context))
+                self._note_none(field, content)
             else:
                 super()._do_render_template_fields(parent, [field], context, jinja_env, seen_oids)

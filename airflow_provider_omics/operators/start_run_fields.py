@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_omics.compat import render_text
@@ -13,7 +14,7 @@ from airflow_provider_omics.exceptions import StartRunRequestError
 from airflow_provider_omics.operators.base import OmicsOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import jinja2
 
@@ -26,9 +27,12 @@ class StartRunFields(OmicsOperator):
 
     template_fields: Sequence[str] = (*BY_ARGUMENT, "start_run_kwargs", *OmicsOperator.template_fields)
     template_fields_renderers: ClassVar[dict[str, str]] = dict.fromkeys((*FILE_ARGUMENTS, "start_run_kwargs"), "json")
+    _none_matters: ClassVar[Sequence[str]] = template_fields
     # Stays empty: Airflow would open every text that ends so, `s3://bucket/samples.json` inside `parameters` too.
     template_ext: Sequence[str] = ()
     airflow_tags: bool
+    # The names of the files that arguments were rendered from.
+    _files: Mapping[str, str] = MappingProxyType({})
 
     def prepare_template(self) -> None:
         """Refuse a file that is not beside the DAG while the DAG is parsed, not when the task runs at night."""
@@ -39,10 +43,14 @@ class StartRunFields(OmicsOperator):
 
     def _build_request(self, *, known_only: bool = False) -> dict[str, JsonValue]:
         """Return the request; with ``known_only``, just check what is visible before rendering."""
+        none = self._rendered_to_none()
 
         def value(argument: str) -> Any:  # noqa: ANN401 - whatever a template may be
             raw = getattr(self, argument)
-            known = rendered(raw) and not (isinstance(raw, str) and documents.is_file_name(raw))
+            # The constructor of a mapped task that raises is one whose callbacks Airflow 2 cannot call.
+            known = (
+                argument not in none and rendered(raw) and not (isinstance(raw, str) and documents.is_file_name(raw))
+            )
             return raw if known or not known_only else UNRENDERED
 
         try:
@@ -50,6 +58,8 @@ class StartRunFields(OmicsOperator):
                 {argument: value(argument) for argument in BY_ARGUMENT},
                 value("start_run_kwargs"),
                 reserved_tags=OWN_TAGS if self.airflow_tags else 0,
+                none=() if known_only else none,
+                files=self._files,
             )
         except RequestError as error:
             raise StartRunRequestError(f"{type(self).__name__} {self.task_id}: {error}") from None
@@ -73,12 +83,15 @@ class StartRunFields(OmicsOperator):
                 super()._do_render_template_fields(parent, [field], context, jinja_env, seen_oids)
             elif field in FILE_ARGUMENTS:
                 setattr(self, field, self._render_document(field, content, context, jinja_env))
+                self._note_none(field, content)
             else:
                 setattr(self, field, render_text(jinja_env.from_string(content), context))
+                self._note_none(field, content)
 
     def _render_document(self, field: str, content: str, context: Context, jinja_env: jinja2.Environment) -> Any:  # noqa: ANN401
         value = self.render_template(content, context, jinja_env)
         if isinstance(value, str) and documents.is_file_name(value):
+            self._files = {**self._files, field: value}
             value = render_text(self._template_file(field, value, jinja_env), context)
         if isinstance(value, str):
             try:

@@ -134,13 +134,24 @@ def test_start_run_kwargs_are_templated(request_of):
     assert request_of(start_run_kwargs={"newMember": "{{ sample }}"})["newMember"] == "NA12878"
 
 
-def test_an_xcom_that_is_none_is_not_sent(request_of):
-    assert "cacheId" not in request_of(cache_id=Literal(None))
-
-
 def test_what_renders_to_nothing_is_told(request_of):
     with pytest.raises(StartRunRequestError, match="cache_id must be 1 to 18 characters long, not 0"):
         request_of(cache_id="{{ '' }}")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        ("a.json", '{"x": 1,\n}', r"parameters: a\.json is not JSON \(.* line 2 column 1 \(char 9\)\)"),
+        ("a.yaml", "x: 1\ny: [", r"parameters: a\.yaml is neither JSON nor YAML \(.*line 2, column 5.*\)"),
+        ("a.yml", "- 1\n", r"parameters: a\.yml must be a JSON object, not list"),
+        ("a.json", '{"x": {"y": NaN}}', r"a\.json: parameters\.x\.y: JSON has no nan"),
+    ],
+)
+def test_a_bad_document_names_its_file_and_place(name, text, why, request_of, tmp_path):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(StartRunRequestError, match=why):
+        request_of(parameters=name)
 
 
 def test_a_missing_file_is_told_with_its_folders(request_of, tmp_path):

@@ -34,6 +34,7 @@ DECISION, SERVICE, HOOK, TASK = (
     "hooks/omics.py",
     "operators/attempt.py",
 )
+NONE = "tests/operators/test_none.py::"
 ARGUMENTS = "tests/operators/test_arguments.py::"
 DEFERRAL, BASE = "operators/deferral.py", "operators/base.py"
 GUARDED, RUN, CANCEL = "triggers/guarded.py", "operators/start_run_task.py", "operators/cancel.py"
@@ -208,6 +209,12 @@ MUTATIONS = (
     Mutation("connection arguments are checked when they are rendered", BASE, "        self._check_connection()\n        return HookParams(", "        return HookParams(", ARGUMENTS + "test_what_was_rendered_to_a_wrong_type_is_refused_before_any_call"),
     Mutation("a path for verify is text to Airflow", BASE, "verify_of(self.verify)", "self.verify", ARGUMENTS + "test_a_path_and_a_template_are_taken_for_verify"),
     Mutation("a time of nothing is refused", "request/arguments.py", "0 < number < _LONGEST or", "0 <= number < _LONGEST or", ARGUMENTS + "test_a_poll_interval_is_a_timedelta_or_seconds"),
+    # --- None ---
+    Mutation("what a template prints for None is None", BASE, 'value.strip() == "None"', "False", NONE + "test_what_is_harmless_is_left_out_with_a_line_in_the_log"),
+    Mutation("a member that came out as None is refused", "core/request.py", "violations = [rendered_to_none(name) for name in refused]", "violations = []", NONE + "test_anything_else_is_refused"),
+    Mutation("a connection that came out as None is refused", BASE, "if name in none]\n        broken +=", "if False]\n        broken +=", NONE + "test_a_connection_argument_is_refused_too"),
+    Mutation("None from upstream is rendered, in a mapped task too", "compat.py", 'hasattr(values, "resolve")}', "False}", NONE + "test_a_policy_of_none_from_upstream_is_refused"),
+    Mutation("None that is written means not given, in a mapped task too", "compat.py", 'if hasattr(values, "resolve")}', "if True}", NONE + "test_what_is_written_into_expand_may_be_none"),
     # --- secrets ---
     Mutation("the presigned URL of parameters is taken out of GetRun's answers", HOOK, '        client.meta.events.register("before-parse.omics.GetRun", drop_presigned)\n', "", "tests/operators/test_parameters_uri.py"),
 )  # fmt: skip
