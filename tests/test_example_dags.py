@@ -129,6 +129,15 @@ def test_the_chain_goes_on_with_the_first_runs_output_and_tells_its_asset(run_da
     assert (extra["run_id"], extra["run_output_uri"]) == (second["id"], second["run_output_uri"])
 
 
+def test_parameters_in_s3_are_read_by_the_run(run_dag, example_runs, examples):
+    examples.client("s3").create_bucket(Bucket="your-bucket")
+    done = run_dag(FOLDER / "parameters_in_s3.py")
+    [run] = example_runs()
+    assert run["request"]["parametersUri"] == done.xcom("write_parameters")
+    assert run["request"]["requesterPaysEnabled"] is True
+    assert (len(run["parameters"]["samples"]), run["status"]) == (1000, "COMPLETED")
+
+
 def test_what_has_arrived_is_imported_and_run(run_dag, example_runs, examples):
     s3 = examples.client("s3")
     s3.create_bucket(Bucket=BUCKETS[0])

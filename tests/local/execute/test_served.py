@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+import json
 import signal
 import subprocess
 import uuid
@@ -20,6 +21,10 @@ task Long { input { String marker } command <<< echo started; bash -c 'sleep 300
 QUICK = """
 version 1.1
 task Quick { input { File? file } command <<< echo done > done.txt >>> output { File done = "done.txt" } }
+"""
+SAY = """
+version 1.1
+task Say { input { String word } command <<< echo "~{word}" >>> output { String said = read_string(stdout()) } }
 """
 ENDED = ("COMPLETED", "FAILED", "CANCELLED")
 
@@ -38,7 +43,7 @@ def start(endpoint, wdl, parameters, **members):
         "parameters": parameters,
     }
     request |= {"outputUri": "s3://lab/results", "requestId": uuid.uuid4().hex} | members
-    return omics.start_run(**request)["id"]
+    return omics.start_run(**{name: value for name, value in request.items() if value is not None})["id"]
 
 
 @pytest.fixture
@@ -82,6 +87,19 @@ def test_what_s3_does_not_have_fails_the_run(endpoint, finish, parameters, outpu
     run = finish(start(endpoint, QUICK, parameters, outputUri=output))
 
     assert (run["status"], run["failureReason"]) == ("FAILED", reason)
+
+
+def test_parameters_come_from_s3(endpoint, finish):
+    s3 = endpoint.client("s3")
+    s3.put_object(Bucket="lab", Key="parameters.json", Body=json.dumps({"word": "from S3"}).encode())
+    run = finish(start(endpoint, SAY, None, parametersUri="s3://lab/parameters.json"))
+    assert run["status"] == "COMPLETED", run.get("statusMessage")
+    assert "parameters" not in run
+    said = s3.get_object(Bucket="lab", Key=f"results/{run['id']}/logs/outputs.json")["Body"].read()
+    assert json.loads(said) == {"Say.said": "from S3"}
+
+    run = finish(start(endpoint, SAY, None, parametersUri="s3://lab/nothing.json"))
+    assert (run["status"], run["failureReason"]) == ("FAILED", "INVALID_RUN_PARAMETERS")
 
 
 @pytest.mark.usefixtures("hangups")
