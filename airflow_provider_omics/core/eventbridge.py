@@ -72,6 +72,10 @@ class Event:
         event = json.loads(body)
         told = event if isinstance(event, dict) else {}
         if not (isinstance(told.get("detail"), dict) and isinstance(told.get("id"), str) and "detail-type" in told):
+            if "TopicArn" in told and "Message" in told:
+                raise ValueError(
+                    "it is an SNS envelope: switch on raw message delivery for the queue's subscription to the topic"
+                )
             raise ValueError("it is no event of EventBridge")
         if told.get("source") not in _SOURCES:
             raise ValueError(f"its source is not {' or '.join(_SOURCES)}")

@@ -39,6 +39,8 @@ _SHORTEST: Final = 3 * WAIT
 _LONGEST: Final = 43_200
 # How many messages may be with Airflow and not yet deleted; it stores some dozens a second.
 _MOST_AT_ONCE: Final = 100
+# Seconds after which it has stored what it was given, where it does not say so.
+_STORED: Final = 30.0
 
 
 class OmicsEventTrigger(BaseEventTrigger):
@@ -118,8 +120,9 @@ class OmicsEventTrigger(BaseEventTrigger):
         """
         Yield events where Airflow does not tell when it has stored one (before 3.3).
 
-        It does so within seconds: a message is deleted half its visibility timeout later. What is handed on faster than
-        Airflow stores it would fill its memory, and be deleted unstored: no more than a hundred are on their way.
+        It does so within seconds: a message is deleted half its visibility timeout later, or half a minute if that is
+        less. What is handed on faster than Airflow stores it would fill its memory, and be deleted unstored: no more
+        than a hundred are on their way.
         """
         loop = asyncio.get_running_loop()
         handed_on: deque[tuple[float, list[str]]] = deque()
@@ -134,7 +137,7 @@ class OmicsEventTrigger(BaseEventTrigger):
                     else:
                         others.append(message.receipt)
                 await queue.delete(others)
-                handed_on.append((loop.time() + self.visibility_timeout / 2, wanted))
+                handed_on.append((loop.time() + min(self.visibility_timeout / 2, _STORED), wanted))
                 while handed_on and (handed_on[0][0] <= loop.time() or _number(handed_on) >= _MOST_AT_ONCE):
                     moment, receipts = handed_on.popleft()
                     await asyncio.sleep(moment - loop.time())
