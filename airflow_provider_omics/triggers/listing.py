@@ -46,9 +46,14 @@ class Listing:
         self._again = 0.0
         self._faults = 0
 
-    def pays(self, saved: int) -> bool:
-        """Tell whether the pages cost less than so many calls of GetRun, and can be read."""
-        return _now() >= self._again and saved > len(_ACTIVE) + (saved + self._others) // _PAGE
+    def pays(self, saved: float, listed: int) -> bool:
+        """
+        Tell whether the pages cost less than the calls of GetRun that they save, and can be read.
+
+        :param saved: how many calls they save; a run that was looked at a moment ago saves next to nothing.
+        :param listed: how many of the runs that they show are waited for.
+        """
+        return _now() >= self._again and saved > len(_ACTIVE) + (listed + self._others) // _PAGE
 
     async def read(self, wanted: dict[str, list[Watch]], saw: Callable[[Watch, str], None]) -> list[Watch] | None:
         """

@@ -139,6 +139,7 @@ MUTATIONS = (
     Mutation("a deferred sensor waits in its worker's Region", "sensors/base.py", "region_name=region)", "region_name=self.region_name)", SENSORS + "test_the_triggerer_waits_in_the_region_of_the_worker"),
     Mutation("no deferral ends before the scheduler has noticed it", GUARDED, "            await until_noticed(self, begun)\n", "", NOTICED + "test_in_a_triggerer_an_event_comes_when_the_scheduler_has_noticed"),
     Mutation("that of a read set job neither", "triggers/read_sets.py", '            event = {"version": VERSION}\n        await until_noticed(self, begun)\n', '            event = {"version": VERSION}\n', NOTICED + "test_in_a_triggerer_an_event_comes_when_the_scheduler_has_noticed"),
+    Mutation("a run that was looked at a moment ago is no reason to list", POLLS, "return min(1.0, (now - self.planned) / max(self.due - self.planned, 1e-9))", "return 1.0", "tests/triggers/test_listing_pays.py::test_a_run_that_comes_costs_one_look_however_many_wait"),
     # --- cancelling ---
     Mutation("the deadline cancels", TASK, "done = cancel(hook, run, known=False, until=time.monotonic() + _CANCEL_SECONDS)\n        except", "raise RunTimeoutError(late)\n        except", OPERATOR + "test_the_deadline_cancels_the_run"),
     Mutation("Airflow's own time-out of a deferral cancels", RUN, "if is_deferral_timeout(next_method, next_kwargs) and self", "if self", OPERATOR + "test_airflows_own_time_out_cancels_and_a_lost_trigger_does_not"),
