@@ -163,9 +163,9 @@ async def persistently(hub: Hub, limit: RateLimit, call: Callable[[OmicsHook], T
         try:
             answer = await hub.call(call)
         except Exception as error:
-            from airflow_provider_omics.aws.errors import is_throttled, is_transient  # noqa: PLC0415 - imported by now
+            from airflow_provider_omics.aws.errors import is_throttled  # noqa: PLC0415 - imported in a thread by now
 
-            if not is_transient(error):
+            if not hub.bears(error):
                 raise
             if throttled := is_throttled(error):
                 limit.budget.throttled(asyncio.get_running_loop().time())
