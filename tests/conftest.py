@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
 
 from demo.airflow_home import AIRFLOW_3, Database, Run, TaskState, environment, make_database, write_config
@@ -55,6 +57,20 @@ def aws_default(omics_local, monkeypatch):
     for name, value in omics_local.env().items():
         monkeypatch.setenv(name, value)
     return omics_local
+
+
+@pytest.fixture
+def older_model(tmp_path, monkeypatch):
+    """Have botocore read the service's model as it was before 1.44.8."""
+    loader = botocore.session.get_session().get_component("data_loader")
+    model = loader.load_service_model("omics", "service-2")
+    for shape in model["shapes"].values():
+        for member in ("parametersUri", "requesterPaysEnabled"):
+            shape.get("members", {}).pop(member, None)
+    folder = tmp_path / "omics/2022-11-28"
+    folder.mkdir(parents=True)
+    (folder / "service-2.json").write_text(json.dumps(model))
+    monkeypatch.setenv("AWS_DATA_PATH", str(tmp_path))
 
 
 @pytest.fixture

@@ -143,20 +143,6 @@ def test_a_batch_says_for_all_its_runs_who_pays(client, omics_local, wait_for):
     assert client.get_run(id=run["runId"])["requesterPaysEnabled"] is True
 
 
-@pytest.fixture
-def older_model(tmp_path, monkeypatch):
-    """Have botocore read the service's model as it was before 1.44.8."""
-    loader = botocore.session.get_session().get_component("data_loader")
-    model = loader.load_service_model("omics", "service-2")
-    for shape in model["shapes"].values():
-        for member in ("parametersUri", "requesterPaysEnabled"):
-            shape.get("members", {}).pop(member, None)
-    folder = tmp_path / "omics/2022-11-28"
-    folder.mkdir(parents=True)
-    (folder / "service-2.json").write_text(json.dumps(model))
-    monkeypatch.setenv("AWS_DATA_PATH", str(tmp_path))
-
-
 @pytest.mark.usefixtures("older_model")
 def test_an_older_model_has_neither_member_and_the_rest_is_as_ever():
     with Server({"traces": False}) as server:

@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferr
 
 from airflow_provider_omics.compat import AIRFLOW_2
 from airflow_provider_omics.exceptions import OmicsRequestError
+from airflow_provider_omics.hooks.omics import OmicsHook
 from airflow_provider_omics.operators.cancel import CancelOmicsRunOperator, DeleteOmicsRunOperator
 from airflow_provider_omics.operators.read_sets import ActivateReadSetsOperator, ImportReadSetsOperator
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
@@ -31,6 +32,7 @@ OF_TASKS = {
 }
 WAITING = [kind for kind in OF_TASKS if kind not in (CancelOmicsRunOperator, DeleteOmicsRunOperator)]
 SUBMITTING = [StartOmicsRunOperator, ImportReadSetsOperator, ActivateReadSetsOperator]
+RUNS = [CancelOmicsRunOperator, DeleteOmicsRunOperator, StartOmicsRunOperator, OmicsRunSensor]
 QUEUE = "https://sqs.us-east-1.amazonaws.com/123456789012/events"
 tasks = pytest.mark.parametrize("kind", OF_TASKS, ids=lambda kind: kind.__name__)
 
@@ -122,6 +124,15 @@ def test_what_botocore_does_not_know_is_refused_before_any_call(deferrable, give
 
 
 @pytest.mark.usefixtures("nothing_called")
+@pytest.mark.parametrize("kind", RUNS, ids=lambda kind: kind.__name__)
+def test_no_task_calls_with_what_botocore_does_not_know(kind, context):
+    given = {} if kind is StartOmicsRunOperator else {"run_id": "1"}
+    operator = kind(task_id="t", **{**OF_TASKS[kind], **given}, botocore_config={"read_timeuot": 5})
+    with pytest.raises(OmicsRequestError, match="unexpected keyword argument 'read_timeuot'"):
+        operator.execute(context)
+
+
+@pytest.mark.usefixtures("nothing_called")
 @pytest.mark.parametrize("deferrable", [False, True], ids=["sync", "deferred"])
 def test_what_was_rendered_to_a_wrong_type_is_refused_before_any_call(deferrable, context):
     operator = make(StartOmicsRunOperator, verify="{{ x }}", deferrable=deferrable)
@@ -148,6 +159,14 @@ def test_what_airflow_cannot_store_is_refused_before_any_call(broken, context):
         setattr(operator, name, value)
     with pytest.raises(OmicsRequestError, match="Airflow cannot store what this task is to be deferred with"):
         operator.execute(context)
+
+
+def test_a_pair_of_files_stays_one(start_run, context, omics_local):
+    omics_local.clock.freeze()
+    with pytest.raises(TaskDeferred) as deferral:
+        start_run(deferrable=True, botocore_config={"client_cert": ("/cert", "/key")}).execute(context)
+    assert deferral.value.trigger.serialize()[1]["hook_params"]["botocore_config"] == {"client_cert": ("/cert", "/key")}
+    assert OmicsHook(config={"client_cert": ["/cert", "/key"]})._config.client_cert == ("/cert", "/key")
 
 
 def test_what_is_given_as_a_path_reaches_the_trigger_as_text(start_run, context, omics_local):

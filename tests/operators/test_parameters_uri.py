@@ -10,6 +10,7 @@ import re
 import pytest
 from airflow.providers.common.compat.sdk import DAG
 
+from airflow_provider_omics.core.members import BY_ARGUMENT
 from airflow_provider_omics.exceptions import StartRunRequestError
 from airflow_provider_omics.hooks.aftermath import description
 from airflow_provider_omics.hooks.omics import OmicsHook
@@ -90,6 +91,17 @@ def test_a_hooks_client_answers_the_s3_uri_but_no_url(start_run, context, omics_
         pass
     assert "parametersUri" not in hook.conn.get_run(id=run)
     assert SECRET.search(hook.client_of("omics").get_run(id=run)["parametersUri"])
+
+
+@pytest.mark.usefixtures("older_model")
+@pytest.mark.parametrize("given", [{"parameters_uri": URI}, {"requester_pays_enabled": False}])
+def test_an_older_botocore_is_named_with_the_one_that_knows(given, start_run, context, omics_local):
+    [name] = [BY_ARGUMENT[argument].name for argument in given]
+    with pytest.raises(
+        StartRunRequestError, match=rf"does not know {name} of StartRun: install botocore 1\.44\.8, or leave"
+    ):
+        start_run(**given).execute(context)
+    assert omics_local.counts() == {}
 
 
 def test_a_url_that_was_given_for_the_uri_is_not_shown_whole(start_run):
