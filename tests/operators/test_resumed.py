@@ -2,6 +2,7 @@
 """What a task takes with it into its deferral, of each version, is enough for this release to resume it."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
@@ -10,7 +11,8 @@ from airflow_provider_omics.core import versions
 from airflow_provider_omics.core.event import TurnEvent
 from airflow_provider_omics.core.pacing import Turn
 from airflow_provider_omics.core.versions import VERSION
-from tests.operators.stores import deferred, fired
+from airflow_provider_omics.sensors.run import OmicsRunSensor
+from tests.operators.stores import ROLE, deferred, fired
 from tests.operators.test_upgrades import GOLDEN, UNTIL
 
 TURN = TurnEvent(Turn("1", 0.01, 0.5)).serialize()
@@ -18,9 +20,12 @@ FULL = {"kind": "error", "code": "ServiceQuotaExceededException", "times": 1}
 
 
 @pytest.fixture
-def operators(start_run, stored):
+def operators(start_run, stored, omics_local):
     """Return functions that make the operators, by the names of the examples."""
     [read_set] = stored.archived("c")
+    omics_local.script(pending=1000, times=1)
+    request = {"workflowId": "1234567", "roleArn": ROLE, "outputUri": "s3://bucket/runs"}
+    run = omics_local.client("omics").start_run(**request)
     return {
         "StartOmicsRunOperator.execute_complete": lambda: start_run(deferrable=True),
         "StartOmicsRunOperator.execute_turn": lambda: start_run(deferrable=True),
@@ -28,6 +33,13 @@ def operators(start_run, stored):
         "ImportReadSetsOperator.execute_again": lambda: stored.importing("a", "b", deferrable=True),
         "ActivateReadSetsOperator.execute_complete": lambda: stored.activating(read_set, deferrable=True),
         "ActivateReadSetsOperator.execute_again": lambda: stored.activating(read_set, deferrable=True),
+        "OmicsRunSensor.execute_complete": lambda: OmicsRunSensor(
+            task_id="run",
+            run_id=run["id"],
+            poll_interval=0.05,
+            deferrable=True,
+            execution_timeout=timedelta(hours=1),
+        ),
     }
 
 
@@ -38,6 +50,7 @@ NAMES = (
     "ImportReadSetsOperator.execute_again",
     "ActivateReadSetsOperator.execute_complete",
     "ActivateReadSetsOperator.execute_again",
+    "OmicsRunSensor.execute_complete",
 )
 
 
