@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # User guide, "Run lifecycle". Failed runs pass STOPPING too, so it says nothing about the end.
 ENDED: Final = frozenset({"COMPLETED", "FAILED", "CANCELLED", "DELETED"})
+# In the order of a run's life. A status that is neither here nor there is of a newer HealthOmics, and counts as active.
+ACTIVE: Final = ("PENDING", "STARTING", "RUNNING", "STOPPING")
 
 
 @dataclass(frozen=True, slots=True)

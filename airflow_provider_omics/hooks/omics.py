@@ -27,7 +27,7 @@ from airflow_provider_omics.aws.errors import error_code
 from airflow_provider_omics.aws.presigned import drop_presigned
 from airflow_provider_omics.core.members import BOTOCORE_VERSION, MEMBERS
 from airflow_provider_omics.core.not_found import where_to_look
-from airflow_provider_omics.core.run import ENDED, Run
+from airflow_provider_omics.core.run import ACTIVE, ENDED, Run
 from airflow_provider_omics.core.text import storable
 from airflow_provider_omics.exceptions import (
     ConnectionNotFoundError,
@@ -53,7 +53,7 @@ _MEMBERS: Final = frozenset(member.name for member in MEMBERS)
 LOG_GROUP: Final = "/aws/omics/WorkflowLog"
 # Seconds in which a new run may not be visible yet, so that a 404 says nothing.
 VISIBLE_AFTER: Final = 15 * 60
-# How many runs of a name a look-up is ready to ask about, and how many pages of 100 it is ready to read.
+# How many runs of a name, or jobs of a store, a look-up is ready to ask about, and how many pages of 100 it reads.
 MAX_CANDIDATES: Final = 200
 _MAX_PAGES: Final = 50
 
@@ -174,23 +174,25 @@ class OmicsHook(AwsBaseHook):
 
     def list_runs(self, name: str, since: float) -> list[dict[str, Any]]:
         """
-        Return ListRuns' items of a name, the newest first.
+        Return ListRuns' items of a name, the newest first; if very many runs have it, all that are active, and others.
 
         :param name: the runs' exact name.
         :param since: the earliest creation, in epoch seconds.
-        :raises OmicsError: if the name belongs to so many runs that the look-up would eat the account's quota.
         """
-        runs: list[dict[str, Any]] = []
-        for number, page in enumerate(self.conn.get_paginator("list_runs").paginate(name=name)):
-            # Whether HealthOmics' filter is exact is not published.
-            named = [item for item in page["items"] if item.get("name") == name]
-            runs += [item for item in named if item["creationTime"].timestamp() >= since]
-            if len(runs) > MAX_CANDIDATES or number >= _MAX_PAGES:
-                raise OmicsError(
-                    f"Too many runs have the name {name!r} for a retry to look for its own among them: "
-                    "leave name out, or give each task a name of its own"
-                )
-        return sorted(runs, key=lambda item: item["creationTime"], reverse=True)
+        runs: dict[str, dict[str, Any]] = {}
+        pages = self.conn.get_paginator("list_runs")
+        for status in (None, *ACTIVE):
+            only = {"status": status} if status else {}
+            for number, page in enumerate(pages.paginate(name=name, **only), 1):
+                # Whether HealthOmics' filter is exact is not published.
+                named = [item for item in page["items"] if item.get("name") == name]
+                runs |= {item["id"]: item for item in named if item["creationTime"].timestamp() >= since}
+                if number == _MAX_PAGES:
+                    break
+            else:
+                if status is None:
+                    break
+        return sorted(runs.values(), key=lambda item: item["creationTime"], reverse=True)
 
     def lighten_pages(self) -> None:
         """Make the client, and have it read ListRuns in a third of the time, without ``startTime`` and ``stopTime``."""

@@ -84,7 +84,8 @@ class ReadSetJobService(Submissions[ReadSetJob]):
 
     def newest(self, hook: OmicsHook) -> Sighting[ReadSetJob] | None:
         """Look for the intention's jobs among those that the store has had since the Dag run began."""
-        start = self.intention.dag_run_start
+        # A token of the caller's own may be of a job of long before, which only a tag tells from others.
+        start = None if self._own_request_id and self._airflow_tags else self.intention.dag_run_start
         since = max(0.0, start.timestamp() - CLOCK_SKEW) if start else 0.0
         jobs = list_jobs(hook, self.kind, str(self.asked["sequenceStoreId"]), since)
         ours: list[Sighting[ReadSetJob]] = []
@@ -106,6 +107,9 @@ class ReadSetJobService(Submissions[ReadSetJob]):
         if self.kind == "activation":
             return older if self._wanted.keys() <= job.keys else None
         if job.request_id is None:
+            start = self.intention.dag_run_start
+            if start and (job.creation_time or 0.0) < start.timestamp() - CLOCK_SKEW:
+                return None
             return older if job.keys <= self._wanted.keys() else None
         if self._own_request_id:
             return 0 if job.request_id == tag_value(str(self._own_request_id)) else None

@@ -73,22 +73,21 @@ def get_job(hook: OmicsHook, job: ReadSetJob) -> ReadSetJob:
 
 def list_jobs(hook: OmicsHook, kind: Kind, store_id: str, since: float) -> list[ReadSetJob]:
     """
-    Return a store's jobs, with their sources, the oldest first: one Get for each.
+    Return a store's jobs, with their sources, the oldest first: one Get for each; of very many, those that may matter.
+
+    A job that goes on matters most, then one that is new.
 
     :param since: the earliest creation, in epoch seconds.
-    :raises OmicsError: if there are so many that the look-up would eat the account's quota.
     """
     asked = {"createdAfter": datetime.fromtimestamp(since, UTC)}
     pages = hook.conn.get_paginator(f"list_read_set_{kind}_jobs").paginate(sequenceStoreId=store_id, filter=asked)
     jobs: list[ReadSetJob] = []
     for page in pages:
         jobs += [ReadSetJob.from_response(kind, item) for item in page.get(f"{kind}Jobs", ())]
-        if len(jobs) > MAX_CANDIDATES:
-            raise OmicsError(
-                f"Sequence store {store_id} has had more than {MAX_CANDIDATES} {kind} jobs since this Dag run began, "
-                "too many for a retry to look for its own among them: a clear starts anew, or give a client_token"
-            )
-    jobs.sort(key=lambda job: job.creation_time or 0.0)
+    jobs.sort(key=lambda job: (not job.ended, job.creation_time or 0.0))
+    if len(jobs) > MAX_CANDIDATES:
+        log.warning("Of %s %s jobs of sequence store %s %s are looked at", len(jobs), kind, store_id, MAX_CANDIDATES)
+    jobs = sorted(jobs[-MAX_CANDIDATES:], key=lambda job: job.creation_time or 0.0)
     return [get_job(hook, job) for job in jobs]
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
 from airflow_provider_omics.aws.errors import is_denied
+from airflow_provider_omics.core.intention import tag_value
 from airflow_provider_omics.core.protocol import Record, Sighting
 from airflow_provider_omics.core.run import ENDED, Run
+from airflow_provider_omics.exceptions import OmicsError
+from airflow_provider_omics.hooks.omics import MAX_CANDIDATES
 from airflow_provider_omics.hooks.submissions import Submissions
 
 if TYPE_CHECKING:
@@ -153,19 +156,38 @@ class RunService(Submissions[Run]):
         Return the intention's newest run.
 
         :raises ClientError: if the caller may not look.
+        :raises OmicsError: if so many runs of the name are active that the look-up would eat the account's quota.
         """
         start = None if self._own_request_id else self.intention.dag_run_start
         items = hook.list_runs(str(self._request["name"]), start.timestamp() - CLOCK_SKEW if start else 0.0)
         if not self._airflow_tags:
             return self._by_name(hook, items)
         # A run that lives or has succeeded settles the matter: ask about those first.
-        items.sort(key=lambda item: item["status"] in ENDED - {"COMPLETED"})
-        sightings = list(self._tagged(hook, items))
+        items.sort(key=lambda item: (item["status"] in ENDED, item["status"] != "COMPLETED"))
+        sightings = list(self._tagged(hook, items[:MAX_CANDIDATES]))
+        if not sightings and len(items) > MAX_CANDIDATES:
+            self._looked_in_part(items)
         for other in sightings[1:]:
             log.warning("There is another run of this task: %s, submission %s", other.run, other.submission)
         return sightings[0] if sightings else None
 
-    def _tagged(self, hook: OmicsHook, items: list[dict[str, object]]) -> Iterator[Sighting[Run]]:
+    def _looked_in_part(self, items: list[dict[str, Any]]) -> None:
+        """Say that there are runs of the name that were not asked about; raise if this task's may live among them."""
+        name = self._request["name"]
+        if items[MAX_CANDIDATES]["status"] not in ENDED and not self._own_request_id:
+            raise OmicsError(
+                f"More than {MAX_CANDIDATES} active runs have the name {name!r}, too many for a retry to look for its "
+                "own among them: leave name out, or give each task a name of its own; or try again when some have ended"
+            )
+        log.warning(
+            "Of %s runs with the name %r the %s that are active, COMPLETED or the newest are not this task's: "
+            "StartRun relies on the requestId",
+            len(items),
+            name,
+            MAX_CANDIDATES,
+        )
+
+    def _tagged(self, hook: OmicsHook, items: list[dict[str, Any]]) -> Iterator[Sighting[Run]]:
         """Yield the intention's runs; only the tag tells whose a run is."""
         for item in items:
             run = Run.from_response(item)
@@ -177,15 +199,16 @@ class RunService(Submissions[Run]):
                 log.warning("Run %s has this task's name and may not be looked at: %s", run.id, error)
                 continue
             submission = self._submission(now.request_id)
-            if submission is not None and now.status != "DELETED":
+            if submission is not None:
                 yield Sighting(now, submission)
 
     def _submission(self, request_id: str | None) -> int | None:
         if self._own_request_id:
-            return 0 if request_id == self._own_request_id else None
+            # As the tag has it, whose alphabet is smaller.
+            return 0 if request_id == tag_value(str(self._own_request_id)) else None
         return self.intention.submission(request_id)
 
-    def _by_name(self, hook: OmicsHook, items: list[dict[str, object]]) -> Sighting[Run] | None:
+    def _by_name(self, hook: OmicsHook, items: list[dict[str, Any]]) -> Sighting[Run] | None:
         """Without tags the default name, which only this intention has, tells; its submissions come in order."""
         if self._request["name"] != self._name or not items:
             return None

@@ -98,6 +98,10 @@ class Submissions(ABC, Generic[R]):
         """Return the requestId of a submission."""
         return str(self._own_request_id or self.intention.request_id(submission))
 
+    def way_out(self, argument: str) -> str:
+        """Say what else helps when a token is taken by what nothing finds: a clear changes a token that is derived."""
+        return f"another {argument} starts anew" if self._own_request_id else "a clear of the task starts anew"
+
     @abstractmethod
     def submit(self, submission: int) -> R:
         """Ask once for the run of a submission; StartRunConflictError if HealthOmics answers 409."""

@@ -114,7 +114,7 @@ class Attempt:
         if isinstance(verdict, GiveUp):
             raise StartRunConflictError(
                 f"HealthOmics says that requestId {service.request_id(verdict.submission)} is taken, but lists no run "
-                "of it: a retry looks again, a clear of the task starts anew"
+                f"of it: a retry looks again, {service.way_out('request_id')}"
             )
         self.show(verdict.run)
         run = verdict.run

@@ -231,7 +231,7 @@ class ReadSetJobOperator(ReadSetJobFields):
         if isinstance(verdict, GiveUp):
             raise StartRunConflictError(
                 f"HealthOmics says that clientToken {service.request_id(verdict.submission)} is taken, but lists no "
-                "job of it: a retry looks again, a clear of the task starts anew"
+                f"job of it: a retry looks again, {service.way_out('client_token')}"
             )
         self.show(context, verdict.run)
         return verdict

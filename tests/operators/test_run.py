@@ -350,16 +350,6 @@ def test_a_run_of_the_same_name_is_not_taken_for_this_tasks(start_run, context, 
     assert len(omics_local.runs()) == 2
 
 
-@pytest.mark.usefixtures("frozen")
-def test_a_name_that_too_many_runs_have_is_told(start_run, context, ti, monkeypatch):
-    monkeypatch.setattr(omics, "MAX_CANDIDATES", 2)
-    for ti.map_index in (0, 1, 2):
-        deferred(start_run(deferrable=True, name="shared"), context)
-    ti.try_number = 2
-    with pytest.raises(OmicsError, match="Too many runs have the name 'shared'"):
-        start_run(deferrable=True, name="shared").execute(context)
-
-
 def test_a_dying_run_is_waited_out_and_followed_by_the_next(start_run, context, ti, omics_local):
     omics_local.clock.freeze()
     operator = start_run(deferrable=True)

@@ -53,6 +53,7 @@ TURN, PATIENCE = "triggers/turn.py", "hooks/patience.py"
 TOLD, OUTLETS = "operators/aftermath.py", "tests/operators/test_outlets.py"
 LOGS, NEWS = "hooks/logs.py", "tests/operators/test_news.py::"
 LOOPS = "tests/operators/test_loops.py"
+OWN = "tests/operators/test_own_names.py::"
 PACING, ERRORS, HUBS = "core/pacing.py", "aws/errors.py", "triggers/hub.py"
 FAULTS, BORNE = "tests/triggers/test_faults.py::", "tests/operators/test_faults.py::"
 CANCELS, REFUSED, HUB = (
@@ -89,7 +90,11 @@ MUTATIONS = (
     Mutation("StartRun's answer to a retry may be of long ago", ATTEMPT, "    if known.retry:\n        run", "    if False:\n        run", CARRIED),
     # --- looking ---
     Mutation("a retry looks before it asks", PROTOCOL, "    if not known.looked_up:\n        return LookUp()\n    why", "    why", STEPS),
-    Mutation("the tag tells whose a run is", SERVICE, "if submission is not None and", "submission = submission or 0\n            if"),
+    Mutation("the tag tells whose a run is", SERVICE, "            if submission is not None:", "            submission = submission or 0\n            if True:"),
+    Mutation("a caller's requestId is compared as the tag has it", SERVICE, "request_id == tag_value(str(self._own_request_id))", "request_id == self._own_request_id", OWN + "test_a_request_id_is_known_by_its_tag"),
+    Mutation("what lives is asked about before what has ended", SERVICE, '(item["status"] in ENDED, item["status"] != "COMPLETED")', '(item["status"] not in ENDED,)', OWN + "test_a_run_that_lives_is_found_among_any_number_that_have_ended"),
+    Mutation("what has succeeded is asked about before what has failed", SERVICE, '(item["status"] in ENDED, item["status"] != "COMPLETED")', 'item["status"] in ENDED', OWN + "test_a_success_is_found_among_any_number_that_have_failed"),
+    Mutation("among too many active runs nothing is started", SERVICE, 'if items[MAX_CANDIDATES]["status"] not in ENDED and not self._own_request_id:', "if False:", OWN + "test_among_too_many_runs_that_live_none_is_started_until_some_have_ended"),
     Mutation("names are compared exactly", HOOK, 'item.get("name") == name', 'str(item.get("name"))[:6] == name[:6]'),
     Mutation("a name of one's own tells nothing without tags", SERVICE, 'if self._request["name"] != self._name or not', "if not"),
     Mutation("a run without a uuid is not adopted", SERVICE, "if not run.uuid:", "if False:", SCENARIOS),
