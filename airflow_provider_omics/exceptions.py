@@ -6,6 +6,7 @@ Everything the provider raises::
     ├── OmicsRequestError               an argument breaks a rule; no retry helps
     │   └── StartRunRequestError        the arguments of StartRun do, all violations in one text
     ├── ConnectionNotFoundError         the connection that the task names is not there
+    ├── WrongAccountError               the connection leads to another account or Region than the run's
     ├── StartRunRefusedError            StartRun is throttled or unanswered, or the account full, for too long
     ├── StartRunConflictError           HealthOmics says that the requestId is taken and does not say by which run
     ├── RunEndedError                   the run is over, without its outputs
@@ -73,6 +74,10 @@ class StartRunRequestError(OmicsRequestError):
 
 class ConnectionNotFoundError(OmicsError):
     """The task names an Airflow connection that is not there, or that a secrets backend did not find this once."""
+
+
+class WrongAccountError(OmicsError):
+    """The process has credentials of another account or Region than the run's: it may neither judge nor cancel it."""
 
 
 class StartRunRefusedError(OmicsError):

@@ -23,7 +23,8 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from airflow_provider_omics.aws.errors import error_code
+from airflow_provider_omics.aws import identity
+from airflow_provider_omics.aws.errors import error_code, is_transient
 from airflow_provider_omics.aws.presigned import drop_presigned
 from airflow_provider_omics.core.members import BOTOCORE_VERSION, MEMBERS
 from airflow_provider_omics.core.not_found import where_to_look
@@ -168,9 +169,11 @@ class OmicsHook(AwsBaseHook):
                 f"{cure}, or leave it out"
             )
         try:
-            return Run.from_response(self.conn.start_run(**request))
+            run = Run.from_response(self.conn.start_run(**request))
         except ClientError as error:
             raise _explained(error, request, self.conn.meta.region_name) from error
+        identity.learn(self.conn_config, run.arn)
+        return run
 
     def list_runs(self, name: str, since: float) -> list[dict[str, Any]]:
         """
@@ -218,12 +221,25 @@ class OmicsHook(AwsBaseHook):
         try:
             now = Run.from_response(self.conn.get_run(id=run.id))
         except self.conn.exceptions.ResourceNotFoundException:
+            self.check_owner(run)
             if run.creation_time and time.time() < run.creation_time + VISIBLE_AFTER:
                 return run
             return self._from_manifest(run) or run.deleted("GetRun does not find it: deleted, or dropped as too old")
+        identity.learn(self.conn_config, now.arn)
         if run.uuid and now.uuid != run.uuid:
+            self.check_owner(run)
             return self._from_manifest(run) or run.deleted(f"its id belongs to another run now, uuid {now.uuid}")
         return now
+
+    def check_owner(self, run: Run) -> None:
+        """
+        Raise if a run is in another account or Region than this hook's, which sees another run, or none, in its place.
+
+        :param run: the run; without its ARN there is nothing to compare.
+        :raises WrongAccountError: if it is.
+        """
+        region = str(self.conn.meta.region_name)
+        identity.check(run, self.conn_config, region, lambda: self.client_of("sts", identity.BRIEF))
 
     def task_page(self, run: Run, status: str | None) -> tuple[list[str], bool]:
         """
@@ -236,12 +252,12 @@ class OmicsHook(AwsBaseHook):
         page = self.conn.list_run_tasks(id=run.id, maxResults=100, **only)
         return [item["status"] for item in page["items"]], "nextToken" in page
 
-    def client_of(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-        """Return a client of another service, by the same connection."""
+    def client_of(self, service: str, config: Config | None = None) -> Any:  # noqa: ANN401 - boto3 makes its clients
+        """Return a client of another service, by the same connection; ``config`` wins over its configuration."""
         return self.get_session(region_name=self.region_name).client(
             service,
             endpoint_url=self.conn_config.get_service_endpoint_url(service),
-            config=self.config,
+            config=self.config.merge(config) if config else self.config,
             verify=self.verify,
         )
 
@@ -257,12 +273,13 @@ class OmicsHook(AwsBaseHook):
 
     def _from_manifest(self, run: Run) -> Run | None:
         """Return how a run that is gone has ended, as its manifest in CloudWatch Logs says."""
-        logs = self.client_of("logs")
         stream = f"manifest/run/{run.id}/{run.uuid}"
         try:
-            answer = logs.get_log_events(logGroupName=LOG_GROUP, logStreamName=stream, startFromHead=True, limit=1)
+            answer = self.logs.get_log_events(logGroupName=LOG_GROUP, logStreamName=stream, startFromHead=True, limit=1)
             manifest = json.loads(answer["events"][0]["message"])
         except (ClientError, LookupError, ValueError) as error:
+            if is_transient(error):
+                raise  # Nobody knows yet whether there is one.
             self.log.info("No manifest of run %s in log stream %s: %s", run.id, stream, error)
             return None
         if not isinstance(manifest, dict) or manifest.get("uuid") != run.uuid or manifest.get("status") not in ENDED:
@@ -297,7 +314,9 @@ class OmicsHook(AwsBaseHook):
         Call CancelRun once, and tell whether it was accepted; 409 and 404 leave open whether the run goes on.
 
         :param run: the run, whose id must not belong to another one meanwhile.
+        :raises WrongAccountError: if it is in another account or Region, where a stranger's run may have its id.
         """
+        self.check_owner(run)
         try:
             self.conn.cancel_run(id=run.id)
         except (self.conn.exceptions.ConflictException, self.conn.exceptions.ResourceNotFoundException) as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_omics.aws.errors import is_full, is_refused, is_stale, is_transient
 from airflow_provider_omics.core.pacing import WARN_EVERY, Reminder, Report, back_off, jittered
-from airflow_provider_omics.exceptions import ConnectionNotFoundError, StartRunRefusedError
+from airflow_provider_omics.exceptions import ConnectionNotFoundError, StartRunRefusedError, WrongAccountError
 
 if TYPE_CHECKING:
     from airflow_provider_omics.core.pacing import Turn
@@ -106,13 +106,13 @@ class Faults:
 
         :raises Exception: the error, if it does not pass.
         """
-        lost = isinstance(error, ConnectionNotFoundError) and self.count < _MAX_FAULTS
+        lost = isinstance(error, ConnectionNotFoundError | WrongAccountError) and self.count < _MAX_FAULTS
         if not lost and not is_transient(error):
             raise error
         self.count += 1
         level = logging.WARNING if self._warning.due(time.monotonic()) else logging.INFO
         log.log(level, "%s failed, asking again: %s", self._what, error)
-        return is_stale(error) or self.count >= _READ_ANEW
+        return lost or is_stale(error) or self.count >= _READ_ANEW
 
     def pause(self, usual: float) -> float:
         """Return the seconds after which to ask again, at the latest after the usual ones."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 from asgiref.sync import sync_to_async
 
 from airflow_provider_omics.compat import conf
-from airflow_provider_omics.exceptions import ConnectionNotFoundError
+from airflow_provider_omics.exceptions import ConnectionNotFoundError, WrongAccountError
 from airflow_provider_omics.polling.rate_limit import RateLimit, SharedLimit
 from airflow_provider_omics.triggers.background import background
 from airflow_provider_omics.triggers.polls import IN_FLIGHT, Polls
@@ -32,8 +32,10 @@ log = logging.getLogger(__name__)
 _CALLS_PER_SECOND: Final = 8.0
 # After so many calls in a row without an answer the connection is read anew: it may have another endpoint by now.
 _READ_ANEW: Final = 3
-# For so many of them, some minutes, a connection that is not there may be a fault of a secrets backend.
+# For so many of them, some minutes, a connection that is not there, so that this process talks to another account or to
+# none, may be a fault of a secrets backend.
 _NOT_FOUND: Final = 10
+_LOST: Final = ConnectionNotFoundError | WrongAccountError
 
 _hubs: dict[tuple[asyncio.AbstractEventLoop, str], Hub] = {}
 # On which occasions the collector was told to look no more through what is there to stay.
@@ -90,11 +92,15 @@ class Hub:
             self.budget.throttled(asyncio.get_running_loop().time())
         return throttled
 
-    def bears(self, error: Exception) -> bool:
-        """Tell whether an error may pass, so that who waits for something that exists goes on."""
+    def bears(self, error: Exception, faults: int) -> bool:
+        """
+        Tell whether an error may pass, so that who waits for something that exists goes on.
+
+        :param faults: how many that one has met in a row.
+        """
         from airflow_provider_omics.aws.errors import is_transient  # noqa: PLC0415 - imported in a thread by now
 
-        lost = isinstance(error, ConnectionNotFoundError) and self.budget.faults < _NOT_FOUND
+        lost = isinstance(error, _LOST) and faults < _NOT_FOUND
         return lost or is_transient(error)
 
     async def call(self, method: Callable[[OmicsHook], T], threads: ThreadPoolExecutor | None = None) -> T:
@@ -120,11 +126,12 @@ class Hub:
     def _note_fault(self, error: Exception, hook: OmicsHook | None, begun: float) -> None:
         from airflow_provider_omics.aws.errors import is_stale, is_unanswered  # noqa: PLC0415 - in a thread by now
 
-        if not is_unanswered(error) and not isinstance(error, ConnectionNotFoundError):
+        anew = is_stale(error) or isinstance(error, _LOST)
+        if not anew and not is_unanswered(error):
             self.calls.answered()
             return
         self.calls.unanswered(begun)
-        if hook is not None and self._hook is hook and (is_stale(error) or self.budget.faults >= _READ_ANEW):
+        if hook is not None and self._hook is hook and (anew or self.budget.faults >= _READ_ANEW):
             self._hook = self._connecting = None
 
     async def _connected(self) -> OmicsHook:

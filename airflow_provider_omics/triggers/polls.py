@@ -255,7 +255,7 @@ class Polls:
         return self._heartbeat > 0 and _now() - watch.told >= self._silence()
 
     def _note_fault(self, watch: Watch, error: Exception) -> None:
-        if not self._hub.bears(error):
+        if not self._hub.bears(error, watch.faults):
             raise error
         watch.faults += 1
         if not self._hub.slowed_by(error):

@@ -114,7 +114,7 @@ class OmicsReadSetJobTrigger(BaseTrigger):
                     left = None if self.deadline is None else self.deadline - time.time()
                     # At the deadline it is looked at once more: it may have ended while nobody looked.
                     await asyncio.sleep(pause if left is None else max(0.0, min(left, pause)))
-                    before, faults, job = job, faults + 1, await self._look(hub, job)
+                    before, faults, job = job, faults + 1, await self._look(hub, job, faults)
                     faults = faults if job is before else 0
                     if job.status != before.status:
                         self.log.info("HealthOmics %s", job)
@@ -126,13 +126,13 @@ class OmicsReadSetJobTrigger(BaseTrigger):
             return ReadSetJobEvent(job, error=f"{type(error).__name__}: {error}")
         return ReadSetJobEvent(job)
 
-    async def _look(self, hub: Hub, job: ReadSetJob) -> ReadSetJob:
+    async def _look(self, hub: Hub, job: ReadSetJob, faults: int) -> ReadSetJob:
         """Return the job as it is now; the same object if it could not be looked at for now."""
         await hub.spend()
         try:
             now = await hub.call(lambda hook: _get(hook, job))
         except Exception as error:
-            if not hub.bears(error):
+            if not hub.bears(error, faults):
                 raise
             if not hub.slowed_by(error):
                 level = logging.WARNING if self._warning.due(time.time()) else logging.INFO

@@ -62,7 +62,7 @@ def test_a_name_that_many_runs_had_is_no_dead_end(start_run, context, ti, omics_
 
 @pytest.mark.usefixtures("few")
 def test_a_run_that_lives_is_found_among_any_number_that_have_ended(start_run, context, ti, frozen, omics_local):
-    omics_local.switch(speed=0.01)
+    omics_local.switch(speed=0.01, request_id_lifetime=0.0)
     for ti.map_index in range(4):
         deferred(start_run(deferrable=True, name="shared"), context)
         if ti.map_index:
@@ -76,6 +76,7 @@ def test_a_run_that_lives_is_found_among_any_number_that_have_ended(start_run, c
 
 @pytest.mark.usefixtures("few")
 def test_a_success_is_found_among_any_number_that_have_failed(start_run, context, ti, frozen, omics_local):
+    omics_local.switch(request_id_lifetime=0.0)
     for ti.map_index in range(4):
         deferred(start_run(deferrable=True, name="shared"), context)
         omics_local.force(omics_local.runs()[-1]["id"], "FAILED" if ti.map_index else "COMPLETED")

@@ -53,7 +53,7 @@ TURN, PATIENCE = "triggers/turn.py", "hooks/patience.py"
 TOLD, OUTLETS = "operators/aftermath.py", "tests/operators/test_outlets.py"
 LOGS, NEWS = "hooks/logs.py", "tests/operators/test_news.py::"
 LOOPS = "tests/operators/test_loops.py"
-OWN = "tests/operators/test_own_names.py::"
+OWN, ACCOUNTS = "tests/operators/test_own_names.py::", "tests/hooks/test_identity.py::"
 PACING, ERRORS, HUBS = "core/pacing.py", "aws/errors.py", "triggers/hub.py"
 FAULTS, BORNE = "tests/triggers/test_faults.py::", "tests/operators/test_faults.py::"
 CANCELS, REFUSED, HUB = (
@@ -160,6 +160,11 @@ MUTATIONS = (
     Mutation("a run that is not found is looked for", FIND, "        if time.monotonic() + _AGAIN >= until:\n            break", "        break", CANCELS),
     Mutation("a run too new to be listed is known by its XCom", CANCEL, "pushed_run_ids(context, tasks) if here else ()", "()", CANCELS),
     Mutation("a task's runs are told by their tags", FIND, 'if not run.ended and wanted(answer.get("tags", {})):', "if not run.ended:", CANCELS),
+    Mutation("nobody judges from another account", HOOK, "        except self.conn.exceptions.ResourceNotFoundException:\n            self.check_owner(run)\n", "        except self.conn.exceptions.ResourceNotFoundException:\n", ACCOUNTS + "test_nobody_judges_from_another_account"),
+    Mutation("another account's run of the id is nobody's end", HOOK, "            self.check_owner(run)\n            return self._from", "            return self._from", ACCOUNTS + "test_another_accounts_run_of_the_same_id_is_no_end"),
+    Mutation("nobody cancels in another account", HOOK, "        self.check_owner(run)\n        try:\n            self.conn.cancel_run", "        try:\n            self.conn.cancel_run", ACCOUNTS + "test_nobody_cancels_in_another_account"),
+    Mutation("a hook of another account is not used again", HUBS, "is_stale(error) or isinstance(error, _LOST)", "is_stale(error)", ACCOUNTS + "test_a_triggerer_that_missed_its_connection_once_finds_it_again"),
+    Mutation("a manifest that cannot be read for now says nothing", HOOK, "            if is_transient(error):\n                raise", "            if False:\n                raise", ACCOUNTS + "test_a_manifest_that_cannot_be_read_for_now_is_asked_for_again"),
     Mutation("DeleteRun asks first whose the id is", HOOK, "            if run.uuid and now.uuid != run.uuid:\n                self", "            if False:\n                self", CANCELS),
     Mutation("the task's state decides whether to cancel", TASK, "else worker_cancels(state)", "else True", OPERATOR + "test_a_machine_that_goes_away_does_not"),
     Mutation("a deferred task's trigger only moves", DECISION, "return not mine", "return True", DECISIONS),

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A run is judged and cancelled only from the account and Region that it is in."""
+
+import asyncio
+import json
+from dataclasses import replace
+
+import pytest
+from botocore.exceptions import ClientError
+
+from airflow_provider_omics.aws import identity
+from airflow_provider_omics.core.hook_params import HookParams
+from airflow_provider_omics.core.run import Run
+from airflow_provider_omics.exceptions import WrongAccountError
+from airflow_provider_omics.hooks.omics import OmicsHook
+from airflow_provider_omics.triggers import hub as hubs
+from tests.triggers.conftest import connection, start  # noqa: F401 - fixtures
+from tests.triggers.waiting import end_of, until
+
+OTHER = "210987654321"
+WHO = "sts:GetCallerIdentity"
+
+
+@pytest.fixture(autouse=True)
+def unknown(monkeypatch):
+    """Let no test know what another one has learnt."""
+    monkeypatch.setattr(identity, "_accounts", {})
+
+
+@pytest.fixture
+def elsewhere(connection, monkeypatch):  # noqa: F811
+    """Return the id of a connection that leads to another account."""
+    connection.switch(accounts={"other": OTHER})
+    monkeypatch.setenv("AIRFLOW_CONN_ELSEWHERE", json.dumps({**connection.airflow_connection(), "login": "other"}))
+    return "elsewhere"
+
+
+def asked(omics):
+    return omics.counts().get(WHO, 0)
+
+
+@pytest.mark.parametrize("minutes", [1, 20])
+def test_nobody_judges_from_another_account(elsewhere, connection, start, minutes):  # noqa: F811
+    [run] = start()
+    run = replace(run, creation_time=run.creation_time - minutes * 60)
+    for _ in range(2):
+        with pytest.raises(WrongAccountError, match=f"in account 123456789012, .* elsewhere leads to account {OTHER}"):
+            OmicsHook(elsewhere).get_run(run)
+    assert asked(connection) == 1
+    assert OmicsHook().get_run(run).status == "PENDING"
+
+
+def test_another_accounts_run_of_the_same_id_is_no_end(elsewhere, connection, start):  # noqa: F811
+    [run] = start()
+    with pytest.raises(WrongAccountError, match="nothing was asked or cancelled there"):
+        OmicsHook(elsewhere).get_run(replace(run, arn=run.arn.replace("123456789012", "111111111111")))
+    theirs = connection.client(access_key="other").start_run(
+        workflowId="1234567",
+        workflowOwnerId="123456789012",
+        roleArn="arn:aws:iam::123456789012:role/x",
+        outputUri="s3://bucket/runs",
+    )
+    with pytest.raises(WrongAccountError):
+        OmicsHook(elsewhere).get_run(replace(run, id=theirs["id"]))
+
+
+def test_nobody_cancels_in_another_account(elsewhere, connection, start):  # noqa: F811
+    [run] = start()
+    with pytest.raises(WrongAccountError):
+        OmicsHook(elsewhere).request_cancel(run)
+    assert "CancelRun" not in connection.counts()
+    assert OmicsHook().request_cancel(run)
+
+
+def test_a_run_of_another_region_is_not_judged(start):  # noqa: F811
+    [run] = start()
+    with pytest.raises(WrongAccountError, match=r"Region us-east-1.* Region eu-west-1"):
+        OmicsHook(region_name="eu-west-1").get_run(run)
+
+
+def test_who_has_had_an_answer_asks_nobody(connection, start):  # noqa: F811
+    [run] = start()
+    OmicsHook().get_run(run)
+    assert OmicsHook().request_cancel(run)
+    connection.force(run.id, "DELETED")
+    assert OmicsHook().get_run(replace(run, creation_time=1.0)).status == "DELETED"
+    assert asked(connection) == 0
+
+
+@pytest.mark.parametrize(("fault", "times"), [({"code": "AccessDenied"}, 1), ({"code": "Throttling"}, 1)])
+def test_where_sts_does_not_say_it_goes_on_as_ever(connection, start, caplog, fault, times):  # noqa: F811
+    connection.fault(WHO, "error", times=times, **fault)
+    [run] = start()
+    connection.force(run.id, "DELETED")
+    for _ in range(3):
+        assert OmicsHook().get_run(replace(run, creation_time=1.0)).status == "DELETED"
+    assert caplog.text.count("STS does not say whose credentials these are") == 1
+    assert connection.faults() == []
+
+
+def test_a_run_without_an_arn_cannot_be_told(connection):  # noqa: F811
+    assert OmicsHook().get_run(Run("1234567", "", "", "", "PENDING", creation_time=1.0)).status == "DELETED"
+    assert asked(connection) == 0
+
+
+def test_a_triggerer_that_missed_its_connection_once_finds_it_again(connection, start, monkeypatch):  # noqa: F811
+    """A secrets backend failed once: the triggerer went on with credentials of its own, of another account."""
+    connection.switch(accounts={"ambient": OTHER})
+    there = json.dumps(connection.airflow_connection())
+    monkeypatch.delenv("AIRFLOW_CONN_AWS_DEFAULT")
+    for name, value in {**connection.env(), "AWS_ACCESS_KEY_ID": "ambient"}.items():
+        if name != "AIRFLOW_CONN_AWS_DEFAULT":
+            monkeypatch.setenv(name, value)
+    [run] = start()
+
+    async def go():
+        waiting = asyncio.create_task(end_of(run))
+        await until(lambda: asked(connection))
+        monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", there)
+        connection.clock.advance(3600)
+        return await waiting
+
+    assert asyncio.run(go()).status == "COMPLETED"
+
+
+def test_a_triggerer_of_another_account_gives_up_and_calls_nothing_deleted(elsewhere, start, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(hubs, "_NOT_FOUND", 2)
+    [run] = start()
+    with pytest.raises(WrongAccountError):
+        asyncio.run(end_of(run, params=HookParams(elsewhere)))
+
+
+def test_a_manifest_that_cannot_be_read_for_now_is_asked_for_again(connection, start):  # noqa: F811
+    connection.switch(traces=True)
+    [run] = start()
+    connection.clock.advance(3600)
+    until_manifest(connection, run)
+    connection.force(run.id, "DELETED")
+    connection.clock.advance(3600)
+    gone = replace(run, creation_time=1.0)
+    hook = OmicsHook(config={"retries": {"mode": "standard", "total_max_attempts": 1}})
+    for code in ("ThrottlingException", "ServiceUnavailableException"):
+        connection.fault("logs:GetLogEvents", "error", code=code)
+        with pytest.raises(ClientError, match=code):
+            hook.get_run(gone)
+    assert hook.get_run(gone).status == "COMPLETED"
+
+
+def until_manifest(omics, run):
+    logs = omics.client("logs")
+
+    async def there():
+        await until(lambda: _streams(logs, f"manifest/run/{run.id}"))
+
+    asyncio.run(there())
+
+
+def _streams(logs, prefix):
+    try:
+        return logs.describe_log_streams(logGroupName="/aws/omics/WorkflowLog", logStreamNamePrefix=prefix)[
+            "logStreams"
+        ]
+    except logs.exceptions.ResourceNotFoundException:
+        return []
