@@ -128,7 +128,7 @@ MUTATIONS = (
     Mutation("what a look-up finds is no news if a later run is known", ATTEMPT, "known.seen.submission > found.submission", "False", CARRIED),
     Mutation("409 and nothing found starts nothing else", PROTOCOL, "return GiveUp(known.conflict) if", "return Start(known.conflict + 1) if", STEPS),
     # --- gone ---
-    Mutation("a reused id is another run", HOOK, "if run.uuid and now.uuid != run.uuid:\n            return self._from", "if False:\n            return self._from"),
+    Mutation("a reused id is another run", HOOK, "if run.uuid and now.uuid != run.uuid:\n            self.check_owner", "if False:\n            self.check_owner"),
     Mutation("a 404 at once means not yet visible", HOOK, "VISIBLE_AFTER: Final = 15 * 60", "VISIBLE_AFTER: Final = 0"),
     Mutation("a 404 later means gone", HOOK, "if run.creation_time and time.time() < run.creation_time + VISIBLE_AFTER:", "if run.creation_time:", OPERATOR + "test_a_run_that_is_deleted_while_waited_for"),
     Mutation("a manifest tells how a run ended that is gone", HOOK, 'return self._from_manifest(run) or run.deleted(f"its', 'return run.deleted(f"its', SCENARIOS),
@@ -195,7 +195,7 @@ MUTATIONS = (
     Mutation("a burst of throttles counts once", PACING, "if now - self._slowed >= 1:", "if True:", "tests/core/test_pacing.py"),
     Mutation("calls that were under way together count once", PACING, "if begun >= self._failed:", "if True:", "tests/core/test_pacing.py"),
     Mutation("what is away is asked by one call at a time", HUBS, "self.calls.unanswered(begun)", "pass", FAULTS + "test_what_is_away_is_asked_by_one_call_at_a_time"),
-    Mutation("a mended connection is read anew", HUBS, "is_stale(error) or self.budget.faults >= _READ_ANEW", "is_stale(error)", FAULTS + "test_a_mended_connection_is_read_anew"),
+    Mutation("a mended connection is read anew", HUBS, "(anew or self.budget.faults >= _READ_ANEW)", "anew", FAULTS + "test_a_mended_connection_is_read_anew"),
     Mutation("keys that are replaced fail nobody", ERRORS, "replaced = isinstance(error, ClientError) and error_code(error) in _REPLACED", "replaced = False", FAULTS + "test_an_answer_that_passes_fails_nobody"),
     Mutation("a certificate that is not trusted does not pass", ERRORS, "isinstance(error, SSLError) and any(", "False and any(", "tests/aws/test_errors.py"),
     Mutation("a connection that a task names has to be there", HOOK, "            if conn_id == cls.default_conn_name:\n                raise\n", "            raise\n", BORNE + "test_a_connection_that_is_not_there_is_an_error_before_any_call"),
