@@ -165,7 +165,7 @@ async def persistently(hub: Hub, limit: RateLimit, call: Callable[[OmicsHook], T
         except Exception as error:
             from airflow_provider_omics.aws.errors import is_throttled  # noqa: PLC0415 - imported in a thread by now
 
-            if not hub.bears(error):
+            if not hub.bears(error, faults):
                 raise
             if throttled := is_throttled(error):
                 limit.budget.throttled(asyncio.get_running_loop().time())
