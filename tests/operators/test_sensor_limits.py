@@ -218,3 +218,14 @@ def test_the_sources_of_a_job_that_ended_while_deferred_are_asked_for_again(stor
     event = fired(deferral)
     omics_local.fault("GetReadSetImportJob", "error", code="InternalServerException", times=1)
     assert sensor.execute_complete(context, event, **deferral.kwargs)["read_set_ids"]
+
+
+@BOTH
+@pytest.mark.parametrize("interval", [0, -1, timedelta(0)])
+def test_a_poll_interval_of_nothing_is_refused_as_the_operators_do(interval, deferrable):
+    for kind, ids in (
+        (OmicsRunSensor, {"run_id": "1"}),
+        (OmicsReadSetImportSensor, {"sequence_store_id": "1234567890", "job_id": "1"}),
+    ):
+        with pytest.raises(OmicsRequestError, match="poll_interval must be"):
+            kind(task_id="run", poll_interval=interval, deferrable=deferrable, **ids)
