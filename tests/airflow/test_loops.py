@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A task loop of Airflow 3.4 runs a task several times in one Dag run: each pass has a run of its own."""
 
+import signal
 import uuid
 
 import pytest
@@ -89,12 +90,19 @@ def test_a_worker_killed_in_a_pass_leaves_its_run_to_the_next_try(airflow, omics
     assert omics.cancelled == set()
 
 
-def test_a_clear_in_a_pass_starts_another_run(airflow, omics, second_pass):
+@pytest.mark.parametrize("asleep", [False, True])
+def test_a_clear_in_a_pass_starts_another_run(airflow, omics, second_pass, asleep):
     """Of a deferred task: the scheduler of 3.4.0b2 ends with an IntegrityError when a running one is cleared."""
     run, second = second_pass("deferred")
-    clear(airflow, run, going(airflow, run))
+    if asleep:
+        airflow.send("triggerer", signal.SIGSTOP)
+    try:
+        clear(airflow, run, going(airflow, run))
+        again = omics.run(3)
+        omics.waits(run)
+    finally:
+        airflow.send("triggerer", signal.SIGCONT)
     omics.dies(second)
-    again = omics.run(3)
     omics.succeed(run, again)
     omics.succeed(run, omics.run(4))
     airflow.wait_for(run, "success")

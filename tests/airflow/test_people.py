@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Somebody ends a task: its run is cancelled, and only its run; whoever clears it gets a new one."""
 
+import signal
+
 import pytest
 
 from demo.airflow_home import AIRFLOW_3
@@ -43,6 +45,21 @@ def test_clearing_a_task_cancels_its_run_and_starts_another(airflow, omics, mode
     omics.succeed(run, new)
     assert len(omics.endpoint.runs()) == 2
     assert omics.cancelled == {run_id}
+
+
+@pytest.mark.slow
+def test_a_triggerer_that_was_asleep_hears_of_a_clear_when_the_next_try_is_deferred(airflow, omics):
+    run, first = omics.begin("deferred")
+    airflow.send("triggerer", signal.SIGSTOP)
+    try:
+        clear(airflow, run, "run")
+        second = omics.run(2)
+        omics.waits(run)
+    finally:
+        airflow.send("triggerer", signal.SIGCONT)
+    omics.dies(first)
+    omics.succeed(run, second)
+    assert omics.cancelled == {first}
 
 
 @pytest.mark.slow

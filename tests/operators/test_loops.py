@@ -6,6 +6,8 @@ from uuid import UUID
 
 import pytest
 
+from airflow_provider_omics import compat
+
 NOWHERE, LOOP, EXPANDED, AGAIN = (UUID(int=number) for number in (0, 1, 2, 3))
 
 
@@ -41,3 +43,24 @@ def test_a_pass_has_one_run_over_its_tries(request_ids, ti):
 def test_a_region_outside_loops_changes_nothing(request_ids, ti, map_index):
     ti.try_number = 2
     assert len(request_ids(*((map_index, region, map_index, None) for region in (None, NOWHERE, EXPANDED, AGAIN)))) == 1
+
+
+@pytest.mark.skipif(compat.AIRFLOW_2, reason="Airflow 2 is asked by its database")
+@pytest.mark.parametrize("code", [400, 503])
+def test_nobody_waits_for_an_earlier_trys_run_in_a_pass(monkeypatch, ti, code):
+    """What 3.4 says then, as tests/airflow/test_loops.py sees it; anything else is no answer."""
+    from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType  # noqa: PLC0415 - Airflow 2 has none
+    from airflow.sdk.execution_time.comms import ErrorResponse  # noqa: PLC0415 - likewise
+
+    said = {400: "A loop producer requires an explicit scope or a consumer inside the loop", 503: "Not now"}[code]
+    answer = ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail={"status_code": code, "detail": {"detail": said}})
+
+    def get_one(**_):
+        raise AirflowRuntimeError(answer)
+
+    monkeypatch.setattr(compat.XCom, "get_one", get_one)
+    if code == 400:
+        assert compat.waits_for(ti, "run_id", "1234567") is False
+    else:
+        with pytest.raises(AirflowRuntimeError):
+            compat.waits_for(ti, "run_id", "1234567")

@@ -82,6 +82,8 @@ MUTATIONS = (
     Mutation("the pass of a loop is a part", TASK, "        **loop_pass(context),\n", "", LOOPS),
     Mutation("its region is what tells it apart", INTENTION, "else [self.region_id, self.region_index]", "else []", "tests/core/test_intention.py"),
     Mutation("a region outside loops is no part", "compat.py", '("loop")\n    if loop is None:', '("loop") or type("Loop", (), {"index": 0})\n    if False:', LOOPS),
+    Mutation("nobody waits for an earlier try's run in a pass", "compat.py", 'if "A loop producer requires" not in str(error):', "if True:", LOOPS),
+    Mutation("an answer that fails is no answer", "compat.py", 'if "A loop producer requires" not in str(error):', "if False:", LOOPS),
     Mutation("no try changes the payload", SERVICE, "{**self.intention.tags(request_id),", '{"try": str(self._try_number), **self.intention.tags(request_id),', OPERATOR + "test_a_look_up_that_is_denied_relies_on_the_request_id"),
     Mutation("a caller's requestId is sent verbatim", SUBMISSIONS, "self._own_request_id or self.intention", "self.intention"),
     # --- starting ---
