@@ -53,7 +53,7 @@ def check(run: Run, connection: AwsConnectionWrapper, region: str, sts: Callable
     its_region, its_account = _place(run.arn)
     if not its_account:
         return
-    account = _account(connection, sts)
+    account = account_of(connection, sts)
     if its_region == region and account in (None, its_account):
         return
     raise WrongAccountError(
@@ -64,7 +64,8 @@ def check(run: Run, connection: AwsConnectionWrapper, region: str, sts: Callable
     )
 
 
-def _account(connection: AwsConnectionWrapper, sts: Callable[[], Any]) -> str | None:
+def account_of(connection: AwsConnectionWrapper, sts: Callable[[], Any]) -> str | None:
+    """Return the account that a connection leads to, None if STS does not say; asked once and kept."""
     key = _key(connection)
     with _asking:
         account, until = _accounts.get(key, (None, 0.0))

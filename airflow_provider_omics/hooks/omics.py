@@ -171,7 +171,8 @@ class OmicsHook(AwsBaseHook):
         try:
             run = Run.from_response(self.conn.start_run(**request))
         except ClientError as error:
-            raise _explained(error, request, self.conn.meta.region_name) from error
+            where = self.where_to_look(error, request) if error_code(error) == "ResourceNotFoundException" else ""
+            raise _explained(error, request, where) from error
         identity.learn(self.conn_config, run.arn)
         return run
 
@@ -230,6 +231,17 @@ class OmicsHook(AwsBaseHook):
             self.check_owner(run)
             return self._from_manifest(run) or run.deleted(f"its id belongs to another run now, uuid {now.uuid}")
         return now
+
+    def where_to_look(self, error: ClientError | None, request: Mapping[str, object]) -> str:
+        """
+        Return where what a request names was looked for, and which arguments to check.
+
+        :param error: the answer that it is not found, whose message names what.
+        :param request: the request, by the API's names.
+        """
+        account = identity.account_of(self.conn_config, lambda: self.client_of("sts", identity.BRIEF))
+        message = error.response.get("Error", {}).get("Message", "") if error else ""
+        return where_to_look(message, request, str(self.conn.meta.region_name), account)
 
     def check_owner(self, run: Run) -> None:
         """
@@ -361,11 +373,10 @@ def _has_no_prefixes(endpoint_url: str | None) -> bool:
     return True
 
 
-def _explained(error: ClientError, request: Mapping[str, JsonValue], region: str) -> OmicsError | ClientError:
+def _explained(error: ClientError, request: Mapping[str, JsonValue], where: str) -> OmicsError | ClientError:
     """Return the error to raise for a refused StartRun: ours where there is something to add."""
     code, message = error_code(error), error.response.get("Error", {}).get("Message", "")
     if code == "ResourceNotFoundException":
-        where = where_to_look(message, request, region)
         return StartRunRequestError(f"HealthOmics refused the run ({code}): {message.rstrip('.')}. {where}")
     if code == "ValidationException":
         return StartRunRequestError(f"HealthOmics refused the run ({code}): {message}")

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from airflow_provider_omics.aws.errors import error_code, is_denied
-from airflow_provider_omics.core.not_found import where_to_look
 from airflow_provider_omics.core.pacing import interval
 from airflow_provider_omics.core.read_set_job import ReadSetJob
 from airflow_provider_omics.exceptions import OmicsError, OmicsRequestError, StartRunConflictError
@@ -44,7 +43,7 @@ def start_job(hook: OmicsHook, kind: Kind, request: Mapping[str, JsonValue]) -> 
         code, message = error_code(error), error.response.get("Error", {}).get("Message", "")
         if code in ("ValidationException", "ResourceNotFoundException"):
             if code == "ResourceNotFoundException":
-                message = f"{message.rstrip('.')}. {where_to_look(message, request, hook.conn.meta.region_name)}"
+                message = f"{message.rstrip('.')}. {hook.where_to_look(error, request)}"
             raise OmicsRequestError(f"HealthOmics refused the read set {kind} job ({code}): {message}") from error
         if code == "ConflictException":
             token = request.get("clientToken")
@@ -108,7 +107,7 @@ def read_sets(hook: OmicsHook, store_id: str, ids: list[str]) -> list[dict[str, 
             wrong.append(f"{read_set_id} is {answer['status']}")
         found.append(answer)
     if wrong:
-        where = where_to_look("", {"sequenceStoreId": store_id}, hook.conn.meta.region_name)
+        where = hook.where_to_look(None, {"sequenceStoreId": store_id})
         raise OmicsRequestError(
             f"Read sets of sequence store {store_id} that cannot be activated: {', '.join(wrong)}. {where}"
         )

@@ -3,6 +3,7 @@
 
 import pytest
 
+from airflow_provider_omics.aws import identity
 from airflow_provider_omics.core.not_found import account_of, where_to_look
 from airflow_provider_omics.exceptions import OmicsRequestError, StartRunRequestError
 from airflow_provider_omics.hooks.omics import OmicsHook
@@ -55,7 +56,7 @@ def test_a_sequence_store_that_is_not_found_is_told_likewise():
     request = {"sequenceStoreId": "9999999999", "sources": [{"readSetId": "1234567890"}], "clientToken": "x"}
     with pytest.raises(OmicsRequestError) as caught:
         start_job(OmicsHook("aws_default"), "activation", request)
-    check = f"It was looked for in Region us-east-1: check sequence_store_id, {REGION}."
+    check = f"{WHERE}sequence_store_id, {REGION}."
     assert str(caught.value).endswith(f"9999999999 not found. {check}")
 
 
@@ -69,3 +70,11 @@ def test_a_message_that_names_nothing_leaves_all_that_is_named_to_check():
 
 def test_an_arn_without_an_account_has_none():
     assert [account_of(arn) for arn in ("arn:aws:s3:::bucket", "arn:x", "")] == [None] * 3
+
+
+def test_where_sts_is_denied_the_account_is_that_of_the_role(start_run, context, omics_local, monkeypatch):
+    omics_local.fault("sts:GetCallerIdentity", "error", code="AccessDenied", probability=1)
+    monkeypatch.setattr(identity, "_accounts", {})
+    role = "arn:aws:iam::210987654321:role/omics"
+    with pytest.raises(StartRunRequestError, match="account 210987654321: check workflow_id"):
+        start_run(workflow_id="111", role_arn=role).execute(context)
