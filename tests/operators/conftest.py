@@ -46,9 +46,15 @@ def ti():
 @pytest.fixture
 def context(ti, monkeypatch):
     if AIRFLOW_3:
-        # Links go past the task instance into Airflow's table.
-        links = classmethod(lambda _, key, value, **__: ti.xcom_push(key, value))
-        monkeypatch.setattr("airflow.sdk.bases.xcom.BaseXCom.set", links)
+        from airflow.sdk.bases.xcom import BaseXCom  # noqa: PLC0415 - only 3 has it
+
+        # Links go past the task instance into Airflow's table; a Dag's own tasks have one.
+        theirs = BaseXCom.set
+
+        def link(_, key, value, **where):
+            return ti.xcom_push(key, value) if where["dag_id"] == ti.dag_id else theirs(key, value, **where)
+
+        monkeypatch.setattr(BaseXCom, "set", classmethod(link))
     return {"ti": ti, "dag_run": SimpleNamespace(start_date=datetime(2026, 1, 1, tzinfo=UTC))}
 
 
