@@ -14,6 +14,7 @@ from airflow_provider_omics.core.hook_params import HookParams
 from airflow_provider_omics.exceptions import RunNotCancelledError
 from airflow_provider_omics.hooks.omics import OmicsHook
 from airflow_provider_omics.triggers import hub as hubs
+from tests.cancellation.conftest import asked
 
 
 def in_worker(run, *, known=True, seconds=60.0):
@@ -44,7 +45,7 @@ def test_one_call_cancels(ask, start, omics_local):
     [run] = start()
     done = ask(run)
     assert (done.accepted, status(omics_local)) == (True, "STOPPING")
-    assert omics_local.counts() == {"StartRun": 1, "CancelRun": 1}
+    assert asked(omics_local) == {"StartRun": 1, "CancelRun": 1}
 
 
 @pytest.mark.parametrize("code", ["ConflictException", "ResourceNotFoundException"])
@@ -53,7 +54,7 @@ def test_a_refusal_while_the_run_is_active_is_asked_again(code, ask, start, omic
     omics_local.fault("CancelRun", "error", code=code, times=3)
     assert ask(run).accepted
     assert status(omics_local) == "STOPPING"
-    assert omics_local.counts() == {"StartRun": 1, "CancelRun": 4, "GetRun": 3}
+    assert asked(omics_local) == {"StartRun": 1, "CancelRun": 4, "GetRun": 3}
 
 
 @pytest.mark.parametrize("ended", ["COMPLETED", "FAILED", "CANCELLED", "STOPPING"])
@@ -71,7 +72,7 @@ def test_what_became_of_a_run_is_what_getrun_says(ended, ask, start, omics_local
 def test_a_run_that_was_seen_to_be_over_costs_no_call(last, ask, start, omics_local):
     [run] = start()
     assert ask(replace(run, status=last)).run.status == last
-    assert omics_local.counts() == {"StartRun": 1}
+    assert asked(omics_local) == {"StartRun": 1}
 
 
 @pytest.mark.parametrize("fault", ["lost", "drop"])

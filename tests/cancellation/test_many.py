@@ -17,6 +17,7 @@ from airflow_provider_omics.hooks.omics import OmicsHook
 from airflow_provider_omics.operators.attempt import IN_A_HURRY
 from airflow_provider_omics.triggers import guarded
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
+from tests.cancellation.conftest import asked
 from tests.triggers.waiting import until
 
 CANCELLED = {"STOPPING", "CANCELLED"}
@@ -84,7 +85,7 @@ def test_two_hundred_are_cancelled_by_one_call_each(triggers, questions, omics_l
 
     asyncio.run(go())
     assert left(omics_local) == []
-    assert omics_local.counts() == {"StartRun": 200, "CancelRun": 200}
+    assert asked(omics_local) == {"StartRun": 200, "CancelRun": 200}
     assert {call["status"] for call in omics_local.calls("CancelRun")} == {202}
     assert questions == [set(range(200))]
 
