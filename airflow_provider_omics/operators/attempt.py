@@ -248,8 +248,13 @@ class Attempt:
             if run is not None:
                 done = cancel(hook, run, known=True, until=until, pause=soon)
                 log.info("The task was killed while its state is %s: %s", state, done)
-        except RunNotCancelledError as error:
-            log.error("The task was killed while its state is %s: %s", state, error)  # noqa: TRY400 - no traceback
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody else says it
+            log.error("The task was killed while its state is %s, and %s", state, self._left(error))  # noqa: TRY400 - no traceback
+
+    def _left(self, error: Exception) -> str:
+        if isinstance(error, RunNotCancelledError):
+            return str(error)
+        return f"its run {self.run.id if self.run else ''} is not cancelled and may go on: {error}"
 
     def _in_flight(self, hook: OmicsHook, until: float) -> Run | None:
         """Return the run of a StartRun whose answer has not come, or of an earlier try; None if there can be none."""

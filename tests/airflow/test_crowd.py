@@ -2,12 +2,13 @@
 """Somebody ends a cohort: under HealthOmics' published quotas no run of its deferred tasks goes on."""
 
 import logging
+import signal
 import time
 from http import HTTPStatus
 
 import pytest
 
-from tests.airflow.processes import mark_all_failed
+from tests.airflow.processes import mark, mark_all_failed
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow, pytest.mark.timeout(3600)]
 log = logging.getLogger(__name__)
@@ -41,3 +42,16 @@ def test_a_cohort_that_is_marked_failed_leaves_no_run(airflow, omics, count):
     assert len(omics.cancelled) == count
     # They are not asked about, they are cancelled; some were due to be looked at meanwhile.
     assert omics.endpoint.counts().get("GetRun", 0) - before < count
+
+
+def test_a_triggerer_that_is_stopped_names_the_runs_that_it_leaves(airflow, omics):
+    run, run_id = omics.begin("deferred")
+    omics.endpoint.fault("CancelRun", "error", code="ThrottlingException", probability=1)
+    mark(airflow, run, "run", "failed")
+    omics.asked("CancelRun", run_id)
+    airflow.kill("triggerer", signal.SIGTERM)
+    airflow.start("triggerer")
+    assert f"This triggerer stops before its run was cancelled: Task deferred.run of {run.run_id}" in airflow.said(
+        "triggerer"
+    )
+    assert f"ends run {run_id}" in airflow.said("triggerer")

@@ -683,6 +683,16 @@ def test_a_throttled_cancel_is_tried_again(state, start_run, context, omics_loca
 
 
 @pytest.mark.usefixtures("frozen")
+def test_a_cancel_that_is_denied_is_told(state, start_run, context, omics_local, caplog):
+    operator = start_run(deferrable=True)
+    deferred(operator, context)
+    state("failed")
+    omics_local.fault("CancelRun", "error", code="AccessDeniedException")
+    operator.on_kill()
+    assert f"run {operator.attempt.run.id} is not cancelled and may go on: An error occurred" in caplog.text
+
+
+@pytest.mark.usefixtures("frozen")
 def test_a_start_that_answers_after_the_kill_is_settled_too(state, start_run, context, monkeypatch, omics_local):
     operator = start_run(deferrable=True)
     state("failed")
