@@ -57,7 +57,7 @@ ui: $(READY3) ## the same, and leave Airflow's UI and the endpoint up until Ctrl
 
 .PHONY: test
 test: ## everything that fits CI: lint, and the tests on both Airflow lines, at the same time as they wait a lot
-	$(MAKE) --jobs=3 lint test3 test2
+	@$(MAKE) --jobs=3 lint test3 test2 && echo "make test passed in $$((SECONDS / 60)) min $$((SECONDS % 60)) s"
 
 .PHONY: test3
 test3: $(READY3) ## the tests on the newest Airflow 3
