@@ -308,3 +308,11 @@ def render_text(template: jinja2.Template, context: Context) -> str:
         environment.context_class(environment, values, template.name, template.blocks)  # type: ignore[arg-type]
     )
     return "".join(str(node) for node in nodes)
+
+
+def first_poke(context: Context) -> float:
+    """Return when a sensor that is rescheduled looked first, in epoch seconds."""
+    ti = context["ti"]
+    # Airflow 2 keeps the start of the first one as that of all.
+    first = ti.get_first_reschedule_date(context) if hasattr(ti, "get_first_reschedule_date") else ti.start_date
+    return (first or datetime.now(UTC)).timestamp()

@@ -46,17 +46,23 @@ def by_id(hook: OmicsHook, run: Run, until: float) -> Run:
     :param until: until when to look for it, by ``time.monotonic()``.
     :raises OmicsError: if it is not found.
     """
+    if seen := visible(hook, run, until):
+        return seen
+    if run.uuid and (now := hook.get_run(run)).status != "DELETED":
+        return now  # Its manifest says how it ended.
+    raise OmicsError(f"Run {run.id} not found in {hook.region_name}: check run_id, region_name and the connection")
+
+
+def visible(hook: OmicsHook, run: Run, until: float) -> Run | None:
+    """Return a run of which only the id is known as it is now; None if it has not become visible by then."""
     while True:
         # A 404 says nothing yet: it counts from this first look.
         now = hook.get_run(replace(run, creation_time=time.time()))
         if now.status:
             return now
         if time.monotonic() + _AGAIN >= until:
-            break
+            return None
         time.sleep(_AGAIN)
-    if run.uuid and (now := hook.get_run(run)).status != "DELETED":
-        return now  # Its manifest says how it ended.
-    raise OmicsError(f"Run {run.id} not found in {hook.region_name}: check run_id, region_name and the connection")
 
 
 def by_tags(hook: OmicsHook, wanted: Callable[[Mapping[str, str]], bool], ids: Iterable[str] = ()) -> Found:

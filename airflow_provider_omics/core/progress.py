@@ -8,11 +8,16 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from airflow_provider_omics.core.pacing import Reminder
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from airflow_provider_omics.core.read_set_job import ReadSetJob
     from airflow_provider_omics.core.run import Run
 
+# How often a status that nobody knows is a warning, in seconds.
+UNKNOWN_EVERY: Final = 3600.0
 # In the order of a task's life (API_TaskListItem).
 _STATUSES: Final = ("PENDING", "STARTING", "RUNNING", "STOPPING", "COMPLETED", "FAILED", "CANCELLED")
 
@@ -55,6 +60,24 @@ class TaskCounts:
         """Say how many tasks are in which status."""
         told = [f"{self._counts[it]}{'+' * (it in self._more)} {it}" for it in _STATUSES if self._counts[it]]
         return ", ".join(told) or "none yet"
+
+
+class UnknownStatus:
+    """Says of a status that this release does not know what is made of it: at once, and every hour."""
+
+    __slots__ = ("_reminder",)
+
+    def __init__(self) -> None:
+        self._reminder = Reminder(UNKNOWN_EVERY)
+
+    def warning(self, seen: Run | ReadSetJob, now: float) -> str | None:
+        """Return what there is to say now."""
+        if seen.known or not self._reminder.due(now):
+            return None
+        return (
+            f"This release of airflow-provider-omics does not know the status {seen.status!r} of run or job {seen.id}: "
+            "it counts as active; a newer release may know it"
+        )
 
 
 def heartbeat(run: Run, now: float, tasks: TaskCounts | None = None) -> str:

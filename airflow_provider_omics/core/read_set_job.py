@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 Kind: TypeAlias = Literal["import", "activation"]
 
-# GetReadSetImportJob, GetReadSetActivationJob: status.
+# GetReadSetImportJob, GetReadSetActivationJob: status. One that is in neither is of a newer HealthOmics, and active.
+ACTIVE: Final = frozenset({"SUBMITTED", "IN_PROGRESS", "CANCELLING"})
 ENDED: Final = frozenset({"COMPLETED", "COMPLETED_WITH_FAILURES", "FAILED", "CANCELLED"})
 MAX_FAILED: Final = 5
 # What makes two sources the same: the service may fill in the others.
@@ -94,6 +95,11 @@ class ReadSetJob:
     def ended(self) -> bool:
         """Whether nothing more happens to the job."""
         return self.status in ENDED
+
+    @property
+    def known(self) -> bool:
+        """Whether its status is one that this release knows."""
+        return self.status in ENDED or self.status in ACTIVE
 
     @property
     def succeeded(self) -> bool:

@@ -78,6 +78,11 @@ class Run:
         return self.status in ENDED
 
     @property
+    def known(self) -> bool:
+        """Whether its status, if any has been seen, is one that this release knows."""
+        return self.status in ENDED or self.status in ACTIVE or not self.status
+
+    @property
     def succeeded(self) -> bool:
         """Whether the run's outputs are there."""
         return self.status == "COMPLETED"

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from airflow_provider_omics.aws.errors import error_code, is_denied
 from airflow_provider_omics.core.pacing import interval
+from airflow_provider_omics.core.progress import UnknownStatus
 from airflow_provider_omics.core.read_set_job import ReadSetJob
 from airflow_provider_omics.exceptions import OmicsError, OmicsRequestError, StartRunConflictError
 from airflow_provider_omics.hooks.omics import MAX_CANDIDATES, VISIBLE_AFTER
@@ -128,7 +129,7 @@ def wait_for(
     :param poll_interval: seconds between two looks; by default ``shortest``, which stretches with the job's age.
     :param deadline: until when to wait, in epoch seconds.
     """
-    hook, faults = new_hook(), Faults(f"A look at {job.name}")
+    hook, faults, unknown = new_hook(), Faults(f"A look at {job.name}"), UnknownStatus()
     while True:
         try:
             now = get_job(hook, job)
@@ -139,6 +140,8 @@ def wait_for(
             faults.count = 0
             if now.status != job.status:
                 log.info("HealthOmics %s", now)
+            if warning := unknown.warning(now, time.time()):
+                log.warning("%s", warning)
             job = now
             if job.ended:
                 return job

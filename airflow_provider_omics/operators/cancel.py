@@ -145,7 +145,8 @@ class DeleteOmicsRunOperator(OmicsOperator):
     """
     Delete HealthOmics' record of a run that has ended; its outputs in S3 and its logs stay.
 
-    A run that does not exist is no error, and neither is an id that renders to nothing.
+    A run that does not exist is no error, and neither is an id that renders to nothing; one that is too new to be
+    visible is looked for during a minute.
 
     :param run_id: run to delete (templated).
     :param uuid: the run's uuid; a run of another uuid, which has taken over the id, is left alone (templated).
@@ -175,7 +176,13 @@ class DeleteOmicsRunOperator(OmicsOperator):
         if run is None:
             self.log.info("There is no run to delete")
             return
-        self.hook().delete_run(run)
+        from airflow_provider_omics.cancellation.find import VISIBLE_SECONDS, visible  # noqa: PLC0415 - no boto3 in DAGs
+
+        hook = self.hook()
+        if visible(hook, run, time.monotonic() + VISIBLE_SECONDS) is None:
+            self.log.info("Run %s is not found: it is deleted already, or its id is wrong", run.id)
+            return
+        hook.delete_run(run)
         self.log.info("Run %s is deleted", run.id)
 
 

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omics.compat import conf
-from airflow_provider_omics.core.progress import TaskCounts, has_tasks, heartbeat
+from airflow_provider_omics.core.progress import TaskCounts, UnknownStatus, has_tasks, heartbeat
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,6 +38,7 @@ class News:
         self._heartbeat = conf.getfloat("omics", "heartbeat_interval", fallback=300.0)
         self._told = time.monotonic()
         self._may_count = True
+        self._unknown = UnknownStatus()
         self._engine_log: EngineLog | None = None
 
     def repeat(self, said: Iterable[str]) -> None:
@@ -52,6 +53,8 @@ class News:
             log.info("HealthOmics %s", run)
         elif silent:
             log.info("HealthOmics %s", heartbeat(run, time.time(), self._counted(run)))
+        if warning := self._unknown.warning(run, time.time()):
+            log.warning("%s", warning)
         if silent or run.status != before.status:
             self._told = time.monotonic()
         if not run.ended:

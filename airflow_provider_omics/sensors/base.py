@@ -18,7 +18,13 @@ from airflow.providers.common.compat.sdk import (
     BaseSensorOperator,
 )
 
-from airflow_provider_omics.compat import AirflowRescheduleException, BaseOperator, conf, is_deferral_timeout
+from airflow_provider_omics.compat import (
+    AirflowRescheduleException,
+    BaseOperator,
+    conf,
+    first_poke,
+    is_deferral_timeout,
+)
 from airflow_provider_omics.exceptions import (
     ReadSetJobFailedError,
     ReadSetJobTimeoutError,
@@ -61,6 +67,8 @@ class OmicsSensor(OmicsConnection, BaseSensorOperator, Generic[T]):
 
     broke: ClassVar[type[OmicsError]]
     timed_out: ClassVar[type[OmicsError]]
+    # Since when something is looked for that may be too new to be visible, in epoch seconds.
+    first_look: float | None = None
     template_fields: Sequence[str] = OmicsOperator.template_fields
     ui_color = OmicsOperator.ui_color
 
@@ -114,7 +122,14 @@ class OmicsSensor(OmicsConnection, BaseSensorOperator, Generic[T]):
 
     def poke(self, context: Context) -> bool:
         """Look once."""
+        from airflow_provider_omics.core.progress import UnknownStatus  # noqa: PLC0415 - a DAG file does not pay for it
+
+        if self.first_look is None:
+            self.first_look = first_poke(context) if self.reschedule else time.time()
+            self._unknown = UnknownStatus()
         seen = self._look()
+        if warning := self._unknown.warning(seen, time.time()):  # type: ignore[arg-type]  # a run or a job
+            self.log.warning("%s", warning)
         if seen.ended:
             self._told = self.judge(context, seen)
         return seen.ended
@@ -170,6 +185,7 @@ class OmicsSensor(OmicsConnection, BaseSensorOperator, Generic[T]):
         """
         until = until or time.time() + self.timeout
         deadline = deadline or self._deadline()
+        self.first_look = time.time()
         seen = self._look()
         if seen.ended:
             return self.judge(context, seen)

@@ -75,7 +75,9 @@ class OmicsRunSensor(OmicsSensor["Run"]):
         run_id = str(self.run_id).strip()
         if not run_id.isdecimal():
             raise OmicsRequestError(f"{type(self).__name__} {self.task_id}: run_id must be digits, not {run_id!r}")
-        return Run(run_id, "" if self.uuid in (None, "None") else str(self.uuid))
+        uuid = "" if self.uuid in (None, "None") else str(self.uuid)
+        # It may be too new to be visible: the quarter of an hour for that counts from the first look.
+        return Run(run_id, uuid, creation_time=self.first_look)
 
     def look(self, seen: Run) -> Run:
         """Call GetRun."""

@@ -19,6 +19,7 @@ from operator import methodcaller
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_omics.core.pacing import back_off, first_look, interval, jittered
+from airflow_provider_omics.core.progress import UNKNOWN_EVERY
 from airflow_provider_omics.triggers.background import background
 from airflow_provider_omics.triggers.listing import Listing
 
@@ -252,7 +253,10 @@ class Polls:
         return max(self._heartbeat, _SECONDS_A_LINE * len(self._watches))
 
     def _is_silent(self, watch: Watch) -> bool:
-        return self._heartbeat > 0 and _now() - watch.told >= self._silence()
+        silence = _now() - watch.told
+        if not watch.run.known and silence >= UNKNOWN_EVERY:
+            return True
+        return self._heartbeat > 0 and silence >= self._silence()
 
     def _note_fault(self, watch: Watch, error: Exception) -> None:
         if not self._hub.bears(error, watch.faults):

@@ -15,6 +15,7 @@ from airflow_provider_omics.compat import conf
 from airflow_provider_omics.core.event import ReadSetJobEvent
 from airflow_provider_omics.core.hook_params import HookParams
 from airflow_provider_omics.core.pacing import WARN_EVERY, Reminder, back_off, first_look, interval, jittered
+from airflow_provider_omics.core.progress import UnknownStatus
 from airflow_provider_omics.core.read_set_job import ReadSetJob
 from airflow_provider_omics.core.versions import VERSION, UnreadableError, check, ignore, read
 from airflow_provider_omics.triggers.guarded import with_shared_names
@@ -61,6 +62,7 @@ class OmicsReadSetJobTrigger(BaseTrigger):
         self.poll_interval = poll_interval
         self.deadline = deadline
         self._warning = Reminder(WARN_EVERY)
+        self._unknown = UnknownStatus()
 
     @classmethod
     def of(
@@ -118,6 +120,8 @@ class OmicsReadSetJobTrigger(BaseTrigger):
                     faults = faults if job is before else 0
                     if job.status != before.status:
                         self.log.info("HealthOmics %s", job)
+                    if warning := self._unknown.warning(job, time.time()):
+                        self.log.warning("%s", warning)
                     if not job.ended and left is not None and left <= pause:
                         return ReadSetJobEvent(job, timed_out=True)
                     usual = interval(_age(job), self.poll_interval, shortest)

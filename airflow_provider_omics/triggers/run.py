@@ -19,7 +19,7 @@ from airflow_provider_omics.cancellation.task_states import ask_airflow, state_o
 from airflow_provider_omics.compat import is_current_try
 from airflow_provider_omics.core.event import RunEvent
 from airflow_provider_omics.core.pacing import WARN_EVERY, Reminder, Report
-from airflow_provider_omics.core.progress import TaskCounts, has_tasks, heartbeat
+from airflow_provider_omics.core.progress import TaskCounts, UnknownStatus, has_tasks, heartbeat
 from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.core.text import one_line
 from airflow_provider_omics.core.versions import read
@@ -77,6 +77,7 @@ class OmicsRunTrigger(GuardedTrigger):
         self._may_count = True
         self._seen = False
         self._warning = Reminder(WARN_EVERY)
+        self._unknown = UnknownStatus()
 
     @classmethod
     def of(
@@ -148,6 +149,8 @@ class OmicsRunTrigger(GuardedTrigger):
         if run.status != before.status:
             self.log.info("HealthOmics %s", run)
             self._changes += f"{_now()} {one_line(str(run))}\n"
+        if warning := self._unknown.warning(run, time.time()):
+            self.log.warning("%s", warning)
         if fault is not None:
             level = logging.WARNING if self._warning.due(time.time()) else logging.INFO
             self.log.log(level, "GetRun of run %s failed, asking again: %s", run.id, fault)

@@ -53,6 +53,7 @@ TURN, PATIENCE = "triggers/turn.py", "hooks/patience.py"
 TOLD, OUTLETS = "operators/aftermath.py", "tests/operators/test_outlets.py"
 LOGS, NEWS = "hooks/logs.py", "tests/operators/test_news.py::"
 LOOPS = "tests/operators/test_loops.py"
+STRANGE = "tests/operators/test_too_new.py::"
 OWN, ACCOUNTS = "tests/operators/test_own_names.py::", "tests/hooks/test_identity.py::"
 PACING, ERRORS, HUBS = "core/pacing.py", "aws/errors.py", "triggers/hub.py"
 FAULTS, BORNE = "tests/triggers/test_faults.py::", "tests/operators/test_faults.py::"
@@ -159,9 +160,11 @@ MUTATIONS = (
     Mutation("a Dag run that comes out as nothing is not this one", CANCEL, "if is_nothing(dag_id) or is_nothing(run_id) or tasks == []:", "if False:", CANCELS),
     Mutation("a run that is not cancelled does not stand in the way of others", CANCEL, "        except Exception as error:  # noqa: BLE001 - the others", "        except KeyError as error:  # the others", CANCELS),
     Mutation("what is not cancelled fails the task", CANCEL, "        if problems:\n", "        if False:\n", CANCELS),
-    Mutation("a run that is not found is looked for", FIND, "        if time.monotonic() + _AGAIN >= until:\n            break", "        break", CANCELS),
+    Mutation("a run that is not found is looked for", FIND, "        if time.monotonic() + _AGAIN >= until:\n            return None", "        return None", CANCELS),
     Mutation("a run too new to be listed is known by its XCom", CANCEL, "pushed_run_ids(context, tasks) if here else ()", "()", CANCELS),
     Mutation("a task's runs are told by their tags", FIND, 'if not run.ended and wanted(answer.get("tags", {})):', "if not run.ended:", CANCELS),
+    Mutation("a status that is not known is of a run that lives", "core/run.py", "return self.status in ENDED\n", "return self.status not in ACTIVE\n", STRANGE + "test_a_worker_waits_for_a_run_whatever_its_status"),
+    Mutation("what a sensor looks for may be too new to be visible", "sensors/run.py", "creation_time=self.first_look", "creation_time=None", STRANGE + "test_a_sensor_gives_a_run_a_quarter_of_an_hour_to_be_visible"),
     Mutation("nobody judges from another account", HOOK, "        except self.conn.exceptions.ResourceNotFoundException:\n            self.check_owner(run)\n", "        except self.conn.exceptions.ResourceNotFoundException:\n", ACCOUNTS + "test_nobody_judges_from_another_account"),
     Mutation("another account's run of the id is nobody's end", HOOK, "            self.check_owner(run)\n            return self._from", "            return self._from", ACCOUNTS + "test_another_accounts_run_of_the_same_id_is_no_end"),
     Mutation("nobody cancels in another account", HOOK, "        self.check_owner(run)\n        try:\n            self.conn.cancel_run", "        try:\n            self.conn.cancel_run", ACCOUNTS + "test_nobody_cancels_in_another_account"),
