@@ -86,7 +86,7 @@ def is_transient(error: BaseException) -> bool:
 
 def is_unanswered(error: BaseException) -> bool:
     """Tell whether AWS cannot be reached for now, or not with these credentials: so it is for each other call, too."""
-    return is_stale(error) or (isinstance(error, _NO_ANSWER) and not _is_distrust(error))
+    return is_stale(error) or (isinstance(error, _NO_ANSWER) and not _is_misconfigured(error))
 
 
 def is_expired(error: BaseException) -> bool:
@@ -131,8 +131,9 @@ def _http_status(error: ClientError) -> int:
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
-def _is_distrust(error: BaseException) -> bool:
-    """Tell whether a certificate was not accepted, which is no fault that passes, as a connection cut off is."""
-    return isinstance(error, SSLError) and any(
-        sign in str(error) for sign in ("CERTIFICATE_VERIFY_FAILED", "doesn't match")
-    )
+def _is_misconfigured(error: BaseException) -> bool:
+    """Tell whether an option of botocore's has a wrong type, or a certificate is missing or was not accepted."""
+    if isinstance(error, SSLError):
+        signs = ("CERTIFICATE_VERIFY_FAILED", "doesn't match", "No such file or directory")
+        return any(sign in str(error) for sign in signs)
+    return isinstance(error, HTTPClientError) and isinstance(error.kwargs.get("error"), TypeError)

@@ -109,7 +109,7 @@ class ReadSetJobEvent:
 
 def _members(event: Mapping[str, object] | None, main: str) -> dict[str, Any]:
     """Return what an event says; UnreadableError if it is of another kind or major version."""
-    if not event or not isinstance(event.get(main, ""), dict | None):
+    if not isinstance(event, dict) or not isinstance(event.get(main, ""), dict | None):
         raise _unreadable(event)
     check(event.get("version"))
     return {name: value for name, value in event.items() if name != "version"}

@@ -129,11 +129,17 @@ class OmicsHook(AwsBaseHook):
         connection.botocore_config = config.merge(Config(**options)).merge(self._config or Config())
         return connection
 
+    def get_session(self, region_name: str | None = None, deferrable: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - the base's signature
+        """Return a boto3 session; GetRun of every client that is made of it answers no presigned parametersUri."""
+        session = super().get_session(region_name, deferrable)
+        # aiobotocore's has no `events`.
+        getattr(session, "_session", session).register("before-parse.omics.GetRun", drop_presigned)
+        return session
+
     @cached_property
     def conn(self) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-        """The boto3 client, which notes the time of the first answer; its GetRun answers no presigned parametersUri."""
+        """The boto3 client, which notes the time of the first answer."""
         client = super().conn
-        client.meta.events.register("before-parse.omics.GetRun", drop_presigned)
         client.meta.events.register("after-call.omics", self._note_date)
         return client
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_omics.compat import BaseOperator, check_storable, resolved_when_unmapped
+from airflow_provider_omics.compat import BaseOperator, check_storable, render_text, resolved_when_unmapped
 from airflow_provider_omics.core.request import RequestError, rendered, rendered_to_none
 from airflow_provider_omics.exceptions import OmicsRequestError
 from airflow_provider_omics.request.arguments import broken_connection_rules, seconds_of, verify_of
@@ -37,6 +37,8 @@ class OmicsConnection:
     # Of the template fields, those of which None is never meant unless it is written.
     _none_matters: ClassVar[Sequence[str]] = ("aws_conn_id", "region_name", "verify")
     _none: frozenset[str] = frozenset()
+    # Those whose text stays text under native rendering, which would turn an id into a number.
+    _stays_text: ClassVar[Sequence[str]] = ("aws_conn_id", "region_name", "verify")
 
     @property
     def hook_params(self) -> HookParams:
@@ -98,11 +100,19 @@ class OmicsConnection:
         jinja_env: jinja2.Environment,
         seen_oids: set[int],
     ) -> None:
+        # The one place that tasks and mapped tasks pass with the field's name, in 2.11 and 3.
         for field in template_fields:
             given = getattr(parent, field, None)
-            super()._do_render_template_fields(parent, [field], context, jinja_env, seen_oids)  # type: ignore[misc]
+            if parent is self and isinstance(given, str) and field in self._stays_text:
+                setattr(self, field, self._render_text(field, given, context, jinja_env))
+            else:
+                super()._do_render_template_fields(parent, [field], context, jinja_env, seen_oids)  # type: ignore[misc]
             if parent is self:
                 self._note_none(field, given)
+
+    def _render_text(self, field: str, text: str, context: Context, jinja_env: jinja2.Environment) -> Any:  # noqa: ANN401, ARG002
+        """Return what becomes of a field that is a text."""
+        return render_text(jinja_env.from_string(text), context)
 
     def _note_none(self, field: str, given: object) -> None:
         """Note that a field has become None, or the text that a template prints for it."""

@@ -4,18 +4,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from airflow_provider_omics.compat import render_text
 from airflow_provider_omics.core.request import UNRENDERED, RequestError, rendered, rendered_to_none
 from airflow_provider_omics.operators.base import OmicsOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    import jinja2
-
-    from airflow_provider_omics.compat import Context
     from airflow_provider_omics.core.documents import JsonValue
 
 
@@ -25,6 +21,8 @@ class ReadSetJobFields(OmicsOperator):
     template_fields: Sequence[str] = ("sequence_store_id", "sources", "client_token", *OmicsOperator.template_fields)
     template_fields_renderers: ClassVar[dict[str, str]] = {"sources": "json"}
     _none_matters: ClassVar[Sequence[str]] = (*template_fields, "role_arn")
+    # Not `sources`, which may become a list.
+    _stays_text: ClassVar[Sequence[str]] = tuple(name for name in _none_matters if name != "sources")
     # Stays empty: Airflow would open every text that ends so.
     template_ext: Sequence[str] = ()
 
@@ -51,20 +49,3 @@ class ReadSetJobFields(OmicsOperator):
             for warning in warnings:
                 self.log.warning("%s", warning)
         return request
-
-    def _do_render_template_fields(
-        self,
-        parent: Any,  # noqa: ANN401 - Airflow's signature
-        template_fields: Iterable[str],
-        context: Context,
-        jinja_env: jinja2.Environment,
-        seen_oids: set[int],
-    ) -> None:
-        # Text stays text under native rendering, which would turn an id into a number; `sources` may become a list.
-        for field in template_fields:
-            content = getattr(parent, field)
-            if parent is self and field != "sources" and isinstance(content, str):
-                setattr(self, field, render_text(jinja_env.from_string(content), context))
-                self._note_none(field, content)
-            else:
-                super()._do_render_template_fields(parent, [field], context, jinja_env, seen_oids)

@@ -14,7 +14,7 @@ from airflow_provider_omics.exceptions import StartRunRequestError
 from airflow_provider_omics.operators.base import OmicsOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import jinja2
 
@@ -28,6 +28,7 @@ class StartRunFields(OmicsOperator):
     template_fields: Sequence[str] = (*BY_ARGUMENT, "start_run_kwargs", *OmicsOperator.template_fields)
     template_fields_renderers: ClassVar[dict[str, str]] = dict.fromkeys((*FILE_ARGUMENTS, "start_run_kwargs"), "json")
     _none_matters: ClassVar[Sequence[str]] = template_fields
+    _stays_text: ClassVar[Sequence[str]] = (*BY_ARGUMENT, *OmicsOperator.template_fields)
     # Stays empty: Airflow would open every text that ends so, `s3://bucket/samples.json` inside `parameters` too.
     template_ext: Sequence[str] = ()
     airflow_tags: bool
@@ -68,36 +69,20 @@ class StartRunFields(OmicsOperator):
                 self.log.warning("%s", warning)
         return request
 
-    def _do_render_template_fields(
-        self,
-        parent: Any,  # noqa: ANN401 - Airflow's signature
-        template_fields: Iterable[str],
-        context: Context,
-        jinja_env: jinja2.Environment,
-        seen_oids: set[int],
-    ) -> None:
-        # The one place that tasks and mapped tasks pass with the field's name, in 2.11 and 3.
-        for field in template_fields:
-            content = getattr(parent, field)
-            if parent is not self or field not in BY_ARGUMENT or not isinstance(content, str):
-                super()._do_render_template_fields(parent, [field], context, jinja_env, seen_oids)
-            elif field in FILE_ARGUMENTS:
-                setattr(self, field, self._render_document(field, content, context, jinja_env))
-                self._note_none(field, content)
-            else:
-                setattr(self, field, render_text(jinja_env.from_string(content), context))
-                self._note_none(field, content)
-
-    def _render_document(self, field: str, content: str, context: Context, jinja_env: jinja2.Environment) -> Any:  # noqa: ANN401
-        value = self.render_template(content, context, jinja_env)
+    def _render_text(self, field: str, text: str, context: Context, jinja_env: jinja2.Environment) -> Any:  # noqa: ANN401
+        if field not in FILE_ARGUMENTS:
+            return super()._render_text(field, text, context, jinja_env)
+        value = self.render_template(text, context, jinja_env)
         if isinstance(value, str) and documents.is_file_name(value):
             self._files = {**self._files, field: value}
             value = render_text(self._template_file(field, value, jinja_env), context)
         if isinstance(value, str):
             try:
-                return documents.parse(value)  # The UI shows what is sent.
+                document = documents.parse(value)  # The UI shows what is sent.
             except ValueError:
                 return value  # Told with every other violation when the task runs.
+            # An empty file, too, is told with its name.
+            return value if document is None and field in self._files else document
         return value
 
     def _template_file(self, argument: str, name: str, jinja_env: jinja2.Environment) -> jinja2.Template:
@@ -105,6 +90,10 @@ class StartRunFields(OmicsOperator):
 
         try:
             return jinja_env.get_template(name)
+        except UnicodeDecodeError as error:
+            raise StartRunRequestError(
+                f"{type(self).__name__} {self.task_id}: {argument}: {name} is not UTF-8 ({error})"
+            ) from None
         except TemplateNotFound:
             folders = getattr(jinja_env.loader, "searchpath", [])
             raise StartRunRequestError(

@@ -50,8 +50,11 @@ def broken_connection_rules(
     aws_conn_id: object, region_name: object, verify: Verify, botocore_config: object
 ) -> Iterator[str]:
     """Yield a sentence for each connection argument that is of a wrong type; a template is of none yet."""
-    for name, value in (("aws_conn_id", aws_conn_id), ("region_name", region_name)):
-        if not (value is None or isinstance(value, str)) and rendered(value):
+    for name, value in (("aws_conn_id", aws_conn_id), ("region_name", region_name), ("verify", verify)):
+        if isinstance(value, str) and not value.strip():
+            # boto3 would take its own credentials or Region, or, in older releases, verify nothing.
+            yield f"{name} must not be empty: to leave it out, pass None"
+        elif name != "verify" and not (value is None or isinstance(value, str)) and rendered(value):
             yield f"{name} must be a string or None, not {value!r}"
     if not (verify is None or isinstance(verify_of(verify), bool | str)) and rendered(verify):
         yield f"verify must be True, False or the path of a CA bundle, not {verify!r}"

@@ -3,12 +3,15 @@
 
 import ssl
 
+import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import (
     ClientError,
     ConnectionClosedError,
     CredentialRetrievalError,
     EndpointConnectionError,
+    HTTPClientError,
     MetadataRetrievalError,
     NoCredentialsError,
     NoRegionError,
@@ -109,6 +112,17 @@ def test_replaced_keys_need_a_new_client_and_pass(code):
 def test_a_fault_of_network_or_credentials_passes(error):
     assert is_transient(error)
     assert not is_throttled(error)
+
+
+@pytest.mark.parametrize(
+    "given", [{"verify": "/no/such/ca.pem"}, {"config": Config(max_pool_connections="ten")}], ids=str
+)
+def test_what_is_configured_wrongly_does_not_pass(given, omics_local):
+    url = omics_local.client().meta.endpoint_url.replace("http:", "https:")
+    keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b"}
+    with pytest.raises((HTTPClientError, SSLError)) as error:
+        boto3.client("logs", "us-east-1", endpoint_url=url, **keys, **given).describe_log_groups()
+    assert not is_transient(error.value)
 
 
 @pytest.mark.parametrize(

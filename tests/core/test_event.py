@@ -38,7 +38,10 @@ def test_what_airflow_cannot_keep_is_left_out():
 
 @pytest.mark.parametrize(
     "event",
-    [None, {}, {"version": 0, "run": {}}, {"version": 1, "run": None}, {"version": 1, "run": {"colour": "red"}}],
+    [
+        *(None, {}, "COMPLETED", [1]),
+        *({"version": 0, "run": {}}, {"version": 1, "run": None}, {"version": 1, "run": {"colour": "red"}}),
+    ],
 )
 def test_an_event_of_another_release_is_refused(event):
     with pytest.raises(UnreadableError, match="another release"):

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, TaskDeferred
 
 from airflow_provider_omics.compat import AIRFLOW_2
 from airflow_provider_omics.exceptions import OmicsRequestError
@@ -138,6 +138,17 @@ def test_what_was_rendered_to_a_wrong_type_is_refused_before_any_call(deferrable
     operator = make(StartOmicsRunOperator, verify="{{ x }}", deferrable=deferrable)
     operator.verify = 5
     with pytest.raises(OmicsRequestError, match="verify must be True, False or the path"):
+        operator.execute(context)
+
+
+@pytest.mark.usefixtures("nothing_called")
+@pytest.mark.parametrize("native", [False, True], ids=["text", "native"])
+@pytest.mark.parametrize("name", ["aws_conn_id", "region_name", "verify"])
+def test_what_is_empty_is_refused_before_any_call(name, native, context):
+    with DAG("empty", schedule=None, render_template_as_native_obj=native) as dag:
+        operator = make(StartOmicsRunOperator, **{name: "{{ x }}"})
+    operator.render_template_fields({"x": ""}, dag.get_template_env())
+    with pytest.raises(OmicsRequestError, match=f"{name} must not be empty: to leave it out, pass None"):
         operator.execute(context)
 
 

@@ -146,10 +146,13 @@ def test_what_renders_to_nothing_is_told(request_of):
         ("a.yaml", "x: 1\ny: [", r"parameters: a\.yaml is neither JSON nor YAML \(.*line 2, column 5.*\)"),
         ("a.yml", "- 1\n", r"parameters: a\.yml must be a JSON object, not list"),
         ("a.json", '{"x": {"y": NaN}}', r"a\.json: parameters\.x\.y: JSON has no nan"),
+        ("a.yaml", "", r"parameters: a\.yaml must be a JSON object, not NoneType"),
+        ("a.json", "null", r"parameters: a\.json must be a JSON object, not NoneType"),
+        ("a.json", '{"x": "\xe9"}', r"parameters: a\.json is not UTF-8"),
     ],
 )
 def test_a_bad_document_names_its_file_and_place(name, text, why, request_of, tmp_path):
-    (tmp_path / name).write_text(text)
+    (tmp_path / name).write_text(text, encoding="latin-1")
     with pytest.raises(StartRunRequestError, match=why):
         request_of(parameters=name)
 

@@ -202,7 +202,8 @@ MUTATIONS = (
     Mutation("what is away is asked by one call at a time", HUBS, "self.calls.unanswered(begun)", "pass", FAULTS + "test_what_is_away_is_asked_by_one_call_at_a_time"),
     Mutation("a mended connection is read anew", HUBS, "(anew or self.budget.faults >= _READ_ANEW)", "anew", FAULTS + "test_a_mended_connection_is_read_anew"),
     Mutation("keys that are replaced fail nobody", ERRORS, "replaced = isinstance(error, ClientError) and error_code(error) in _REPLACED", "replaced = False", FAULTS + "test_an_answer_that_passes_fails_nobody"),
-    Mutation("a certificate that is not trusted does not pass", ERRORS, "isinstance(error, SSLError) and any(", "False and any(", "tests/aws/test_errors.py"),
+    Mutation("what is configured wrongly does not pass", ERRORS, 'isinstance(error.kwargs.get("error"), TypeError)', "False", "tests/aws/test_errors.py"),
+    Mutation("a certificate that is not trusted does not pass", ERRORS, "if isinstance(error, SSLError):", "if False:", "tests/aws/test_errors.py"),
     Mutation("a connection that a task names has to be there", HOOK, "            if conn_id == cls.default_conn_name:\n                raise\n", "            raise\n", BORNE + "test_a_connection_that_is_not_there_is_an_error_before_any_call"),
     Mutation("a fault of ours leaves nobody waiting", POLLS, "if not task.cancelled() and isinstance(error := task.exception(), Exception):", "if False:", HUB + "test_a_look_that_breaks_by_our_own_fault_leaves_nobody_waiting"),
     Mutation("the missing and the due take turns", POLLS, "(first is None or self._missing_next or self._owed > 0)", "True", HUB + "test_a_new_run_is_seen_while_a_crowd_of_ends_is_drained"),
@@ -224,6 +225,7 @@ MUTATIONS = (
     Mutation("connection arguments of a wrong type fail the parse", BASE, "        self.botocore_config = botocore_config\n        self._check_connection()\n", "        self.botocore_config = botocore_config\n", ARGUMENTS + "test_a_wrong_type_fails_the_parse"),
     Mutation("connection arguments are checked when they are rendered", BASE, "        self._check_connection()\n        return HookParams(", "        return HookParams(", ARGUMENTS + "test_what_was_rendered_to_a_wrong_type_is_refused_before_any_call"),
     Mutation("a path for verify is text to Airflow", BASE, "verify_of(self.verify)", "self.verify", ARGUMENTS + "test_a_path_and_a_template_are_taken_for_verify"),
+    Mutation("a connection that came out empty is refused", "request/arguments.py", "and not value.strip():", "and False:", ARGUMENTS + "test_what_is_empty_is_refused_before_any_call"),
     Mutation("a time of nothing is refused", "request/arguments.py", "0 < number < _LONGEST or", "0 <= number < _LONGEST or", ARGUMENTS + "test_a_poll_interval_is_a_timedelta_or_seconds"),
     # --- None ---
     Mutation("what a template prints for None is None", BASE, 'value.strip() == "None"', "False", NONE + "test_what_is_harmless_is_left_out_with_a_line_in_the_log"),
@@ -232,7 +234,7 @@ MUTATIONS = (
     Mutation("None from upstream is rendered, in a mapped task too", "compat.py", 'hasattr(values, "resolve")}', "False}", NONE + "test_a_policy_of_none_from_upstream_is_refused"),
     Mutation("None that is written means not given, in a mapped task too", "compat.py", 'if hasattr(values, "resolve")}', "if True}", NONE + "test_what_is_written_into_expand_may_be_none"),
     # --- secrets ---
-    Mutation("the presigned URL of parameters is taken out of GetRun's answers", HOOK, '        client.meta.events.register("before-parse.omics.GetRun", drop_presigned)\n', "", "tests/operators/test_parameters_uri.py"),
+    Mutation("the presigned URL of parameters is taken out of GetRun's answers", HOOK, '        getattr(session, "_session", session).register("before-parse.omics.GetRun", drop_presigned)\n', "", "tests/operators/test_parameters_uri.py"),
 )  # fmt: skip
 
 
