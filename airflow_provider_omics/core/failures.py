@@ -62,7 +62,7 @@ _ADVICE: Final = {
 RETRIED: Final = ("transient", "capacity")
 # User guide: "review the engine log stream"; of a run that failed outside its tasks, or before it had any.
 _ENGINE_FAILED: Final = "WORKFLOW_RUN_FAILED"
-_REVIEW: Final = "HealthOmics names no task that failed: review the engine log (stream {}), if log_level is not OFF."
+_REVIEW: Final = "No task is known to have failed: review the engine log (stream {}), if log_level is not OFF."
 # Reasons that say no more than that a task failed, whose own reason then counts.
 _AMBIGUOUS: Final = "task"
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,10 @@ from airflow_provider_omics.core import console
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import TaskInstanceKey
+
+    from airflow_provider_omics.core.run import Run
+
+log = logging.getLogger(__name__)
 
 
 class RunLink(BaseOperatorLink):
@@ -60,6 +65,13 @@ class OmicsRunOutputLink(RunLink):
         return console.output_url(arn, output_uri)
 
 
-def run_links(operator: BaseOperator) -> list[RunLink]:
-    """Return the links of an operator that are ours; a subclass may have others, which Airflow asks when it wants."""
-    return [link for link in operator.operator_extra_links if isinstance(link, RunLink)]
+def run_links(operator: BaseOperator, run: Run) -> list[tuple[RunLink, str]]:
+    """Return the pages of a run by the operator's links to it; a link that breaks, say of a subclass, has none."""
+    pages: list[tuple[RunLink, str]] = []
+    # A subclass may have other links, which Airflow asks when it wants.
+    for link in (it for it in operator.operator_extra_links or () if isinstance(it, RunLink)):
+        try:
+            pages.append((link, link.url(run.arn, run.output_uri)))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on
+            log.warning("Link %r of run %s is left out: %s: %s", link.name, run.id, type(error).__name__, error)
+    return pages

@@ -45,7 +45,7 @@ def failure(operator: StartRunTask, run: Run) -> RunFailedError:
     end = log_end(hook, run, tasks[0] if tasks else None)
     found = understand(run, tasks, failed=failed, log=end, retry_on=operator.retry_on)
     links = [f"HealthOmics engine log: {engine_log_url(run.arn)}"] if found.engine else []
-    links += [f"{link.name}: {link.url(run.arn, run.output_uri)}" for link in run_links(operator)]
+    links += [f"{link.name}: {page}" for link, page in run_links(operator, run)]
     kind = RunFailedError if found.retry else RunFailedForGoodError
     return kind(run, found.text(cached=bool(operator.cache_id), links=links))
 

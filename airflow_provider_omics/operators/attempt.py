@@ -155,8 +155,8 @@ class Attempt:
         for key, value in run.xcom().items():
             if key != "status":
                 self._context["ti"].xcom_push(key=key, value=value)
-        for link in run_links(self._operator):
-            push_link(self._context, link, link.url(run.arn, run.output_uri))
+        for link, page in run_links(self._operator, run):
+            push_link(self._context, link, page)
 
     def wait(self, run: Run) -> Run:
         """Look at the run until it has ended; faults that pass are waited out."""

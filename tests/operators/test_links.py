@@ -6,6 +6,9 @@ import json
 import pytest
 from airflow.providers.common.compat.sdk import DAG, BaseOperatorLink
 
+from airflow_provider_omics.core.run import Run
+from airflow_provider_omics.exceptions import RunFailedError
+from airflow_provider_omics.links.run import OmicsRunLink, run_links
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
 from demo.airflow_home import AIRFLOW_3
 
@@ -81,3 +84,29 @@ def test_a_failure_names_the_links_of_the_run_alone(start_run, context, omics_lo
     with pytest.raises(Exception, match="HealthOmics run log: https://") as error:
         start_run().execute(context)
     assert OwnLink.name not in str(error.value)
+
+
+class BrokenLink(OmicsRunLink):
+    """A link of somebody else's that does not work out."""
+
+    name = "Billing"
+
+    def url(self, arn, output_uri):
+        raise KeyError(arn, output_uri)
+
+
+@pytest.mark.parametrize("status", ["COMPLETED", "FAILED"])
+def test_a_link_that_breaks_breaks_no_run(status, start_run, context, omics_local, monkeypatch, caplog):
+    links = (BrokenLink(), *StartOmicsRunOperator.operator_extra_links)
+    monkeypatch.setattr(StartOmicsRunOperator, "operator_extra_links", links)
+    omics_local.script(status=status, failureReason="RUN_TASK_FAILED")
+    if status == "COMPLETED":
+        assert start_run().execute(context)["status"] == status
+    else:
+        with pytest.raises(RunFailedError, match="HealthOmics run log: https://"):
+            start_run().execute(context)
+    assert "Link 'Billing' of run" in caplog.text
+
+
+def test_what_is_no_arn_has_no_page_and_breaks_nothing():
+    assert run_links(StartOmicsRunOperator, Run("1")) == []

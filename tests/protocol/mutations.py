@@ -233,6 +233,8 @@ MUTATIONS = (
     Mutation("a connection that came out as None is refused", BASE, "if name in none]\n        broken +=", "if False]\n        broken +=", NONE + "test_a_connection_argument_is_refused_too"),
     Mutation("None from upstream is rendered, in a mapped task too", "compat.py", 'hasattr(values, "resolve")}', "False}", NONE + "test_a_policy_of_none_from_upstream_is_refused"),
     Mutation("None that is written means not given, in a mapped task too", "compat.py", 'if hasattr(values, "resolve")}', "if True}", NONE + "test_what_is_written_into_expand_may_be_none"),
+    # --- links ---
+    Mutation("a link that breaks breaks no run", "links/run.py", "except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on", "except ZeroDivisionError as error:", "tests/operators/test_links.py::test_a_link_that_breaks_breaks_no_run"),
     # --- secrets ---
     Mutation("the presigned URL of parameters is taken out of GetRun's answers", HOOK, '        getattr(session, "_session", session).register("before-parse.omics.GetRun", drop_presigned)\n', "", "tests/operators/test_parameters_uri.py"),
 )  # fmt: skip
