@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from airflow_provider_omics.core.pacing import back_off
-from airflow_provider_omics.exceptions import RunNotCancelledError
+from airflow_provider_omics.exceptions import ConnectionNotFoundError, RunNotCancelledError, WrongAccountError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -104,7 +104,7 @@ def cancel(
     :param pause: returns the seconds to wait after so many faults in a row.
     :raises RunNotCancelledError: if the run is not cancelled in time.
     """
-    from airflow_provider_omics.aws.errors import is_transient  # noqa: PLC0415 - a DAG file needs no botocore
+    from airflow_provider_omics.aws.errors import is_stale, is_transient  # noqa: PLC0415 - a DAG file needs no botocore
 
     asking = steps(run, known=known)
     answer: bool | Run | None = None
@@ -122,8 +122,11 @@ def cancel(
                 answer = step(hook)
                 break
             except Exception as error:
-                if not is_transient(error):
+                lost = isinstance(error, ConnectionNotFoundError | WrongAccountError)
+                if not (lost or is_transient(error)):
                     raise
+                if lost or is_stale(error):
+                    hook.renew()
                 wait, why = pause(faults), str(error)
                 log.info("Run %s is not cancelled yet: %s", run.id, error)
 

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_omics.aws.errors import is_denied, is_transient
+from airflow_provider_omics.aws.errors import is_denied
 from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.exceptions import OmicsError
 
@@ -109,13 +109,11 @@ def _look(
             if until:
                 log.warning("Run %s is not found: it is deleted, or dropped as retention_mode REMOVE allows", run_id)
             return
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the others are cancelled nevertheless
             if is_denied(error):
                 # Whoever may not look at it may not cancel it either; it is another's, most likely.
                 log.warning("Run %s may not be looked at, and is left alone: %s", run_id, error)
                 return
-            if not is_transient(error):
-                raise
             found.problems.append(f"Run {run_id} cannot be looked at: {error}")
             return
         break

@@ -16,6 +16,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+import boto3  # type: ignore[import-untyped]  # it has no types
 import botocore
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
@@ -24,7 +25,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from airflow_provider_omics.aws import identity
-from airflow_provider_omics.aws.errors import error_code, is_transient
+from airflow_provider_omics.aws.errors import error_code, is_denied, is_transient
 from airflow_provider_omics.aws.presigned import drop_presigned
 from airflow_provider_omics.core.members import BOTOCORE_VERSION, MEMBERS
 from airflow_provider_omics.core.not_found import where_to_look
@@ -143,6 +144,17 @@ class OmicsHook(AwsBaseHook):
         client.meta.events.register("after-call.omics", self._note_date)
         return client
 
+    @property
+    def region(self) -> str | None:
+        """The Region that is called; no credentials are needed to know it."""
+        connection = self.conn_config
+        return connection.region_name or boto3.session.Session(**connection.session_kwargs).region_name
+
+    def renew(self) -> None:
+        """Make the next call with the connection and the credentials as they are then."""
+        for name in ("conn_config", "conn", "logs", "sqs"):
+            self.__dict__.pop(name, None)
+
     def _get_caller(self, target_function_name: str = "execute") -> str:
         """Name the caller in the user agent; the amazon provider reads every frame's source for it, 0.1 s of CPU."""
         frame: FrameType | None = sys._getframe()  # noqa: SLF001 - of CPython
@@ -232,6 +244,10 @@ class OmicsHook(AwsBaseHook):
             if run.creation_time and time.time() < run.creation_time + VISIBLE_AFTER:
                 return run
             return self._from_manifest(run) or run.deleted("GetRun does not find it: deleted, or dropped as too old")
+        except ClientError as error:
+            if is_denied(error):
+                self.check_owner(run)  # Credentials of another account may lack the permission.
+            raise
         identity.learn(self.conn_config, now.arn)
         if run.uuid and now.uuid != run.uuid:
             self.check_owner(run)

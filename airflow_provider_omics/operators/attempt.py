@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omics.cancellation.cancel import cancel
@@ -145,7 +146,7 @@ class Attempt:
     @property
     def region(self) -> str | None:
         """The Region in which the run is to be started."""
-        return str(self.service.starter.conn.meta.region_name) if self.service else None
+        return self.service.starter.region if self.service else None
 
     def show(self, run: Run) -> None:
         """Push what others need, whatever happens to the task from here on."""
@@ -197,10 +198,13 @@ class Attempt:
             raise RunTimeoutError(f"HealthOmics {run}: {late}; cancelled")
         hook = operator.hook()
         if not operator.cancel_on_kill:
-            now = hook.get_run(run)
-            if now.ended:
-                return now
-            raise RunTimeoutError(f"HealthOmics {now}: {late}; it goes on, as cancel_on_kill=False says")
+            try:
+                run = hook.get_run(run)
+            except Exception as error:  # noqa: BLE001 - the time is up, whatever the run has come to
+                log.warning("How run %s is now is not known: %s", run.id, error)
+            if run.ended:
+                return run
+            raise RunTimeoutError(f"HealthOmics {run}: {late}; it goes on, as cancel_on_kill=False says")
         ti = self._context["ti"]
         if not may_cancel_late(ti, state_of(ti)):
             raise OmicsError(f"Run {run.id} is left to a later try of this task, to which this process has lost it")
@@ -208,6 +212,8 @@ class Attempt:
             done = cancel(hook, run, known=False, until=time.monotonic() + _CANCEL_SECONDS)
         except RunNotCancelledError as error:
             raise RunTimeoutError(f"HealthOmics {error.run}: {late}; {error}") from error
+        except Exception as error:
+            raise RunTimeoutError(f"HealthOmics {run}: {late}; {RunNotCancelledError(run, str(error))}") from error
         if done.run.ended and not is_cancelled_at_deadline(done.run, self.deadline, time.time()):
             return done.run
         raise RunTimeoutError(f"HealthOmics {done.run}: {late}; cancelled")
@@ -216,9 +222,13 @@ class Attempt:
         """Cancel the run that this try pushed to XCom before it was deferred."""
         run = pushed(self._context["ti"])
         if run is not None:
-            self.run = run
-            done = cancel(self._operator.hook(), run, known=False, until=time.monotonic() + _CANCEL_SECONDS)
-            log.info("execution_timeout passed: %s", done)
+            # It may be too new to be visible, so that a 404 says nothing.
+            self.run = run = replace(run, creation_time=time.time())
+            try:
+                done = cancel(self._operator.hook(), run, known=False, until=time.monotonic() + _CANCEL_SECONDS)
+                log.info("execution_timeout passed: %s", done)
+            except Exception as error:  # noqa: BLE001 - the task fails of the time-out
+                log.error("execution_timeout passed, and %s", self._left(error))  # noqa: TRY400 - no traceback
 
     def kill(self) -> None:
         """Cancel the run, or leave it, in the few seconds between SIGTERM and SIGKILL, and start nothing more."""

@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import json
+import logging
+import re
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omics.core.intention import tag_value
@@ -15,9 +18,13 @@ from airflow_provider_omics.operators.base import OmicsOperator
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from airflow_provider_omics.cancellation.cancel import Cancellation
     from airflow_provider_omics.compat import Context
     from airflow_provider_omics.hooks.omics import OmicsHook
 
+log = logging.getLogger(__name__)
+# As Airflow has them.
+_TASK_ID = re.compile(r"[\w.-]+")
 # How long all are tried to be cancelled, and each at the least.
 _CANCEL_SECONDS = 60.0
 _EACH_SECONDS = 10.0
@@ -106,7 +113,7 @@ class CancelOmicsRunOperator(OmicsOperator):
                 # However many there are, each has its time.
                 done = cancel(hook, run, known=True, until=max(until, time.monotonic() + _EACH_SECONDS))
                 self.log.info("%s", done)
-                cancelled.append(hook.get_run(done.run) if done.accepted else done.run)
+                cancelled.append(_as_it_is(hook, done))
             except Exception as error:  # noqa: BLE001 - the others are cancelled nevertheless
                 self.log.warning("Run %s: %s", run.id, error)
                 problems.append(f"run {run.id}: {error}")
@@ -186,6 +193,17 @@ class DeleteOmicsRunOperator(OmicsOperator):
         self.log.info("Run %s is deleted", run.id)
 
 
+def _as_it_is(hook: OmicsHook, done: Cancellation) -> Run:
+    """Return a run that is cancelled as it is then; what cannot be asked for now does not undo that."""
+    if not done.accepted:
+        return done.run
+    try:
+        return hook.get_run(done.run)
+    except Exception as error:  # noqa: BLE001 - it is cancelled
+        log.info("How run %s is now is not known: %s", done.run.id, error)
+        return replace(done.run, status="STOPPING")
+
+
 def is_nothing(value: object) -> bool:
     """Tell whether an argument came out as nothing, as an XCom that was never pushed does."""
     return value is None or (isinstance(value, str) and value.strip() in ("", "None"))
@@ -201,7 +219,12 @@ def task_ids(value: Sequence[str] | str | None) -> list[str]:
                 f"airflow_task_ids must be a list, JSON text of one, or a task id: {error}"
             ) from None
     ids = [value] if isinstance(value, str) or value is None else list(value)
-    return [str(task) for task in ids if not is_nothing(task)]
+    names = [str(task).strip() for task in ids if not is_nothing(task)]
+    if strange := [name for name in names if not _TASK_ID.fullmatch(name)]:
+        raise OmicsRequestError(
+            f"airflow_task_ids must be a list, JSON text of one, or a task id, which {strange[0]!r} cannot be"
+        )
+    return names
 
 
 def pushed_run_ids(context: Context, tasks: Sequence[str] | None) -> list[str]:

@@ -22,8 +22,8 @@ from airflow_provider_omics.exceptions import (
 from airflow_provider_omics.operators.read_set_fields import ReadSetJobFields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from typing import NoReturn
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import NoReturn, TypeVar
 
     from airflow_provider_omics.compat import Context
     from airflow_provider_omics.core.documents import JsonValue
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from airflow_provider_omics.core.read_set_job import Kind, ReadSetJob
     from airflow_provider_omics.hooks.omics import OmicsHook
     from airflow_provider_omics.hooks.read_set_service import ReadSetJobService
+
+    T = TypeVar("T")
 
 # Seconds after which HealthOmics is asked again, at the soonest: Airflow has to notice that the task is deferred.
 _FULL = 45.0
@@ -223,11 +225,7 @@ class ReadSetJobOperator(ReadSetJobFields):
         try:
             verdict = pursue_renewing(known, service, lambda: (self.hook(), self._starter()))
         except StartRunRefusedError as refused:
-            pause = (_FULL if refused.full else _THROTTLED) * random.uniform(1.0, 2.0)  # noqa: S311 - no secret
-            if not self.deferrable or time.time() + pause > limits.until:
-                raise ReadSetJobRefusedError(f"No read set {self.kind} job was started: {refused.why}") from refused
-            self.log.info("Asking again in %.0f s, without a worker: %s", pause, refused.why)
-            self.pause(context, request or service.asked, limits, pause)
+            self.ask_later(context, request or service.asked, limits, refused)
         if isinstance(verdict, GiveUp):
             raise StartRunConflictError(
                 f"HealthOmics says that clientToken {service.request_id(verdict.submission)} is taken, but lists no "
@@ -256,7 +254,7 @@ class ReadSetJobOperator(ReadSetJobFields):
         from airflow_provider_omics.triggers.read_sets import OmicsReadSetJobTrigger  # noqa: PLC0415 - no boto3 in DAGs
 
         # The triggerer's environment may name another Region than the worker's.
-        region = self.region_name or str(service.hook.conn.meta.region_name)
+        region = self.region_name or service.hook.region
         self.defer(
             trigger=OmicsReadSetJobTrigger.of(
                 job, replace(self.hook_params, region_name=region), self.poll_interval, deadline=limits.deadline
@@ -264,6 +262,34 @@ class ReadSetJobOperator(ReadSetJobFields):
             method_name="execute_complete",
             kwargs={"try_number": context["ti"].try_number, "waiting": waiting},
         )
+
+    def ask(
+        self, context: Context, request: dict[str, JsonValue], limits: Limits, question: Callable[[OmicsHook], T]
+    ) -> T:
+        """Ask something before there is a job; faults that pass are borne as those of its start are."""
+        from airflow_provider_omics.hooks.patience import Patience  # noqa: PLC0415 - DAG files need no boto3
+
+        patience = Patience(None if self.deferrable else limits.until)
+        while True:
+            try:
+                return question(self.hook())
+            except Exception as error:  # noqa: BLE001 - what is not a matter of patience is raised again
+                try:
+                    pause = patience.pause(error)
+                except StartRunRefusedError as refused:
+                    self.ask_later(context, request, limits, refused)
+                self.log.warning("Asking again in %.1f s: %s", pause, error)
+                time.sleep(pause)
+
+    def ask_later(
+        self, context: Context, request: dict[str, JsonValue], limits: Limits, refused: StartRunRefusedError
+    ) -> NoReturn:
+        """Come back when HealthOmics may answer, or fail if the time is up."""
+        pause = (_FULL if refused.full else _THROTTLED) * random.uniform(1.0, 2.0)  # noqa: S311 - no secret
+        if not self.deferrable or time.time() + pause > limits.until:
+            raise ReadSetJobRefusedError(f"No read set {self.kind} job was started: {refused.why}") from refused
+        self.log.info("Asking again in %.0f s, without a worker: %s", pause, refused.why)
+        self.pause(context, request, limits, pause)
 
     def pause(self, context: Context, request: dict[str, JsonValue], limits: Limits, seconds: float) -> NoReturn:
         """Come back after some seconds, with the request as it was rendered."""

@@ -3,12 +3,18 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omics.core.request import OWN_TAGS
-from airflow_provider_omics.exceptions import ClientTokenSpentError, ReadSetJobFailedError, ReadSetJobTimeoutError
+from airflow_provider_omics.exceptions import (
+    ClientTokenSpentError,
+    ReadSetJobFailedError,
+    ReadSetJobTimeoutError,
+    ReadSetJobWaitError,
+)
 from airflow_provider_omics.operators.read_set_job import Limits, ReadSetJobOperator
 
 if TYPE_CHECKING:
@@ -16,7 +22,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_omics.compat import Context
     from airflow_provider_omics.core.documents import JsonValue
+    from airflow_provider_omics.core.protocol import Sighting
     from airflow_provider_omics.core.read_set_job import ReadSetJob
+    from airflow_provider_omics.hooks.omics import OmicsHook
 
 # Seconds after which read sets are looked at again that a job activates which is not listed.
 _LOOK_AGAIN = 30.0
@@ -116,7 +124,11 @@ class ImportReadSetsOperator(ReadSetJobOperator):
         """Tell which read sets are there, those of earlier jobs first."""
         from airflow_provider_omics.core.read_set_job import imported  # noqa: PLC0415 - a DAG file does not pay for it
 
-        region = waiting.get("region") or str(self.hook().conn.meta.region_name)
+        if not job.sources:
+            raise ReadSetJobWaitError(
+                f"HealthOmics does not say which sources of {job} are imported; a retry asks again"
+            )
+        region = waiting.get("region") or str(self.hook().region)
         shown = self.hand_on(context, [*waiting["earlier"], *imported(job, self.role_arn, region)])
         if self.wait_for_completion and not job.succeeded:
             advice = f"{len(shown['read_sets'])} of the sources are imported; XCom read_set_ids has them. "
@@ -197,10 +209,17 @@ class ActivateReadSetsOperator(ReadSetJobOperator):
         from airflow_provider_omics.hooks.read_sets import read_sets  # noqa: PLC0415 - DAG files need no boto3
 
         limits, request = self.limits(deadline, until), request or self.build_request()
-        ids = _ids(request)
+        ids, store_id = _ids(request), str(request["sequenceStoreId"])
+
+        def seen(hook: OmicsHook) -> tuple[OmicsHook, list[dict[str, Any]]]:
+            return hook, read_sets(hook, store_id, ids)
+
+        def others(hook: OmicsHook) -> Sighting[ReadSetJob] | None:
+            service.renew(hook, hook)
+            return service.look_up(None)
+
         while True:
-            hook = self.hook()
-            found = read_sets(hook, str(request["sequenceStoreId"]), ids)
+            hook, found = self.ask(context, request, limits, seen)
             by_status = {item["id"]: item["status"] for item in found}
             archived = [read_set_id for read_set_id, status in by_status.items() if status == "ARCHIVED"]
             activating = [read_set_id for read_set_id, status in by_status.items() if status == "ACTIVATING"]
@@ -215,7 +234,7 @@ class ActivateReadSetsOperator(ReadSetJobOperator):
                 return self.conclude(context, verdict.run, {"request": request, "ours": True, **asdict(limits)})
             if not self.wait_for_completion:
                 return self._result(context, found, None)
-            sighting = service.look_up(None)
+            sighting = self.ask(context, request, limits, others)
             if sighting is not None and not sighting.run.ended:
                 self.log.info("Another job activates the read sets: %s", sighting.run)
                 return self.wait(context, service, sighting.run, limits, request=request, ours=False)
@@ -240,13 +259,17 @@ class ActivateReadSetsOperator(ReadSetJobOperator):
 
     def conclude(self, context: Context, job: ReadSetJob, waiting: dict[str, Any]) -> dict[str, Any]:
         """Look at the read sets when a job has ended that was to activate them."""
-        from airflow_provider_omics.hooks.read_sets import read_sets  # noqa: PLC0415 - DAG files need no boto3
+        from airflow_provider_omics.hooks.read_sets import patiently, read_sets  # noqa: PLC0415 - no boto3 in DAG files
 
         request = waiting.get("request") or self.build_request()
         again = {"request": request, "deadline": waiting["deadline"], "until": waiting["until"]}
         if not waiting["ours"]:
             return self.pursue(context, retry=True, **again)
-        found = read_sets(self.hook(), job.store_id, _ids(request))
+        until = math.inf if waiting["deadline"] is None else waiting["deadline"]
+        ids = _ids(request)
+        found = patiently(
+            self.hook, lambda hook: read_sets(hook, job.store_id, ids), f"A look at what {job.name} activated", until
+        )
         if self.wait_for_completion and job.succeeded and any(item["status"] == "ACTIVATING" for item in found):
             return self.pursue(context, retry=True, **again)
         result = self._result(context, found, job)

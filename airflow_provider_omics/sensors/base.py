@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from airflow_provider_omics.core.hook_params import HookParams
     from airflow_provider_omics.core.protocol import Started
     from airflow_provider_omics.exceptions import OmicsError
+    from airflow_provider_omics.hooks.patience import Faults
 
 T = TypeVar("T", bound="Started")
 # What no retry of the sensor mends, or what Airflow skips for soft_fail when a sensor polls in its worker.
@@ -69,6 +70,7 @@ class OmicsSensor(OmicsConnection, BaseSensorOperator, Generic[T]):
     timed_out: ClassVar[type[OmicsError]]
     # Since when something is looked for that may be too new to be visible, in epoch seconds.
     first_look: float | None = None
+    _faults: Faults | None = None
     template_fields: Sequence[str] = OmicsOperator.template_fields
     ui_color = OmicsOperator.ui_color
 
@@ -195,21 +197,23 @@ class OmicsSensor(OmicsConnection, BaseSensorOperator, Generic[T]):
 
     def _look(self) -> T:
         """Look once; what cannot be looked at for now has not ended."""
-        from airflow_provider_omics.aws.errors import is_transient  # noqa: PLC0415 - DAG files need no boto3
+        from airflow_provider_omics.hooks.patience import Faults  # noqa: PLC0415 - DAG files need no boto3
 
         asked = self.asked()
+        if self._faults is None:
+            self.hook().conn_config  # noqa: B018 - a connection that was never there is an error
+            self._faults = Faults(f"A look at {asked}")
         try:
-            return self.look(asked)
-        except Exception as error:
-            if not is_transient(error):
-                raise
-            self.log.warning("%s could not be looked at, asking again: %s", asked, error)
+            seen = self.look(asked)
+        except Exception as error:  # noqa: BLE001 - what does not pass is raised again
+            self._faults.met(error)
             return asked
+        self._faults.count = 0
+        return seen
 
     def _defer(self, seen: T, until: float, deadline: float | None) -> NoReturn:
-        hook = self.hook()
         # The triggerer's environment may name another Region than the worker's.
-        region = self.region_name or hook.get_session(region_name=hook.region_name).region_name
+        region = self.region_name or self.hook().region
         self.defer(
             trigger=self.trigger(
                 seen, replace(self.hook_params, region_name=region), min(until, deadline) if deadline else until

@@ -162,3 +162,13 @@ def _streams(logs, prefix):
         ]
     except logs.exceptions.ResourceNotFoundException:
         return []
+
+
+def test_who_may_not_look_from_another_account_is_told_which(elsewhere, connection, start):  # noqa: F811
+    """A triggerer's own role may lack the permission; its connection may be there again at the next look."""
+    [run] = start()
+    connection.fault("GetRun", "error", code="AccessDeniedException", times=2)
+    with pytest.raises(WrongAccountError):
+        OmicsHook(elsewhere).get_run(run)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        OmicsHook().get_run(run)

@@ -8,9 +8,11 @@ from datetime import timedelta
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
 
-from airflow_provider_omics.exceptions import ReadSetJobTimeoutError
+from airflow_provider_omics.exceptions import ReadSetJobRefusedError, ReadSetJobTimeoutError
 from airflow_provider_omics.operators import read_sets
+from airflow_provider_omics.triggers.read_sets import OmicsPauseTrigger
 from tests.operators.stores import deferred, fired
+from tests.operators.test_faults import ONCE
 
 
 @pytest.fixture
@@ -70,3 +72,33 @@ def test_a_pause_ends_with_the_deadline(activating, context):
     deferral = deferred(operator, context)
     # It is given the seconds that were left, a moment ago.
     assert deferral.trigger.until == pytest.approx(deferral.kwargs["deadline"], abs=5)
+
+
+@pytest.mark.parametrize("before", [0, 1], ids=["before there is a job", "when it has ended"])
+@pytest.mark.parametrize("code", ["429", "503", "RequestTimeout"])
+def test_faults_of_a_look_at_read_sets_are_borne(before, code, stored, context, omics_local):
+    [read_set] = stored.archived("a")
+    for _ in range(before):
+        omics_local.fault("GetReadSetMetadata", "delay", seconds=0.0)
+    omics_local.fault("GetReadSetMetadata", "error", code=code, times=4)
+    operator = stored.activating(read_set, botocore_config=ONCE)
+    assert operator.execute(context)["status"] == "COMPLETED"
+    assert omics_local.faults() == []
+
+
+def test_faults_of_the_look_for_another_job_are_borne(activating, context, omics_local):
+    omics_local.fault("ListReadSetActivationJobs", "error", code="503", times=4)
+    deferral = deferred(activating(deferrable=True, botocore_config=ONCE), context)
+    assert isinstance(deferral.trigger, OmicsPauseTrigger)
+    assert omics_local.faults() == []
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_faults_before_there_is_a_job_are_borne_until_submit_timeout(deferrable, stored, context, omics_local):
+    [read_set] = stored.archived("a")
+    omics_local.fault("GetReadSetMetadata", "error", code="429", probability=1)
+    arguments = {"deferrable": deferrable, "botocore_config": ONCE}
+    with pytest.raises(ReadSetJobRefusedError, match="No read set activation job was started"):
+        stored.activating(read_set, submit_timeout=0.1, **arguments).execute(context)
+    if deferrable:  # Without a worker.
+        assert isinstance(deferred(stored.activating(read_set, **arguments), context).trigger, OmicsPauseTrigger)

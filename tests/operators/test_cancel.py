@@ -213,3 +213,27 @@ def test_a_mapped_cancel_leaves_all_else_alone(started, run_dag, omics_local, mo
         CancelOmicsRunOperator.partial(task_id="cancel").expand(run_id=ids())
     assert run_dag(dag).state == "success"
     assert statuses(omics_local) == {"a": "STOPPING", "b": "PENDING"}
+
+
+def test_a_run_is_cancelled_though_nobody_can_look_at_it_then(started, context, omics_local):
+    run = started("a")["a"]
+    omics_local.fault("GetRun", "delay", seconds=0.0)
+    omics_local.fault("GetRun", "error", code="AccessDeniedException")
+    [done] = CancelOmicsRunOperator(task_id="cancel", run_id=run["run_id"]).execute(context)
+    assert (done["run_id"], done["status"]) == (run["run_id"], "STOPPING")
+    assert statuses(omics_local) == {"a": "STOPPING"}
+
+
+def test_an_xcom_that_names_no_run_does_not_stand_in_the_way(started, context, ti, omics_local):
+    started("a")
+    ti.xcom_pull = lambda task_ids, key: [f"{key} of {task}" for task in task_ids if task != "a"]
+    with pytest.raises(OmicsError, match=r"1 of 1 runs are cancelled; Run run_id of other cannot be looked at"):
+        CancelOmicsRunOperator(task_id="cancel", airflow_task_ids=["a", "other"]).execute(context)
+    assert statuses(omics_local) == {"a": "STOPPING"}
+
+
+def test_task_ids_in_one_text_are_told(started, context, omics_local):
+    started("a")
+    with pytest.raises(OmicsRequestError, match="which 'a, b' cannot be"):
+        CancelOmicsRunOperator(task_id="cancel", airflow_task_ids="a, b").execute(context)
+    assert statuses(omics_local) == {"a": "PENDING"}

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError, NoCredentialsError
 from airflow_provider_omics.exceptions import ConnectionNotFoundError, StartRunRefusedError
 from airflow_provider_omics.hooks import patience
 from airflow_provider_omics.hooks.omics import OmicsHook
+from airflow_provider_omics.sensors.run import OmicsRunSensor
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
 from airflow_provider_omics.triggers.turn import OmicsTurnTrigger
 from tests.operators.test_refused import deferral
@@ -125,3 +126,48 @@ def test_what_does_not_pass_is_an_error_at_once(start_run, context, omics_local)
     omics_local.fault("GetRun", "error", code="AccessDeniedException", times=1)
     with pytest.raises(ClientError, match="AccessDenied"):
         start_run().execute(context)
+
+
+def test_a_task_is_deferred_though_sts_is_throttled(start_run, context, omics_local, monkeypatch):
+    with_role = omics_local.airflow_connection()
+    with_role["extra"]["role_arn"] = "arn:aws:iam::123456789012:role/starter"
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_ROLE", json.dumps(with_role))
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    omics_local.fault("sts:AssumeRole", "error", code="Throttling", probability=1)
+    trigger, _, kwargs = deferral(start_run(deferrable=True, aws_conn_id="aws_role").execute, context)
+    assert isinstance(trigger, OmicsTurnTrigger)
+    assert "Throttling" in kwargs["why"]
+
+
+def test_a_sensor_in_its_worker_bears_them_and_warns_once(start_run, context, omics_local, monkeypatch, caplog):
+    run = start_run(wait_for_completion=False).execute(context)
+    there = json.dumps(omics_local.airflow_connection())
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_OWN", there)
+    looks, get_run = [], OmicsHook.get_run
+
+    def look(self, run):
+        looks.append(run)
+        if len(looks) == 1:  # A secrets backend fails once.
+            monkeypatch.delenv("AIRFLOW_CONN_AWS_OWN")
+            self.renew()
+        try:
+            return get_run(self, run)
+        finally:
+            monkeypatch.setenv("AIRFLOW_CONN_AWS_OWN", there)
+
+    monkeypatch.setattr(OmicsHook, "get_run", look)
+    omics_local.fault("GetRun", "error", code="503", times=SOME)
+    caplog.set_level(logging.INFO)
+    sensor = OmicsRunSensor(
+        task_id="wait", run_id=run["run_id"], aws_conn_id="aws_own", poke_interval=0.05, botocore_config=ONCE
+    )
+    assert sensor.execute(context)["status"] == "COMPLETED"
+    told = [record.levelname for record in caplog.records if "asking again" in record.getMessage()]
+    assert told == ["WARNING", *["INFO"] * SOME]
+
+
+def test_a_sensor_whose_connection_is_not_there_fails_before_any_call(start_run, context, omics_local):
+    start_run()
+    with pytest.raises(ConnectionNotFoundError):
+        OmicsRunSensor(task_id="wait", run_id="1234567", aws_conn_id="nowhere").execute(context)
+    assert omics_local.counts() == {}

@@ -53,6 +53,7 @@ TURN, PATIENCE = "triggers/turn.py", "hooks/patience.py"
 TOLD, OUTLETS = "operators/aftermath.py", "tests/operators/test_outlets.py"
 LOGS, NEWS = "hooks/logs.py", "tests/operators/test_news.py::"
 LOOPS = "tests/operators/test_loops.py"
+LATE = "tests/operators/test_late.py::"
 STRANGE = "tests/operators/test_too_new.py::"
 OWN, ACCOUNTS = "tests/operators/test_own_names.py::", "tests/hooks/test_identity.py::"
 PACING, ERRORS, HUBS = "core/pacing.py", "aws/errors.py", "triggers/hub.py"
@@ -167,6 +168,10 @@ MUTATIONS = (
     Mutation("what a sensor looks for may be too new to be visible", "sensors/run.py", "creation_time=self.first_look", "creation_time=None", STRANGE + "test_a_sensor_gives_a_run_a_quarter_of_an_hour_to_be_visible"),
     Mutation("nobody judges from another account", HOOK, "        except self.conn.exceptions.ResourceNotFoundException:\n            self.check_owner(run)\n", "        except self.conn.exceptions.ResourceNotFoundException:\n", ACCOUNTS + "test_nobody_judges_from_another_account"),
     Mutation("another account's run of the id is nobody's end", HOOK, "            self.check_owner(run)\n            return self._from", "            return self._from", ACCOUNTS + "test_another_accounts_run_of_the_same_id_is_no_end"),
+    Mutation("nobody judges by what another account may not look at", HOOK, "self.check_owner(run)  # Credentials", "pass  # Credentials", ACCOUNTS + "test_who_may_not_look_from_another_account_is_told_which"),
+    Mutation("a worker cancels with the credentials that are there then", CANCELLING, "                    hook.renew()\n", "                    pass\n", LATE + "test_credentials_that_are_missing_for_a_moment_leave_no_run"),
+    Mutation("a connection that is missing for a moment ends no cancel", CANCELLING, "if not (lost or is_transient(error)):", "if not is_transient(error):", LATE + "test_a_connection_that_is_missing_for_a_moment_leaves_no_run"),
+    Mutation("a run that is not visible yet is cancelled after Airflow's time-out", "operators/attempt.py", "replace(run, creation_time=time.time())", "run", LATE + "test_a_run_that_is_not_visible_yet_when_airflow_ends_the_deferral_is_cancelled"),
     Mutation("nobody cancels in another account", HOOK, "        self.check_owner(run)\n        try:\n            self.conn.cancel_run", "        try:\n            self.conn.cancel_run", ACCOUNTS + "test_nobody_cancels_in_another_account"),
     Mutation("a hook of another account is not used again", HUBS, "is_stale(error) or isinstance(error, _LOST)", "is_stale(error)", ACCOUNTS + "test_a_triggerer_that_missed_its_connection_once_finds_it_again"),
     Mutation("a manifest that cannot be read for now says nothing", HOOK, "            if is_transient(error):\n                raise", "            if False:\n                raise", ACCOUNTS + "test_a_manifest_that_cannot_be_read_for_now_is_asked_for_again"),

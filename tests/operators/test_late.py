@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When a try's time is up: what its worker cannot cancel, or not learn, and what it says then."""
+
+import json
+import time
+from datetime import timedelta
+
+import pytest
+
+from airflow_provider_omics.cancellation import cancel, worker
+from airflow_provider_omics.exceptions import ReadSetJobWaitError, RunTimeoutError
+from airflow_provider_omics.hooks.omics import OmicsHook
+from airflow_provider_omics.operators import attempt
+from tests.operators.stores import deferred, fired
+from tests.operators.test_faults import ONCE
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch):
+    monkeypatch.setattr(cancel, "_AGAIN", 0.05)
+    monkeypatch.setattr(cancel.cancel, "__kwdefaults__", {"pause": lambda _faults: 0.05})
+
+
+@pytest.fixture
+def late(start_run, omics_local, monkeypatch):
+    """Return a function that makes an operator whose run outlives it."""
+    omics_local.clock.freeze()
+    monkeypatch.setattr(worker, "task_states", lambda _tis: ["running"])
+    monkeypatch.setattr(worker, "is_current_try", lambda _ti: True)
+    return lambda **arguments: start_run(execution_timeout=timedelta(seconds=0.5), **arguments)
+
+
+def at_the_deadline(monkeypatch, what):
+    """Do something when the time is up."""
+    time_out = attempt.Attempt.time_out
+    monkeypatch.setattr(attempt.Attempt, "time_out", lambda self, run: what() or time_out(self, run))
+
+
+def test_a_connection_that_is_missing_for_a_moment_leaves_no_run(late, context, omics_local, monkeypatch):
+    there = json.dumps(omics_local.airflow_connection())
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_OWN", there)
+    at_the_deadline(monkeypatch, lambda: monkeypatch.delenv("AIRFLOW_CONN_AWS_OWN"))
+    renew = OmicsHook.renew
+    monkeypatch.setattr(
+        OmicsHook, "renew", lambda self: monkeypatch.setenv("AIRFLOW_CONN_AWS_OWN", there) or renew(self)
+    )
+    with pytest.raises(RunTimeoutError, match="cancelled"):
+        late(aws_conn_id="aws_own").execute(context)
+    assert omics_local.runs()[0]["status"] == "STOPPING"
+
+
+def test_credentials_that_are_missing_for_a_moment_leave_no_run(late, context, omics_local, monkeypatch):
+    there = omics_local.airflow_connection()
+    without = {name: value for name, value in there.items() if name not in ("login", "password")}
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+    def lead(connection):
+        monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+
+    at_the_deadline(monkeypatch, lambda: lead(without))
+    renew = OmicsHook.renew
+    monkeypatch.setattr(OmicsHook, "renew", lambda self: lead(there) or renew(self))
+    with pytest.raises(RunTimeoutError, match="cancelled"):
+        late().execute(context)
+    assert omics_local.runs()[0]["status"] == "STOPPING"
+
+
+def test_a_run_that_may_not_be_cancelled_is_named(late, context, omics_local):
+    omics_local.fault("CancelRun", "error", code="AccessDeniedException")
+    with pytest.raises(RunTimeoutError, match=r"is not cancelled and goes on: .*AccessDenied.*CancelOmicsRunOperator"):
+        late().execute(context)
+
+
+def test_a_run_that_is_left_alone_may_be_out_of_sight(late, context, omics_local, monkeypatch):
+    at_the_deadline(monkeypatch, lambda: omics_local.fault("GetRun", "error", code="503"))
+    with pytest.raises(RunTimeoutError, match="it goes on, as cancel_on_kill=False says"):
+        late(cancel_on_kill=False, botocore_config=ONCE).execute(context)
+
+
+def test_a_run_that_is_not_visible_yet_when_airflow_ends_the_deferral_is_cancelled(start_run, context, omics_local):
+    omics_local.clock.freeze()
+    deferred(start_run(deferrable=True), context)
+    omics_local.fault("GetRun", "error", code="ResourceNotFoundException", times=2)
+    start_run(deferrable=True)._begin(context).cancel_pushed()
+    assert omics_local.runs()[0]["status"] == "STOPPING"
+
+
+def test_what_stands_in_the_way_of_that_does_not_hide_the_time_out(start_run, context, omics_local, caplog):
+    omics_local.clock.freeze()
+    deferred(start_run(deferrable=True), context)
+    omics_local.fault("CancelRun", "error", code="AccessDeniedException")
+    start_run(deferrable=True)._begin(context).cancel_pushed()
+    assert "is not cancelled and may go on: An error occurred (AccessDenied" in caplog.text
+
+
+def test_an_import_whose_read_sets_nobody_could_ask_for_is_no_success(stored, context, omics_local):
+    operator = stored.importing("a", deferrable=True, botocore_config=ONCE)
+    waiting = deferred(operator, context)
+    event = fired(waiting)
+    omics_local.fault("GetReadSetImportJob", "error", code="503")
+    late = {**waiting.kwargs["waiting"], "deadline": time.time() - 1}
+    with pytest.raises(ReadSetJobWaitError, match="does not say which sources"):
+        operator.execute_complete(context, event, **{**waiting.kwargs, "waiting": late})
