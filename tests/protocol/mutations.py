@@ -142,7 +142,7 @@ MUTATIONS = (
     Mutation("an upgrade leaves the deadline as it is", RUN, "retry=True, deadline=deadline if mine else None)", "retry=True)", UPGRADES + "test_arguments_that_cannot_be_read_send_the_task_back_to_its_worker"),
     Mutation("what a newer release says besides is ignored", "core/versions.py", "for name, value in members.items() if name in known}", "for name, value in members.items()}", UPGRADES + "test_an_event_of_any_version_is_read"),
     Mutation("another major version is not read", "core/versions.py", "    if version is not None and str", "    if False and str", UPGRADES + "test_only_another_major_version_is_refused"),
-    Mutation("a sensor's fault at the first look passes", "sensors/base.py", "            if not is_transient(error):\n                raise\n            self.log", "            raise\n            self.log", SENSORS + "test_a_fault_at_the_first_look_passes"),
+    Mutation("a sensor's fault at the first look passes", "sensors/base.py", "            self._faults.met(error)\n", "            raise\n", SENSORS + "test_a_fault_at_the_first_look_passes"),
     Mutation("execution_timeout holds while a sensor is deferred", "sensors/base.py", "min(until, deadline) if deadline else until", "until", SENSORS + "test_execution_timeout_holds_while_deferred_and_may_be_tried_again"),
     Mutation("a sensor's deadline outlives an event that is not believed", "sensors/base.py", "return self._wait(context, until, deadline)", "return self._wait(context, None, None)", SENSORS + "test_an_event_of_another_release_changes_no_limit"),
     Mutation("a deferred sensor waits in its worker's Region", "sensors/base.py", "region_name=region)", "region_name=self.region_name)", SENSORS + "test_the_triggerer_waits_in_the_region_of_the_worker"),
