@@ -59,10 +59,10 @@ __all__ = [
     "check_storable",
     "conf",
     "event_trigger_classes",
-    "in_triggerer",
     "is_current_try",
     "is_deferral_timeout",
     "is_in_triggerer",
+    "is_triggerer_process",
     "loop_pass",
     "note_try",
     "push_link",
@@ -252,7 +252,7 @@ def resumed_too_late(execution_timeout: timedelta | None) -> Context | None:
     return context if begun is not None and datetime.now(UTC) >= begun + execution_timeout else None
 
 
-def in_triggerer() -> bool:
+def is_triggerer_process() -> bool:
     """Tell whether this is a triggerer's process, of Airflow 3: what parses DAG files does not know its module."""
     return "airflow.jobs.triggerer_job_runner" in sys.modules
 

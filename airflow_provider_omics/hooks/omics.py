@@ -4,29 +4,24 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
-from copy import deepcopy
 from dataclasses import replace
-from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 import boto3  # type: ignore[import-untyped]  # it has no types
 import botocore
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
-from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from airflow_provider_omics.aws import identity
+from airflow_provider_omics.aws.answers import drop_presigned, lighten
+from airflow_provider_omics.aws.config import has_no_prefixes, options_of
 from airflow_provider_omics.aws.errors import error_code, is_denied, is_transient
-from airflow_provider_omics.aws.presigned import drop_presigned
 from airflow_provider_omics.core.members import BOTOCORE_VERSION, MEMBERS
 from airflow_provider_omics.core.not_found import where_to_look
 from airflow_provider_omics.core.run import ACTIVE, ENDED, Run
@@ -84,7 +79,7 @@ class OmicsHook(AwsBaseHook):
     ) -> None:
         if isinstance(config, dict):
             try:
-                config = Config(**_options(config))
+                config = Config(**options_of(config))
             except (TypeError, ValueError, AttributeError, BotoCoreError) as error:
                 raise OmicsRequestError(f"botocore_config: {error}") from error
         super().__init__(aws_conn_id, verify=verify, region_name=region_name, client_type="omics", config=config)
@@ -123,9 +118,9 @@ class OmicsHook(AwsBaseHook):
     def conn_config(self) -> AwsConnectionWrapper:
         """The connection, with the configurations of provider, connection and caller merged in that order."""
         connection = super().conn_config
-        options = _options(connection.extra_config.get("config_kwargs") or {})
+        options = options_of(connection.extra_config.get("config_kwargs") or {})
         config = _DEFAULTS
-        if _has_no_prefixes(connection.get_service_endpoint_url("omics")):
+        if has_no_prefixes(connection.get_service_endpoint_url("omics")):
             config = config.merge(Config(inject_host_prefix=False))
         connection.botocore_config = config.merge(Config(**options)).merge(self._config or Config())
         return connection
@@ -218,7 +213,7 @@ class OmicsHook(AwsBaseHook):
 
     def lighten_pages(self) -> None:
         """Make the client, and have it read ListRuns in a third of the time, without ``startTime`` and ``stopTime``."""
-        self.conn.meta.events.register("before-parse.omics.ListRuns", _lighten)
+        self.conn.meta.events.register("before-parse.omics.ListRuns", lighten)
 
     def list_page(self, status: str, token: str | None) -> tuple[list[dict[str, Any]], str | None]:
         """
@@ -357,42 +352,6 @@ class OmicsHook(AwsBaseHook):
             self.log.info("CancelRun of run %s was not accepted: %s", run.id, error)
             return False
         return True
-
-
-def _lighten(response_dict: dict[str, Any], **_: object) -> None:
-    """Leave of a page's times the creation alone, as a number: as text, botocore takes four fifths of a page's time."""
-    try:
-        page = json.loads(response_dict["body"])
-        for item in page["items"]:
-            item["creationTime"] = datetime.fromisoformat(item["creationTime"]).timestamp()
-            item.pop("startTime", None)
-            item.pop("stopTime", None)
-    except (ValueError, TypeError, KeyError):
-        return  # What it is instead, botocore knows better.
-    response_dict["body"] = json.dumps(page).encode()
-
-
-def _options(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what JSON can say of a Config as botocore wants it."""
-    options = deepcopy(dict(config))  # botocore completes the dicts in it
-    if options.get("signature_version") == "unsigned":
-        options["signature_version"] = UNSIGNED
-    if isinstance(options.get("client_cert"), list):
-        options["client_cert"] = tuple(options["client_cert"])
-    return options
-
-
-def _has_no_prefixes(endpoint_url: str | None) -> bool:
-    """Tell whether an endpoint has one address for all of HealthOmics: `workflows-127.0.0.1` resolves nowhere."""
-    url = endpoint_url or os.environ.get("AWS_ENDPOINT_URL_OMICS") or os.environ.get("AWS_ENDPOINT_URL")
-    host = (urlsplit(url).hostname or "") if url else ""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _explained(error: ClientError, request: Mapping[str, JsonValue], where: str) -> OmicsError | ClientError:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from airflow.triggers.base import TriggerEvent
 
-from airflow_provider_omics.compat import event_trigger_classes, in_triggerer
+from airflow_provider_omics.compat import event_trigger_classes, is_triggerer_process
 from airflow_provider_omics.core.eventbridge import Wanted
 from airflow_provider_omics.core.hook_params import HookParams
 from airflow_provider_omics.core.versions import ignore
@@ -84,7 +84,7 @@ class OmicsEventTrigger(BaseEventTrigger):
         **unknown: object,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow left it untyped
-        if unknown and not in_triggerer():
+        if unknown and not is_triggerer_process():
             raise OmicsRequestError(f"{type(self).__name__}: there is no argument {', '.join(sorted(unknown))}")
         ignore(type(self).__name__, unknown)
         self.queue_url = queue_url

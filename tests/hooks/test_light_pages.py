@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from airflow_provider_omics.hooks import omics
+from airflow_provider_omics.aws.answers import lighten
 from airflow_provider_omics.hooks.omics import OmicsHook
 
 RUN = {"workflowId": "1234567", "roleArn": "arn:aws:iam::123456789012:role/x", "outputUri": "s3://bucket/runs"}
@@ -35,5 +35,5 @@ def test_a_light_page_says_what_a_whole_one_says_but_for_two_times(hook):
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'{"items": [{"creationTime": 1}]}', b'{"items": [7]}'])
 def test_what_is_no_page_is_left_to_botocore(body):
     answer = {"body": body}
-    omics._lighten(answer)
+    lighten(answer)
     assert answer == {"body": body}

@@ -109,7 +109,7 @@ def test_a_trigger_of_any_version_is_read(name, arguments):
 
 @pytest.fixture
 def in_triggerer(monkeypatch):
-    monkeypatch.setattr("airflow_provider_omics.triggers.events.in_triggerer", lambda: True)
+    monkeypatch.setattr("airflow_provider_omics.triggers.events.is_triggerer_process", lambda: True)
     versions._warn.cache_clear()
 
 
