@@ -8,6 +8,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, TaskDeferred
 
 from airflow_provider_omics.exceptions import OmicsRequestError, RunCancelledError, RunDeletedError, RunFailedError
+from airflow_provider_omics.hooks import omics
 from airflow_provider_omics.sensors.run import OmicsRunSensor
 
 
@@ -75,7 +76,8 @@ def test_a_reused_id_is_another_run(started, context, omics_local):
     assert omics_local.runs()[0]["status"] != "CANCELLED"
 
 
-def test_a_run_that_does_not_exist(start_run, context):
+def test_a_run_that_does_not_exist(start_run, context, monkeypatch):
+    monkeypatch.setattr(omics, "VISIBLE_AFTER", 0)
     start_run()
     with pytest.raises(RunDeletedError):
         sensor({"run_id": "1", "uuid": None}).execute(context)
