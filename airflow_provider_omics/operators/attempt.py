@@ -170,7 +170,13 @@ class Attempt:
             pause = faults.pause(pause)
             left = pause if self.deadline is None else self.deadline - time.time()
             if left <= 0:
-                return self.time_out(run)
+                ti = self._context["ti"]
+                if may_cancel_late(ti, state_of(ti)):
+                    return self.time_out(run)
+                # Airflow ends this process; on 2.11 an error of it would end the later try, too.
+                log.warning("Run %s is left to a later try of this task, to which this process has lost it", run.id)
+                self.deadline = None
+                continue
             time.sleep(min(left, pause))
             try:
                 now = hook.get_run(run)
@@ -205,9 +211,6 @@ class Attempt:
             if run.ended:
                 return run
             raise RunTimeoutError(f"HealthOmics {run}: {late}; it goes on, as cancel_on_kill=False says")
-        ti = self._context["ti"]
-        if not may_cancel_late(ti, state_of(ti)):
-            raise OmicsError(f"Run {run.id} is left to a later try of this task, to which this process has lost it")
         try:
             done = cancel(hook, run, known=False, until=time.monotonic() + _CANCEL_SECONDS)
         except RunNotCancelledError as error:
