@@ -92,6 +92,7 @@ def test_a_worker_that_was_asleep_lost_its_task_to_the_next_try(airflow, omics):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not AIRFLOW_3, reason="2.11's own time-out of the first try fails the second")
 def test_a_worker_that_wakes_up_behind_its_deadline_asks_before_it_cancels(airflow, omics):
     run, run_id = omics.begin("sync_limited_retried")
     asleep = _, first, *_ = airflow.kill_task(run, "run", signum=signal.SIGSTOP)
