@@ -164,9 +164,9 @@ async def persistently(hub: Hub, limit: RateLimit, call: Callable[[OmicsHook], T
     for faults in itertools.count(1):
         await limit.spend()
         try:
-            answer = await hub.call(call)
+            answer = await hub.call(call, limit=limit)
         except Exception as error:
-            from airflow_provider_omics.aws.errors import is_throttled  # noqa: PLC0415 - imported in a thread by now
+            from airflow_provider_omics.aws.errors import is_throttled, is_unanswered  # noqa: PLC0415 - imported by now
 
             if not hub.bears(error, faults):
                 raise
@@ -175,8 +175,8 @@ async def persistently(hub: Hub, limit: RateLimit, call: Callable[[OmicsHook], T
             if time.monotonic() - warned >= _WARN_EVERY:
                 warned = time.monotonic()
                 log.warning("%s, and is tried again: %s", what, error)
-            # A throttled call waits for its turn in the limit, which has slowed down.
-            await asyncio.sleep(0 if throttled else back_off(faults))
+            # The limit has slowed down where HealthOmics throttles, or does not answer.
+            await asyncio.sleep(0 if throttled or is_unanswered(error) else back_off(faults))
         else:
             limit.budget.succeeded()
             return answer

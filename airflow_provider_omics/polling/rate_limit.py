@@ -33,18 +33,18 @@ class RateLimit:
         self.budget = Budget(shared.budget.limit)
         self._next = asyncio.Lock()
         self._shared = shared
-        # Set when AWS answers again: the pause that calls without an answer have brought ends then.
-        self._answers = asyncio.Event()
+        # Set when a call got its answer, or none: the pause until then is another one now.
+        self._told = asyncio.Event()
 
     async def spend(self) -> None:
         """Wait until both limits allow a call, in the order of asking, and count it."""
         loop = asyncio.get_running_loop()
         async with self._next:
             while (pause := self.budget.pause(loop.time())) > 0:
-                self._answers.clear()
+                self._told.clear()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(pause):
-                        await self._answers.wait()
+                        await self._told.wait()
             async with self._shared.next:
                 await asyncio.sleep(self._shared.budget.pause(loop.time()))
                 self._shared.budget.spend(loop.time())
@@ -53,9 +53,10 @@ class RateLimit:
     def unanswered(self, begun: float) -> None:
         """Note that a call made at ``begun``, by the event loop's clock, got no answer: the next ones wait."""
         self.budget.unanswered(begun, asyncio.get_running_loop().time())
+        self._told.set()
 
     def answered(self) -> None:
         """Note that a call got an answer, whatever it is."""
         if self.budget.faults:
             self.budget.answered(asyncio.get_running_loop().time())
-            self._answers.set()
+            self._told.set()

@@ -103,7 +103,13 @@ class Hub:
         lost = isinstance(error, _LOST) and faults < _NOT_FOUND
         return lost or is_transient(error)
 
-    async def call(self, method: Callable[[OmicsHook], T], threads: ThreadPoolExecutor | None = None) -> T:
+    async def call(
+        self,
+        method: Callable[[OmicsHook], T],
+        threads: ThreadPoolExecutor | None = None,
+        *,
+        limit: RateLimit | None = None,
+    ) -> T:
         """
         Call a method of the hook in a thread.
 
@@ -111,27 +117,29 @@ class Hub:
 
         :param method: what to call.
         :param threads: other threads than the hub's few, for a call that takes its time.
+        :param limit: the rate limit that slows down while there is no answer, by default that of all but CancelRun.
         """
+        limit = limit or self.calls
         loop = asyncio.get_running_loop()
         begun, hook = loop.time(), self._hook
         try:
             hook = hook or await self._connected()
             answer = await loop.run_in_executor(threads or self._threads, method, hook)
         except Exception as error:
-            self._note_fault(error, hook, begun)
+            self._note_fault(error, hook, begun, limit)
             raise
-        self.calls.answered()
+        limit.answered()
         return answer
 
-    def _note_fault(self, error: Exception, hook: OmicsHook | None, begun: float) -> None:
+    def _note_fault(self, error: Exception, hook: OmicsHook | None, begun: float, limit: RateLimit) -> None:
         from airflow_provider_omics.aws.errors import is_stale, is_unanswered  # noqa: PLC0415 - in a thread by now
 
         anew = is_stale(error) or isinstance(error, _LOST)
         if not anew and not is_unanswered(error):
-            self.calls.answered()
+            limit.answered()
             return
-        self.calls.unanswered(begun)
-        if hook is not None and self._hook is hook and (anew or self.budget.faults >= _READ_ANEW):
+        limit.unanswered(begun)
+        if hook is not None and self._hook is hook and (anew or limit.budget.faults >= _READ_ANEW):
             self._hook = self._connecting = None
 
     async def _connected(self) -> OmicsHook:

@@ -121,6 +121,24 @@ def test_a_worker_says_what_it_could_not_cancel_in_time(code, why, start, omics_
         in_worker(run, seconds=0.5)
 
 
+def test_a_dead_endpoint_is_asked_one_call_at_a_time(start, omics_local):
+    runs = start(40)
+    omics_local.fault("CancelRun", "drop", probability=1)
+
+    async def go():
+        async with hubs.join(HookParams()) as hub:
+            ending = [asyncio.create_task(cancel_through(hub, run, known=True)) for run in runs]
+            # Eight a second would be 48.
+            await asyncio.wait(ending, timeout=6)
+            assert asked(omics_local)["CancelRun"] < 24
+            omics_local.forgive()
+            async with asyncio.timeout(120):
+                await asyncio.gather(*ending)
+
+    asyncio.run(go())
+    assert {run["status"] for run in omics_local.runs()} == {"STOPPING"}
+
+
 def test_cancelruns_limit_is_its_own(start, omics_local):
     """A throttled CancelRun slows down no look at a run, and runs that are looked at hold up no CancelRun."""
     runs = start(5)

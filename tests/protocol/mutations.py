@@ -190,6 +190,7 @@ MUTATIONS = (
     Mutation("409 and 404 do not settle a cancel", CANCELLING, "cancels=True, pause=pause)) is True:", "cancels=True, pause=pause)) is not None:", WAYS + "test_a_refusal_while_the_run_is_active_is_asked_again"),
     Mutation("what became of a cancelled run is GetRun's word", CANCELLING, '        run, pause = cast("Run", (yield Step(run))), _AGAIN\n', "        return Cancellation(run)\n", WAYS + "test_what_became_of_a_run_is_what_getrun_says"),
     Mutation("CancelRun has a limit of its own", CANCELLING, "limit = hub.cancels if step.cancels else hub.calls", "limit = hub.calls", WAYS + "test_cancelruns_limit_is_its_own"),
+    Mutation("a dead endpoint gets few CancelRun", CANCELLING, "await hub.call(call, limit=limit)", "await hub.call(call)", WAYS + "test_a_dead_endpoint_is_asked_one_call_at_a_time"),
     Mutation("a throttled CancelRun slows the next ones down", CANCELLING, "limit.budget.throttled(asyncio", "id(asyncio", WAYS + "test_cancelruns_limit_is_its_own"),
     Mutation("a cancel goes on without its trigger", GUARDED, "            with suppress(asyncio.CancelledError):\n                await asyncio.wait({ending}, timeout=left)", "            await asyncio.wait({ending}, timeout=left)\n            ending.cancel()", MANY + "test_two_hundred_are_cancelled_by_one_call_each"),
     Mutation("tasks that are ended together are one question", "cancellation/task_states.py", "await asyncio.sleep(_TOGETHER)", "await asyncio.sleep(0)", MANY + "test_two_hundred_are_cancelled_by_one_call_each"),
