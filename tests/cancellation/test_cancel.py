@@ -132,7 +132,7 @@ def test_a_dead_endpoint_is_asked_one_call_at_a_time(start, omics_local):
             await asyncio.wait(ending, timeout=6)
             assert asked(omics_local)["CancelRun"] < 24
             omics_local.forgive()
-            async with asyncio.timeout(120):
+            async with asyncio.timeout(45):
                 await asyncio.gather(*ending)
 
     asyncio.run(go())
