@@ -120,7 +120,8 @@ class AirflowProcesses:
         return run
 
     def unpause(self, dag_id: str) -> None:
-        """Let the scheduler start a Dag's runs."""
+        """Let the scheduler start a Dag's runs, once the Dag's file has been parsed."""
+        self.until(lambda: self._parsed(dag_id), f"the Dag {dag_id} to be parsed")
         if AIRFLOW_3:
             self.rest("PATCH", f"/dags/{dag_id}", {"is_paused": False})
         else:

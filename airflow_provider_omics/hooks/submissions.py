@@ -39,6 +39,8 @@ def pursue_renewing(
 
     :param hooks: returns a new hook, and a new one for starting alone.
     """
+    # Whatever there is of the intention is this attempt's, also when it looks again with a new client.
+    service.is_first = not known.retry and not known.own_request_id
     while True:
         try:
             return pursue(known, service)
@@ -70,6 +72,7 @@ class Submissions(ABC, Generic[R]):
     operation: ClassVar[str]
     what: ClassVar[str]
     key: ClassVar[str]
+    is_first = False
 
     def __init__(
         self,
@@ -167,6 +170,8 @@ class Submissions(ABC, Generic[R]):
     def created_here(self, run: R) -> bool:
         """Compare the run's creation with HealthOmics' first answer to this attempt."""
         first = self.first_answer
+        if self.is_first:
+            return True
         return run.creation_time is not None and first is not None and run.creation_time >= first
 
     @property
