@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
-from airflow_provider_omics.core.pacing import back_off
+from airflow_provider_omics.core.pacing import WARN_EVERY, Reminder, back_off
 from airflow_provider_omics.exceptions import ConnectionNotFoundError, RunNotCancelledError, WrongAccountError
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 # Seconds before CancelRun is called again for a run that answered 409 or 404 and is active.
 _AGAIN: Final = 1.0
-# Seconds between two warnings about the same run.
-_WARN_EVERY: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +158,7 @@ async def persistently(hub: Hub, limit: RateLimit, call: Callable[[OmicsHook], T
     :param call: what to call, in a thread.
     :param what: what to say of a fault, once in ten minutes.
     """
-    warned = -_WARN_EVERY
+    warning = Reminder(WARN_EVERY)
     for faults in itertools.count(1):
         await limit.spend()
         try:
@@ -172,8 +170,7 @@ async def persistently(hub: Hub, limit: RateLimit, call: Callable[[OmicsHook], T
                 raise
             if throttled := is_throttled(error):
                 limit.budget.throttled(asyncio.get_running_loop().time())
-            if time.monotonic() - warned >= _WARN_EVERY:
-                warned = time.monotonic()
+            if warning.due(time.monotonic()):
                 log.warning("%s, and is tried again: %s", what, error)
             # The limit has slowed down where HealthOmics throttles, or does not answer.
             await asyncio.sleep(0 if throttled or is_unanswered(error) else back_off(faults))
