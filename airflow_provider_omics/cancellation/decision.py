@@ -46,11 +46,12 @@ def deadline_cancels(state: str | None, *, current: bool) -> bool:
     """
     Decide when the deadline of a try has passed, by the state that its task has meanwhile.
 
-    A process that stood still may have lost its task: then a later try waits for the run, or will do so.
+    A process that stood still may have lost its task: then a later try waits for the run, or will do so. A task whose
+    Dag run was deleted has no later try.
 
     :param current: whether the task is still in this process's try.
     """
-    return state == UNKNOWN or (current and state in {"running", "deferred"} | _BY_A_PERSON)
+    return state in {UNKNOWN, REMOVED} or (current and state in {"running", "deferred"} | _BY_A_PERSON)
 
 
 def is_cancelled_at_deadline(run: Run, deadline: float | None, now: float) -> bool:

@@ -772,6 +772,15 @@ def test_a_kill_past_the_deadline_cancels(state, start_run, context, omics_local
 
 
 @pytest.mark.usefixtures("frozen")
+def test_the_deadline_of_a_task_whose_dag_run_was_deleted_cancels(state, start_run, context, omics_local):
+    operator = start_run(execution_timeout=timedelta(seconds=1))
+    state("removed", current=False)
+    with pytest.raises(RunTimeoutError, match="cancelled"):
+        operator.execute(context)
+    assert omics_local.counts()["CancelRun"] == 1
+
+
+@pytest.mark.usefixtures("frozen")
 @pytest.mark.parametrize(("by", "current"), [("running", False), ("deferred", False), ("up_for_retry", True)])
 def test_a_worker_that_stood_still_leaves_the_run_to_the_next_try(by, current, state, start_run, context, omics_local):
     operator = start_run(execution_timeout=timedelta(hours=1), deferrable=True)

@@ -154,6 +154,7 @@ MUTATIONS = (
     Mutation("Airflow's own time-out of a deferral cancels", RUN, "if is_deferral_timeout(next_method, next_kwargs) and self", "if self", OPERATOR + "test_airflows_own_time_out_cancels_and_a_lost_trigger_does_not"),
     Mutation("a time-out is recognised as one", TASK, "past_deadline = self.deadline is not None and time.time() >= self.deadline", "past_deadline = False", OPERATOR + "test_a_kill_past_the_deadline_cancels"),
     Mutation("a worker that stood still asks before its deadline cancels", TASK, "                if may_cancel_late(ti, state_of(ti)):", "                if True:", OPERATOR + "test_a_worker_that_stood_still_leaves_the_run_to_the_next_try"),
+    Mutation("a deleted Dag run has no next try", DECISION, "state in {UNKNOWN, REMOVED} or", "state == UNKNOWN or", OPERATOR + "test_the_deadline_of_a_task_whose_dag_run_was_deleted_cancels"),
     Mutation("an eviction cancels nothing", DECISION, "    return state in _BY_A_PERSON\n", "    return state not in _TO_BE_CONTINUED\n", OPERATOR + "test_a_machine_that_goes_away_does_not"),
     Mutation("a StartRun that answers after the kill is settled", TASK, "        if self._operator.killed:\n            #", "        if False:\n            #", OPERATOR + "test_a_start_that_answers_when_the_kill_has_given_up_is_settled_too"),
     Mutation("an older run is not the one under way", SERVICE, "and found.submission >= (self.starting or 0) else", "else", OPERATOR + "test_a_start_that_never_answers_is_not_taken_for_an_older_one"),
