@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from airflow_provider_omics.core.pacing import Turn
 
 log = logging.getLogger(__name__)
-# Some minutes: of a service that is away, after which who can wait elsewhere does so; of credentials or a connection
-# that are missing, which may be a mistake that a person should soon see.
+# Some minutes: of a service that is away, after which who can wait elsewhere does so; of a connection that is missing,
+# which may be a mistake that a person should soon see.
 _MAX_FAULTS: Final = 10
 # After so many faults in a row the connection is read anew: it may have another endpoint by now.
 _READ_ANEW: Final = 3
@@ -41,7 +41,6 @@ class Patience:
         self._turn_ends: float | None = None
         # Calls whose answer nobody knows.
         self.faults = 0
-        self._unusable = 0
         self._refusals = 0
 
     def check(self) -> None:
@@ -61,8 +60,7 @@ class Patience:
         """
         if is_refused(error):
             return self._after_refusal(error, full=is_full(error))
-        self._unusable += is_stale(error)
-        if not is_transient(error) or self._unusable > _MAX_FAULTS:
+        if not is_transient(error):
             raise error
         self.faults += 1
         pause = back_off(self.faults)

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from airflow_provider_omics.aws.errors import is_denied, is_refused, is_stale
 from airflow_provider_omics.core.attempt import pursue
+from airflow_provider_omics.core.pacing import WARN_EVERY, Reminder
 from airflow_provider_omics.core.protocol import R
 from airflow_provider_omics.exceptions import StartRunConflictError, StartRunRefusedError
 from airflow_provider_omics.hooks.patience import Patience
@@ -41,6 +42,7 @@ def pursue_renewing(
     """
     # Whatever there is of the intention is this attempt's, also when it looks again with a new client.
     service.is_first = not known.retry and not known.own_request_id
+    warning = Reminder(WARN_EVERY)
     while True:
         try:
             return pursue(known, service)
@@ -48,7 +50,8 @@ def pursue_renewing(
             raise
         except Exception as error:  # noqa: BLE001 - what is not a matter of patience is raised again
             pause = service.patience.pause(error)
-            log.warning("Going on in %.1f s with a new client: %s", pause, error)
+            level = logging.WARNING if warning.due(time.monotonic()) else logging.INFO
+            log.log(level, "Going on in %.1f s with a new client: %s", pause, error)
             time.sleep(pause)
             service.renew(*hooks())
             known = replace(known, retry=True)

@@ -88,15 +88,22 @@ def test_a_deferrable_task_does_not_keep_its_worker_while_health_omics_is_away(
     assert len(omics_local.runs()) == 1
 
 
-def test_missing_credentials_end_the_try_after_some_minutes(start_run, context, omics_local, monkeypatch):
-    """They may come, and they may have been forgotten: a person should soon see it."""
-    monkeypatch.setattr(patience, "_MAX_FAULTS", 3)
+def test_missing_credentials_end_the_try_when_the_time_to_start_is_up(
+    start_run, context, omics_local, monkeypatch, caplog
+):
+    monkeypatch.setattr(patience, "back_off", lambda _faults: 0.02)
+    monkeypatch.setattr(patience, "_MAX_FAULTS", 1)
     without = omics_local.airflow_connection()
     del without["login"], without["password"]
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(without))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    with pytest.raises(NoCredentialsError):
-        start_run().execute(context)
+    caplog.set_level(logging.INFO)
+    with pytest.raises(StartRunRefusedError, match="does not answer: Unable to locate credentials") as caught:
+        start_run(submit_timeout=3).execute(context)
+    assert isinstance(caught.value.__cause__, NoCredentialsError)
+    told = [record.levelname for record in caplog.records if "Going on in" in record.getMessage()]
+    assert len(told) > 2
+    assert told.count("WARNING") == 1
 
 
 def test_keys_that_are_replaced_meanwhile_are_read(start_run, context, omics_local, monkeypatch):
