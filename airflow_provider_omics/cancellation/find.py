@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_omics.aws.errors import is_denied
-from airflow_provider_omics.core.run import Run
+from airflow_provider_omics.core.run import ACTIVE, Run
 from airflow_provider_omics.exceptions import OmicsError
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ log = logging.getLogger(__name__)
 # Seconds for which a run is looked for that GetRun does not find: a new one may not be visible yet.
 VISIBLE_SECONDS: Final = 60.0
 _AGAIN: Final = 2.0
-_ACTIVE: Final = ("PENDING", "STARTING", "RUNNING", "STOPPING")
 
 
 @dataclass(slots=True)
@@ -91,7 +90,7 @@ def by_tags(hook: OmicsHook, wanted: Callable[[Mapping[str, str]], bool], ids: I
 
 def _active_ids(hook: OmicsHook) -> Iterator[str]:
     pages = hook.conn.get_paginator("list_runs")
-    for status in _ACTIVE:
+    for status in ACTIVE:
         # Listed whole before the runs are looked at: a run that moves on meanwhile is met again, not missed.
         yield from [item["id"] for page in pages.paginate(status=status) for item in page["items"]]
 

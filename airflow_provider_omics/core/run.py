@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 # User guide, "Run lifecycle". Failed runs pass STOPPING too, so it says nothing about the end.
 ENDED: Final = frozenset({"COMPLETED", "FAILED", "CANCELLED", "DELETED"})
-# In the order of a run's life. A status that is neither here nor there is of a newer HealthOmics, and counts as active.
+# In the order of a run's life: one that moves on while each is listed is met again, not missed. A status that is in
+# neither list is of a newer HealthOmics, and counts as active.
 ACTIVE: Final = ("PENDING", "STARTING", "RUNNING", "STOPPING")
 
 

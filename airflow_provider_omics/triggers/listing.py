@@ -11,6 +11,7 @@ from operator import methodcaller
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_omics.core.pacing import back_off
+from airflow_provider_omics.core.run import ACTIVE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from airflow_provider_omics.triggers.polls import Watch
 
 log = logging.getLogger(__name__)
-# In the order of a run's life: a run that moves on while the pages are read is met again, not missed.
-_ACTIVE: Final = ("PENDING", "STARTING", "RUNNING", "STOPPING")
 _PAGE: Final = 100
 # How many of a page are told before the event loop may do something else.
 _AT_ONCE: Final = 20
@@ -53,7 +52,7 @@ class Listing:
         :param saved: how many calls they save; a run that was looked at a moment ago saves next to nothing.
         :param listed: how many of the runs that they show are waited for.
         """
-        return _now() >= self._again and saved > len(_ACTIVE) + (listed + self._others) // _PAGE
+        return _now() >= self._again and saved > len(ACTIVE) + (listed + self._others) // _PAGE
 
     async def read(self, wanted: dict[str, list[Watch]], saw: Callable[[Watch, str], None]) -> list[Watch] | None:
         """
@@ -85,9 +84,9 @@ class Listing:
     async def _pages(self, wanted: dict[str, list[Watch]]) -> AsyncIterator[list[dict[str, Any]]]:
         """Yield the pages of active runs until all but one are met: for that one GetRun is no dearer than a page."""
         statuses = {watch.run.status for watches in wanted.values() for watch in watches}
-        earliest = min(_ACTIVE.index(status) if status in _ACTIVE else 0 for status in statuses)
+        earliest = min(ACTIVE.index(status) if status in ACTIVE else 0 for status in statuses)
         paid = True  # the caller has taken the first call from the budget
-        for status in _ACTIVE[earliest:]:
+        for status in ACTIVE[earliest:]:
             token: str | None = None
             while len(wanted) > 1:
                 if not paid:
