@@ -15,6 +15,10 @@ log = logging.getLogger(__name__)
 class Service(Protocol[R]):
     """What an attempt may do to have its run, or its job."""
 
+    @property
+    def starting(self) -> int | None:
+        """The submission that StartRun was last asked for, in whichever part of this attempt; None before that."""
+
     def write(self, record: Record[R]) -> None:
         """Write down what the attempt is about to do, or has done; may keep nothing."""
 
@@ -54,8 +58,9 @@ def pursue(known: Known[R], service: Service[R]) -> Verdict[R]:
 
 def _look_up(at_least: int | None, known: Known[R], service: Service[R]) -> Known[R]:
     found = service.look_up(at_least)
-    if found is not None and at_least is not None:
-        # The run that StartRun would not name may be the one that this attempt's lost answer was about.
+    asked = service.starting if at_least is None else at_least
+    if found is not None and asked is not None and found.submission >= asked:
+        # It may be the run that an answer was about which this attempt has lost.
         found = replace(found, here=_here(found.run, known, service))
     if found is None or (known.seen is not None and known.seen.submission > found.submission):
         found = known.seen

@@ -40,6 +40,8 @@ class RunService(Submissions[Run]):
     :param starter: another one, for StartRun alone, which repeats nothing; by default ``hook``.
     :param patience: how often and how long StartRun is asked.
     :param began: when HealthOmics first answered this attempt, if that was before this process, in epoch seconds.
+    :param starting: the submission that this attempt has asked for before this process, if its answer was lost.
+    :param is_first: whether no run of the intention is older than this attempt.
     :param request: the StartRun request without its identity.
     :param intention: whose run it is.
     :param try_number: which of the task's tries the attempt is.
@@ -62,6 +64,8 @@ class RunService(Submissions[Run]):
         starter: OmicsHook | None = None,
         patience: Patience | None = None,
         began: float | None = None,
+        starting: int | None = None,
+        is_first: bool = False,
         try_number: int = 1,
         airflow_tags: bool = True,
         store: StateStore | None = None,
@@ -76,6 +80,8 @@ class RunService(Submissions[Run]):
             starter=starter,
             patience=patience,
             began=began,
+            starting=starting,
+            is_first=is_first,
             may_start=may_start,
             started=started,
         )

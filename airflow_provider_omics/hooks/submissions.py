@@ -41,7 +41,7 @@ def pursue_renewing(
     :param hooks: returns a new hook, and a new one for starting alone.
     """
     # Whatever there is of the intention is this attempt's, also when it looks again with a new client.
-    service.is_first = not known.retry and not known.own_request_id
+    service.is_first = service.is_first or not (known.retry or known.own_request_id)
     warning = Reminder(WARN_EVERY)
     while True:
         try:
@@ -67,6 +67,8 @@ class Submissions(ABC, Generic[R]):
     :param starter: another hook, for starting alone, which repeats nothing; by default ``hook``.
     :param patience: how often and how long HealthOmics is asked to start it.
     :param began: when HealthOmics first answered this attempt, if that was before this process, in epoch seconds.
+    :param starting: the submission that this attempt has asked for before this process, if its answer was lost.
+    :param is_first: whether nothing of the intention is older than this attempt.
     :param may_start: called before each start; raises when nothing may be started any more.
     :param started: called with each answer, before anything else is asked.
     """
@@ -75,7 +77,6 @@ class Submissions(ABC, Generic[R]):
     operation: ClassVar[str]
     what: ClassVar[str]
     key: ClassVar[str]
-    is_first = False
 
     def __init__(
         self,
@@ -86,6 +87,8 @@ class Submissions(ABC, Generic[R]):
         starter: OmicsHook | None = None,
         patience: Patience | None = None,
         began: float | None = None,
+        starting: int | None = None,
+        is_first: bool = False,
         may_start: Callable[[], None] = lambda: None,
         started: Callable[[R], None] = lambda _run: None,
     ) -> None:
@@ -97,8 +100,8 @@ class Submissions(ABC, Generic[R]):
         self._began = began
         self._may_start = may_start
         self._started = started
-        # The submission that was last asked for.
-        self.starting: int | None = None
+        self.starting = starting
+        self.is_first = is_first
 
     def request_id(self, submission: int) -> str:
         """Return the requestId of a submission."""

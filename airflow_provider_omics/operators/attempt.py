@@ -75,6 +75,8 @@ class Attempt:
         retry: bool,
         patience: Patience,
         began: float | None = None,
+        starting: int | None = None,
+        first: bool = False,
     ) -> Wait[Run] | Succeed[Run] | Fail[Run]:
         """
         Find or start the run of this intention; whatever is known of it is shown before anything waits.
@@ -83,6 +85,8 @@ class Attempt:
         :param retry: whether an earlier attempt, or an earlier part of this one, may have started a run.
         :param patience: how often and how long StartRun is asked.
         :param began: when HealthOmics first answered this attempt, if that was in an earlier process of it.
+        :param starting: the submission that StartRun was asked for there, if its answer was lost.
+        :param first: whether no run of the intention is older than this attempt.
         """
         from airflow_provider_omics.hooks.run_service import RunService  # noqa: PLC0415 - DAG files need no boto3
         from airflow_provider_omics.hooks.submissions import pursue_renewing  # noqa: PLC0415 - likewise
@@ -98,6 +102,8 @@ class Attempt:
             starter=self._starter(),
             patience=patience,
             began=began,
+            starting=starting,
+            is_first=first,
             try_number=self._context["ti"].try_number,
             airflow_tags=operator.airflow_tags,
             store=state_store(self._context),

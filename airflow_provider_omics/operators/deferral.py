@@ -76,6 +76,8 @@ def for_turn(
             "try_number": context["ti"].try_number,
             "request": request,
             "began": attempt.began,
+            "starting": attempt.service.starting if attempt.service else None,
+            "first": attempt.service.is_first if attempt.service else False,
             "deadline": attempt.deadline,
             "until": until,
             "why": refused.why,

@@ -120,6 +120,8 @@ class StartRunTask(StartRunFields):
         until: float | None = None,
         why: str = "",
         full: bool | None = False,
+        starting: int | None = None,
+        first: bool = False,
         **unknown: object,
     ) -> dict[str, str]:
         """
@@ -133,6 +135,8 @@ class StartRunTask(StartRunFields):
         :param until: until when it may wait for its run to be started, in epoch seconds.
         :param why: what StartRun answered before.
         :param full: whether it said that the account is full; None if it did not answer.
+        :param starting: the submission that it was asked for, if an answer was lost.
+        :param first: whether no run of the intention is older than this try.
         :param unknown: what a newer release knew when it deferred, ignored with a warning.
         """
         from airflow_provider_omics.core.event import TurnEvent  # noqa: PLC0415 - a DAG file does not pay for it
@@ -148,6 +152,8 @@ class StartRunTask(StartRunFields):
             given_up=StartRunRefusedError(why, full=full) if told and not told.turn else None,
             request=request,
             began=began,
+            starting=starting,
+            first=first,
             deadline=deadline,
             until=until,
         )
@@ -215,6 +221,8 @@ class StartRunTask(StartRunFields):
         given_up: StartRunRefusedError | None = None,
         request: dict[str, JsonValue] | None = None,
         began: float | None = None,
+        starting: int | None = None,
+        first: bool = False,
         deadline: float | None = None,
         until: float | None = None,
     ) -> dict[str, str]:
@@ -236,7 +244,9 @@ class StartRunTask(StartRunFields):
         elsewhere = self.deferrable and given_up is None
         patience = Patience(None if elsewhere else until, turn, given_up)
         try:
-            verdict = attempt.pursue(request, retry=retry, patience=patience, began=began)
+            verdict = attempt.pursue(
+                request, retry=retry, patience=patience, began=began, starting=starting, first=first
+            )
         except StartRunRefusedError as refused:
             if not elsewhere:
                 raise

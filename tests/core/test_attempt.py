@@ -21,13 +21,15 @@ class Script:
     A service that notes what it is asked.
 
     ``found`` are the answers of the look-ups, one after the other; ``runs`` those of StartRun by submission, where None
-    is 409; ``now`` what GetRun says of a run; ``here`` the runs that this attempt has created.
+    is 409; ``now`` what GetRun says of a run; ``here`` the runs that this attempt has created; ``starting`` the
+    submission that it has asked for before.
     """
 
     found: list = field(default_factory=list)
     runs: dict = field(default_factory=dict)
     now: dict = field(default_factory=dict)
     here: tuple = ()
+    starting: int | None = None
     asked: list = field(default_factory=list)
 
     def write(self, record):
@@ -47,6 +49,19 @@ class Script:
 
     def created_here(self, run):
         return run.uuid in self.here
+
+
+@pytest.mark.parametrize("here", [True, False])
+def test_a_run_whose_answer_was_lost_is_the_attempts_own(here):
+    service = Script(
+        found=[Sighting(FAILED, 1)], runs={2: LATER}, here=("uuid-1", "uuid-0") if here else ("uuid-1",), starting=1
+    )
+    assert pursue(Known(retry=True), service) == (Fail(FAILED) if here else Wait(LATER))
+
+
+def test_a_run_of_before_the_lost_answer_is_not():
+    service = Script(found=[Sighting(FAILED, 0)], runs={1: LATER}, here=("uuid-0", "uuid-1"), starting=1)
+    assert pursue(Known(retry=True), service) == Wait(LATER)
 
 
 def test_a_first_attempt_writes_starts_and_writes():

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 
-from airflow_provider_omics.exceptions import ConnectionNotFoundError, StartRunRefusedError
+from airflow_provider_omics.exceptions import ConnectionNotFoundError, RunFailedError, StartRunRefusedError
 from airflow_provider_omics.hooks import patience
 from airflow_provider_omics.hooks.omics import OmicsHook
 from airflow_provider_omics.sensors.run import OmicsRunSensor
@@ -86,6 +86,26 @@ def test_a_deferrable_task_does_not_keep_its_worker_while_health_omics_is_away(
     waiting, _, _ = deferral(getattr(operator, method), context, {"version": 1, "turn": None}, **kwargs)
     assert isinstance(waiting, OmicsRunTrigger)
     assert len(omics_local.runs()) == 1
+
+
+@pytest.mark.parametrize("tries", [1, 2])
+def test_a_run_whose_answers_were_all_lost_is_the_tries_own_when_the_task_is_resumed(
+    tries, start_run, context, ti, omics_local, monkeypatch
+):
+    if tries > 1:
+        operator = start_run(deferrable=True)
+        deferral(operator.execute, context)
+        omics_local.force(operator.attempt.run.id, "FAILED")
+        ti.try_number = tries
+    monkeypatch.setattr(patience, "_MAX_FAULTS", 2)
+    omics_local.clock.freeze()
+    omics_local.fault("StartRun", "lost", times=3)
+    operator = start_run(deferrable=True)
+    _, method, kwargs = deferral(operator.execute, context)
+    omics_local.force(omics_local.runs()[-1]["id"], "FAILED")
+    with pytest.raises(RunFailedError):
+        getattr(operator, method)(context, {"version": 1, "turn": None}, **kwargs)
+    assert len(omics_local.runs()) == tries
 
 
 def test_missing_credentials_end_the_try_when_the_time_to_start_is_up(

@@ -75,6 +75,25 @@ def test_an_answer_that_is_lost_twice_over_is_found_by_409_and_look_up(tags, wor
     assert len(world.runs) == 1
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_a_run_that_failed_while_its_answer_was_lost_ends_the_try_that_goes_on_with_a_new_client(first, world):
+    world, a = world(request_id_repeat="conflict"), task()
+    if not first:
+        kill(try_of(world, a))
+        end(world, "FAILED")
+        world.advance(2)
+    attempt = world.begin(a)
+    go_to(attempt, "after", "StartRun")
+    attempt.go(lost())
+    go_to(attempt, "before", "ListRuns")
+    end(world, "FAILED")
+    attempt.go(lost())
+    attempt.go(lost())
+    world.finish(attempt)
+    assert isinstance(attempt.verdict, Fail)
+    assert attempt.created == 1
+
+
 @pytest.mark.parametrize("tags", [True, False])
 @pytest.mark.parametrize("other", ["replay", "conflict"])
 def test_a_requestid_of_the_callers_finds_its_run_after_a_clear(tags, other, world):

@@ -409,7 +409,7 @@ def test_a_message_that_is_no_event_ends_in_the_dead_letter_queue(sqs, url, left
 
     asyncio.run(go())
     assert seen == []
-    [message] = sqs.receive_message(QueueUrl=dead)["Messages"]
+    [message] = sqs.receive_message(QueueUrl=dead, WaitTimeSeconds=20)["Messages"]
     assert message["Body"] == "no event"
 
 
