@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_omics.aws.errors import is_denied
 from airflow_provider_omics.core.run import ACTIVE, Run
-from airflow_provider_omics.exceptions import OmicsError
+from airflow_provider_omics.exceptions import OmicsError, WrongAccountError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -64,20 +64,25 @@ def visible(hook: OmicsHook, run: Run, until: float) -> Run | None:
         time.sleep(_AGAIN)
 
 
-def by_tags(hook: OmicsHook, wanted: Callable[[Mapping[str, str]], bool], ids: Iterable[str] = ()) -> Found:
+def by_tags(hook: OmicsHook, wanted: Callable[[Mapping[str, str]], bool], more: Iterable[Run] = ()) -> Found:
     """
     Return the active runs whose tags are wanted, at one GetRun for each active run of the account.
 
     :param hook: the way to AWS.
     :param wanted: tells whether a run with these tags is wanted.
-    :param ids: ids of more runs to look at, which may be too new to be listed.
+    :param more: more runs to look at, which may be too new to be listed: their ids and, as far as known, ARNs.
     """
     found = Found()
     seen: set[str] = set()
     until = time.monotonic() + VISIBLE_SECONDS
-    for run_id in ids:
-        seen.add(run_id)
-        _look(hook, run_id, wanted, found, until)
+    for run in more:
+        seen.add(run.id)
+        try:
+            hook.check_owner(run)
+        except WrongAccountError as error:
+            found.problems.append(str(error))
+        else:
+            _look(hook, run.id, wanted, found, until)
     try:
         for run_id in _active_ids(hook):
             if run_id not in seen:

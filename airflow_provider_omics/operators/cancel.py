@@ -7,8 +7,9 @@ import json
 import logging
 import re
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_omics.core.intention import tag_value
 from airflow_provider_omics.core.run import Run
@@ -16,7 +17,7 @@ from airflow_provider_omics.exceptions import OmicsError, OmicsRequestError
 from airflow_provider_omics.operators.base import OmicsOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from airflow_provider_omics.cancellation.cancel import Cancellation
     from airflow_provider_omics.compat import Context
@@ -46,11 +47,13 @@ class CancelOmicsRunOperator(OmicsOperator):
     be cancelled fails the task after all else is done.
 
     :param run_id: run to cancel (templated); one that is not found within a minute fails the task.
-    :param uuid: the run's uuid; a run of another uuid, which has taken over the id, is left alone (templated).
+    :param uuid: the run's uuid, with ``run_id``; a run of another uuid, which has taken over the id, is left alone
+        (templated).
     :param airflow_run_id: without ``run_id``: Dag run whose runs to cancel; by default this one (templated).
     :param airflow_dag_id: its DAG; by default this task's (templated).
     :param airflow_task_ids: its tasks whose runs to cancel, a list, JSON text of one, or one task id; by default all
-        (templated).
+        (templated). One that this DAG does not have fails the task, and so does a run of these tasks that is in another
+        account or Region than the connection leads to.
     :param aws_conn_id: Airflow connection of type ``aws``; None takes boto3's own credentials (templated).
     :param region_name: AWS Region; by default the connection's (templated).
     :param verify: whether to verify TLS certificates, or the path of a CA bundle (templated).
@@ -67,12 +70,19 @@ class CancelOmicsRunOperator(OmicsOperator):
         "airflow_task_ids",
         *OmicsOperator.template_fields,
     )
+    _stays_text: ClassVar[Sequence[str]] = (
+        "run_id",
+        "uuid",
+        "airflow_run_id",
+        "airflow_dag_id",
+        *OmicsOperator.template_fields,
+    )
 
     def __init__(
         self,
         *,
         run_id: str | NotGiven | None = NOT_GIVEN,
-        uuid: str | None = None,
+        uuid: str | NotGiven | None = NOT_GIVEN,
         airflow_run_id: str | NotGiven | None = NOT_GIVEN,
         airflow_dag_id: str | NotGiven | None = NOT_GIVEN,
         airflow_task_ids: Sequence[str] | str | NotGiven | None = NOT_GIVEN,
@@ -86,17 +96,18 @@ class CancelOmicsRunOperator(OmicsOperator):
         }
         # What was written counts: a mapped task's argument that comes out as None was given nevertheless.
         self.given = frozenset(
-            name for name, value in {"run_id": run_id, **whose}.items() if not isinstance(value, NotGiven)
+            name for name, value in {"run_id": run_id, "uuid": uuid, **whose}.items() if not isinstance(value, NotGiven)
         )
         self.run_id = None if isinstance(run_id, NotGiven) else run_id
-        self.uuid = uuid
+        self.uuid = None if isinstance(uuid, NotGiven) else uuid
+        self.has_uuid = self.uuid is not None
         self.airflow_run_id = None if isinstance(airflow_run_id, NotGiven) else airflow_run_id
         self.airflow_dag_id = None if isinstance(airflow_dag_id, NotGiven) else airflow_dag_id
         self.airflow_task_ids = None if isinstance(airflow_task_ids, NotGiven) else airflow_task_ids
-        if "run_id" in self.given and len(self.given) > 1:
-            raise OmicsRequestError(
-                f"{type(self).__name__} {self.task_id}: give run_id, or the tasks whose runs to cancel, not both"
-            )
+        if "run_id" in self.given and self.given & whose.keys():
+            raise self._refused("give run_id, or the tasks whose runs to cancel, not both")
+        if "uuid" in self.given and "run_id" not in self.given:
+            raise self._refused("uuid needs run_id: HealthOmics finds no run by its uuid")
 
     def execute(self, context: Context) -> list[dict[str, str]]:
         """Cancel, and return each run as it is then: STOPPING, or ended."""
@@ -124,7 +135,7 @@ class CancelOmicsRunOperator(OmicsOperator):
     def _by_id(self, hook: OmicsHook) -> tuple[list[Run], list[str]]:
         from airflow_provider_omics.cancellation.find import VISIBLE_SECONDS, by_id  # noqa: PLC0415 - likewise
 
-        run = run_of(self.run_id, self.uuid)
+        run = run_of(self.run_id, self.uuid, has_uuid=self.has_uuid)
         return ([by_id(hook, run, time.monotonic() + VISIBLE_SECONDS)] if run else []), []
 
     def _by_tags(self, hook: OmicsHook, context: Context) -> tuple[list[Run], list[str]]:
@@ -134,6 +145,9 @@ class CancelOmicsRunOperator(OmicsOperator):
         dag_id = self.airflow_dag_id if "airflow_dag_id" in self.given else ti.dag_id
         run_id = self.airflow_run_id if "airflow_run_id" in self.given else ti.run_id
         tasks = task_ids(self.airflow_task_ids) if "airflow_task_ids" in self.given else None
+        for name, value in (("airflow_dag_id", dag_id), ("airflow_run_id", run_id)):
+            if not isinstance(value, str) and not is_nothing(value):
+                raise self._refused(f"{name} must be a string, not {value!r:.80}")
         if is_nothing(dag_id) or is_nothing(run_id) or tasks == []:
             self.log.info("An argument came out as nothing, so it names no run")
             return [], []
@@ -144,7 +158,10 @@ class CancelOmicsRunOperator(OmicsOperator):
             return of_run.items() <= tags.items() and (of_tasks is None or tags.get("airflow:task_id") in of_tasks)
 
         here = (dag_id, run_id) == (ti.dag_id, ti.run_id)
-        found = by_tags(hook, wanted, pushed_run_ids(context, tasks) if here else ())
+        found = by_tags(hook, wanted, pushed_runs(context, tasks) if here else ())
+        dag = context.get("dag") if here else None
+        unknown = [task for task in tasks or () if dag and task not in dag.task_dict]
+        found.problems += [f"DAG {dag_id} has no task {task!r}" for task in unknown]
         return list(found.runs.values()), found.problems
 
 
@@ -165,6 +182,7 @@ class DeleteOmicsRunOperator(OmicsOperator):
     """
 
     template_fields: Sequence[str] = ("run_id", "uuid", *OmicsOperator.template_fields)
+    _stays_text: ClassVar[Sequence[str]] = template_fields
 
     def __init__(
         self,
@@ -176,10 +194,11 @@ class DeleteOmicsRunOperator(OmicsOperator):
         super().__init__(**kwargs)
         self.run_id = run_id
         self.uuid = uuid
+        self.has_uuid = uuid is not None
 
     def execute(self, context: Context) -> None:  # noqa: ARG002 - Airflow's signature
         """Delete the run."""
-        run = run_of(self.run_id, self.uuid)
+        run = run_of(self.run_id, self.uuid, has_uuid=self.has_uuid)
         if run is None:
             self.log.info("There is no run to delete")
             return
@@ -218,6 +237,8 @@ def task_ids(value: Sequence[str] | str | None) -> list[str]:
             raise OmicsRequestError(
                 f"airflow_task_ids must be a list, JSON text of one, or a task id: {error}"
             ) from None
+    if value is not None and (not isinstance(value, Iterable) or isinstance(value, Mapping | bytes)):
+        raise OmicsRequestError(f"airflow_task_ids must be a list, JSON text of one, or a task id, not {value!r:.80}")
     ids = [value] if isinstance(value, str) or value is None else list(value)
     names = [str(task).strip() for task in ids if not is_nothing(task)]
     if strange := [name for name in names if not _TASK_ID.fullmatch(name)]:
@@ -227,13 +248,16 @@ def task_ids(value: Sequence[str] | str | None) -> list[str]:
     return names
 
 
-def pushed_run_ids(context: Context, tasks: Sequence[str] | None) -> list[str]:
-    """Return the ids of runs that tasks of this Dag run have pushed: one too new to be listed is among them."""
+def pushed_runs(context: Context, tasks: Sequence[str] | None) -> list[Run]:
+    """Return what tasks of this Dag run have pushed of their runs: one too new to be listed is among them."""
     if tasks is None:
         dag = context.get("dag")
         tasks = [task.task_id for task in dag.tasks if _starts_runs(task)] if dag else []
-    pushed = context["ti"].xcom_pull(task_ids=list(tasks), key="run_id") if tasks else []
-    return [str(run_id) for run_id in pushed or () if not is_nothing(run_id)]
+    if not tasks:
+        return []
+    run_ids, arns = (context["ti"].xcom_pull(task_ids=list(tasks), key=key) or () for key in ("run_id", "arn"))
+    by_id = {str(arn).rpartition("/")[2]: str(arn) for arn in arns}
+    return [Run(str(run_id), arn=by_id.get(str(run_id), "")) for run_id in run_ids if not is_nothing(run_id)]
 
 
 def _starts_runs(task: Any) -> bool:  # noqa: ANN401 - an operator, mapped or not, of whatever Airflow
@@ -243,11 +267,18 @@ def _starts_runs(task: Any) -> bool:  # noqa: ANN401 - an operator, mapped or no
     return isinstance(kind, type) and issubclass(kind, StartOmicsRunOperator)
 
 
-def run_of(run_id: object, uuid: object) -> Run | None:
-    """Return a run of which only the id is known; None for what an XCom that was never pushed renders to."""
+def run_of(run_id: object, uuid: object, *, has_uuid: bool) -> Run | None:
+    """
+    Return a run of which only the id is known; None for what an XCom that was never pushed renders to.
+
+    :param has_uuid: whether the uuid was given: if it has come out as nothing, the id may belong to another run.
+    """
     if is_nothing(run_id):
         return None
     text = str(run_id).strip()
     if not text.isdecimal():
-        raise OmicsRequestError(f"run_id must be digits, not {text!r}")
+        raise OmicsRequestError(f"run_id must be digits, not {text!r:.80}")
+    if has_uuid and is_nothing(uuid):
+        log.warning("uuid came out as nothing: run %s, which may be another one by now, is left alone", text)
+        return None
     return Run(text, "" if is_nothing(uuid) else str(uuid), "", "", "")

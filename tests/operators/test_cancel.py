@@ -237,3 +237,80 @@ def test_task_ids_in_one_text_are_told(started, context, omics_local):
     with pytest.raises(OmicsRequestError, match="which 'a, b' cannot be"):
         CancelOmicsRunOperator(task_id="cancel", airflow_task_ids="a, b").execute(context)
     assert statuses(omics_local) == {"a": "PENDING"}
+
+
+@pytest.mark.parametrize("uuid", ["{{ x }}", "8a1d2f52-0000-4000-8000-000000000000"])
+def test_a_uuid_alone_is_not_all_runs(uuid):
+    with pytest.raises(OmicsRequestError, match="uuid needs run_id"):
+        CancelOmicsRunOperator(task_id="cancel", uuid=uuid)
+
+
+@pytest.mark.parametrize("rendered", ["", "None", None])
+def test_a_uuid_that_renders_to_nothing_protects_no_run(rendered, started, context, omics_local):
+    """The id may belong to another run by now."""
+    run = started("a")["a"]
+    cancel = CancelOmicsRunOperator(task_id="cancel", run_id=run["run_id"], uuid="{{ x }}")
+    cancel.uuid = rendered
+    assert cancel.execute(context) == []
+    assert statuses(omics_local) == {"a": "PENDING"}
+    omics_local.force(run["run_id"], "COMPLETED")
+    delete = DeleteOmicsRunOperator(task_id="delete", run_id=run["run_id"], uuid="{{ x }}")
+    delete.uuid = rendered
+    delete.execute(context)
+    assert statuses(omics_local) == {"a": "COMPLETED"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"airflow_task_ids": 5},
+        {"airflow_task_ids": {"a": 1}},
+        {"airflow_task_ids": True},
+        {"airflow_task_ids": [["a"]]},
+        {"airflow_task_ids": '{"a": 1}'},
+        {"airflow_run_id": ["manual__2026-01-01"]},
+        {"airflow_dag_id": 7},
+        {"run_id": ["1234567"]},
+        {"run_id": True},
+    ],
+    ids=str,
+)
+def test_arguments_of_another_type_are_told(arguments, started, context, omics_local):
+    started("a")
+    with pytest.raises(OmicsRequestError, match=rf"{next(iter(arguments))} must be"):
+        CancelOmicsRunOperator(task_id="cancel", **arguments).execute(context)
+    assert statuses(omics_local) == {"a": "PENDING"}
+
+
+def test_a_task_id_that_the_dag_does_not_have_is_told_after_all_else_is_done(started, context, omics_local):
+    """In a task group a task's id begins with that of the group."""
+    started("group.a", "b")
+    context["dag"] = SimpleNamespace(task_dict=dict.fromkeys(["group.a", "b"]), tasks=[])
+    with pytest.raises(OmicsError, match=r"1 of 1 runs are cancelled; DAG cohort has no task 'a'"):
+        CancelOmicsRunOperator(task_id="cancel", airflow_task_ids=["a", "b"]).execute(context)
+    assert statuses(omics_local) == {"group.a": "PENDING", "b": "STOPPING"}
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_runs_of_another_region_are_not_overlooked(listed, started, context, ti, omics_local):
+    pushed = started("a", "b")
+    pushed["b"]["arn"] = pushed["b"]["arn"].replace("us-east-1", "eu-west-1")
+    if not listed:
+        omics_local.switch(list_delay=900)
+    ti.xcom_pull = lambda task_ids, key: [pushed[task][key] for task in task_ids]
+    cancel = CancelOmicsRunOperator(task_id="cancel", airflow_task_ids=["a", "b"])
+    with pytest.raises(OmicsError, match=r"1 of 1 runs are cancelled; Run \d+ is in account \d+, Region eu-west-1"):
+        cancel.execute(context)
+    assert statuses(omics_local) == {"a": "STOPPING", "b": "PENDING"}
+
+
+def test_ids_stay_text_under_native_rendering(started, context):
+    from airflow.providers.common.compat.sdk import DAG  # noqa: PLC0415 - a Dag is made here alone
+
+    context["ti"].run_id = "2026.10"
+    started("a")
+    context["ti"].run_id = "another"
+    with DAG("native", schedule=None, render_template_as_native_obj=True) as dag:
+        cancel = CancelOmicsRunOperator(task_id="cancel", airflow_run_id="{{ run }}")
+    cancel.render_template_fields({"run": "2026.10"}, dag.get_template_env())
+    assert len(cancel.execute(context)) == 1
