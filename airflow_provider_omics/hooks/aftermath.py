@@ -13,8 +13,11 @@ from airflow_provider_omics.aws.errors import error_code
 from airflow_provider_omics.core import documents
 from airflow_provider_omics.core.failures import MAX_TASKS, FailedTask, LogEnd, engine_stream
 from airflow_provider_omics.hooks.logs import RunLog
+from airflow_provider_omics.hooks.patience import Faults, patiently
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_provider_omics.core.run import Run
     from airflow_provider_omics.hooks.omics import OmicsHook
 
@@ -23,23 +26,30 @@ log = logging.getLogger(__name__)
 _SUMMARIES: Final = ("outputs.json", "output.json")
 _LINES: Final = 30
 MAX_OUTPUTS: Final = 48_000
+# How many faults that pass are borne, in about a minute, by what decides on a retry or would be lost for good.
+_MOST_FAULTS: Final = 6
 
 
 def failed_tasks(hook: OmicsHook, run: Run) -> tuple[list[FailedTask], int]:
     """Return the first failed tasks of a run, and how many of its failed ones there are, 101 standing for more."""
+    faults = Faults(f"A look at the failed tasks of run {run.id}")
+
+    def ask(operation: str, **members: Any) -> Any:  # noqa: ANN401 - boto3's
+        return patiently(hook, lambda it: getattr(it.conn, operation)(id=run.id, **members), faults, most=_MOST_FAULTS)
+
     try:
-        answer = hook.conn.list_run_tasks(id=run.id, status="FAILED", maxResults=100)
+        answer = ask("list_run_tasks", status="FAILED", maxResults=100)
     except Exception as error:  # noqa: BLE001 - whatever it is, how the run failed is what counts
         log.warning("The failed tasks of run %s cannot be listed: %s", run.id, error)
         return [], 0
     items = answer["items"]
-    return [_task(hook, run, item) for item in items[:MAX_TASKS]], len(items) + bool(answer.get("nextToken"))
+    return [_task(ask, run, item) for item in items[:MAX_TASKS]], len(items) + bool(answer.get("nextToken"))
 
 
-def _task(hook: OmicsHook, run: Run, item: dict[str, Any]) -> FailedTask:
+def _task(ask: Callable[..., Any], run: Run, item: dict[str, Any]) -> FailedTask:
     answer: dict[str, Any] = {}
     try:
-        answer = hook.conn.get_run_task(id=run.id, taskId=item["taskId"])
+        answer = ask("get_run_task", taskId=item["taskId"])
     except Exception as error:  # noqa: BLE001 - likewise
         log.warning("Why task %s of run %s failed cannot be asked: %s", item["taskId"], run.id, error)
     return FailedTask(
@@ -80,7 +90,9 @@ def outputs(hook: OmicsHook, run: Run) -> dict[str, Any] | None:
     What is too big for XCom becomes ``{"truncated": why}``.
     """
     try:
-        return _outputs(hook, run)
+        return patiently(
+            hook, lambda it: _outputs(it, run), Faults(f"A look at the outputs of run {run.id}"), most=_MOST_FAULTS
+        )
     except Exception as error:  # noqa: BLE001 - whatever it is, the run has COMPLETED
         log.warning("The outputs of run %s cannot be read: %s", run.id, error)
         return None

@@ -4,16 +4,21 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from airflow_provider_omics.aws.errors import is_full, is_refused, is_stale, is_transient
-from airflow_provider_omics.core.pacing import WARN_EVERY, Reminder, Report, back_off, jittered
+from airflow_provider_omics.core.pacing import MAX_INTERVAL, WARN_EVERY, Reminder, Report, back_off, jittered
 from airflow_provider_omics.exceptions import ConnectionNotFoundError, StartRunRefusedError, WrongAccountError
 
 if TYPE_CHECKING:
-    from airflow_provider_omics.core.pacing import Turn
+    from collections.abc import Callable
 
+    from airflow_provider_omics.core.pacing import Turn
+    from airflow_provider_omics.hooks.omics import OmicsHook
+
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 # Some minutes: of a service that is away, after which who can wait elsewhere does so; of a connection that is missing,
 # which may be a mistake that a person should soon see.
@@ -115,3 +120,31 @@ class Faults:
     def pause(self, usual: float) -> float:
         """Return the seconds after which to ask again, at the latest after the usual ones."""
         return min(usual, back_off(self.count)) if self.count else jittered(usual)
+
+
+def patiently(
+    hook: OmicsHook,
+    question: Callable[[OmicsHook], T],
+    faults: Faults,
+    *,
+    until: float = math.inf,
+    most: float = math.inf,
+) -> T:
+    """
+    Ask something about what exists; faults that pass are waited out.
+
+    :param hook: the way to AWS; the connection is read anew when that may help.
+    :param faults: those met so far.
+    :param until: until when to ask, in epoch seconds.
+    :param most: how many faults, with those met before, to bear.
+    """
+    while True:
+        try:
+            return question(hook)
+        except Exception as error:
+            if faults.met(error):
+                hook.renew()
+            pause = faults.pause(MAX_INTERVAL)
+            if faults.count > most or time.time() + pause >= until:
+                raise
+            time.sleep(pause)

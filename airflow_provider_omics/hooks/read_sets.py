@@ -6,12 +6,12 @@ from __future__ import annotations
 import logging
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
 from airflow_provider_omics.aws.errors import error_code, is_denied
-from airflow_provider_omics.core.pacing import MAX_INTERVAL, interval
+from airflow_provider_omics.core.pacing import interval
 from airflow_provider_omics.core.progress import UnknownStatus
 from airflow_provider_omics.core.read_set_job import ReadSetJob
 from airflow_provider_omics.exceptions import OmicsError, OmicsRequestError, StartRunConflictError
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from airflow_provider_omics.core.read_set_job import Kind
     from airflow_provider_omics.hooks.omics import OmicsHook
 
-T = TypeVar("T")
 log = logging.getLogger(__name__)
 # One read set of these can be read, or will be; the others have no reads to activate.
 _ACTIVE: Final = ("ACTIVE", "ACTIVATING", "ARCHIVED")
@@ -114,27 +113,6 @@ def read_sets(hook: OmicsHook, store_id: str, ids: list[str]) -> list[dict[str, 
             f"Read sets of sequence store {store_id} that cannot be activated: {', '.join(wrong)}. {where}"
         )
     return found
-
-
-def patiently(new_hook: Callable[[], OmicsHook], question: Callable[[OmicsHook], T], what: str, until: float) -> T:
-    """
-    Ask something about what a job was to do; faults that pass are waited out.
-
-    :param new_hook: returns a hook, with new credentials.
-    :param what: what is asked, for people.
-    :param until: until when to ask, in epoch seconds.
-    """
-    hook, faults = new_hook(), Faults(what)
-    while True:
-        try:
-            return question(hook)
-        except Exception as error:
-            if faults.met(error):
-                hook = new_hook()
-            pause = faults.pause(MAX_INTERVAL)
-            if time.time() + pause >= until:
-                raise
-            time.sleep(pause)
 
 
 def wait_for(

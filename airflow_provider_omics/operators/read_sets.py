@@ -259,7 +259,8 @@ class ActivateReadSetsOperator(ReadSetJobOperator):
 
     def conclude(self, context: Context, job: ReadSetJob, waiting: dict[str, Any]) -> dict[str, Any]:
         """Look at the read sets when a job has ended that was to activate them."""
-        from airflow_provider_omics.hooks.read_sets import patiently, read_sets  # noqa: PLC0415 - no boto3 in DAG files
+        from airflow_provider_omics.hooks.patience import Faults, patiently  # noqa: PLC0415 - no boto3 in DAG files
+        from airflow_provider_omics.hooks.read_sets import read_sets  # noqa: PLC0415 - likewise
 
         request = waiting.get("request") or self.build_request()
         again = {"request": request, "deadline": waiting["deadline"], "until": waiting["until"]}
@@ -267,9 +268,8 @@ class ActivateReadSetsOperator(ReadSetJobOperator):
             return self.pursue(context, retry=True, **again)
         until = math.inf if waiting["deadline"] is None else waiting["deadline"]
         ids = _ids(request)
-        found = patiently(
-            self.hook, lambda hook: read_sets(hook, job.store_id, ids), f"A look at what {job.name} activated", until
-        )
+        faults = Faults(f"A look at what {job.name} activated")
+        found = patiently(self.hook(), lambda hook: read_sets(hook, job.store_id, ids), faults, until=until)
         if self.wait_for_completion and job.succeeded and any(item["status"] == "ACTIVATING" for item in found):
             return self.pursue(context, retry=True, **again)
         result = self._result(context, found, job)

@@ -9,7 +9,7 @@ import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_omics.core.event import RunEvent
-from airflow_provider_omics.exceptions import RunFailedError
+from airflow_provider_omics.exceptions import RunFailedError, RunFailedForGoodError
 from airflow_provider_omics.hooks import aftermath
 from airflow_provider_omics.hooks.omics import OmicsHook
 
@@ -196,3 +196,32 @@ def test_outputs_that_cannot_be_read_are_a_warning(code, finish, omics, ti, warn
     assert "outputs" not in ti.xcom
     [warning] = warnings()
     assert "not yours" in warning
+
+
+# --- faults that pass ---
+
+
+@pytest.mark.parametrize("operation", ["ListRunTasks", "GetRunTask"])
+@pytest.mark.parametrize("code", ["503", "UnrecognizedClientException"])
+def test_a_fault_that_passes_makes_no_failure_for_good(operation, code, finish, omics):
+    """The run's own reason says only that a task failed: without the task's a retry would not be tried."""
+    task = {**FAILED, "failureReason": "SERVICE_ERROR"}
+    omics.script(status="FAILED", failureReason="RUN_TASK_FAILED", statusMessage="why", tasks=[task])
+
+    def fault(_run):
+        omics.fault(operation, "error", code=code, times=4)
+
+    with pytest.raises(RunFailedError, match="SERVICE_ERROR") as caught:
+        finish(fault)
+    assert not isinstance(caught.value, RunFailedForGoodError)
+
+
+def test_a_fault_that_passes_loses_no_outputs(finish, omics, ti):
+    omics.script(outputs={"w.reads": 7})
+
+    def fault(_run):
+        omics.fault("s3:GetObject", "error", code="InternalError", times=4)
+
+    once = {"retries": {"mode": "standard", "total_max_attempts": 1}}
+    assert finish(fault, botocore_config=once)["status"] == "COMPLETED"
+    assert ti.xcom["outputs"] == {"w.reads": 7}

@@ -234,6 +234,8 @@ MUTATIONS = (
     Mutation("without a failed task the engine's log is shown", "hooks/aftermath.py", '{"engine": engine_stream(run), "run"', '{"run"', "tests/operators/test_aftermath.py"),
     Mutation("escape sequences are not quoted", "core/text.py", '_ESCAPE.sub("", text)', "text", "tests/core/test_failures.py"),
     Mutation("what is not found is told with where", HOOK, "{message.rstrip('.')}. {where}", "{message}", "tests/operators/test_not_found.py"),
+    Mutation("a fault that passes makes no failure for good", "hooks/aftermath.py", "faults, most=_MOST_FAULTS)", "faults, most=0)", "tests/operators/test_left_behind.py::test_a_fault_that_passes_makes_no_failure_for_good"),
+    Mutation("a fault that passes loses no outputs", "hooks/aftermath.py", 'run {run.id}"), most=_MOST_FAULTS', 'run {run.id}"), most=0', "tests/operators/test_left_behind.py::test_a_fault_that_passes_loses_no_outputs"),
     # --- before anything is started ---
     Mutation("what a task is deferred with is stored before StartRun", RUN, "            deferral.check(self, context, attempt, request, until)\n", "", ARGUMENTS + "test_what_airflow_cannot_store_is_refused_before_any_call"),
     Mutation("connection arguments of a wrong type fail the parse", BASE, "        self.botocore_config = botocore_config\n        self._check_connection()\n", "        self.botocore_config = botocore_config\n", ARGUMENTS + "test_a_wrong_type_fails_the_parse"),
