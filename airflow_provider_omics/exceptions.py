@@ -169,6 +169,19 @@ class RunNotCancelledError(OmicsError):
 class RunWaitError(OmicsError):
     """Waiting for the run failed; the run itself goes on."""
 
+    @classmethod
+    def of(cls, run: Run, why: str) -> RunWaitError:
+        """
+        Return the error that says what becomes of the run.
+
+        :param run: the run as it was last seen.
+        :param why: what went wrong.
+        """
+        return cls(
+            f"Waiting for run {run.id} ({run.status}) broke, and the run goes on: {why}\n"
+            "A retry waits for the same run; after the last one CancelOmicsRunOperator, or the console, ends it."
+        )
+
 
 class ReadSetJobFailedError(OmicsError):
     """

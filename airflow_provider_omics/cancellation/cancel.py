@@ -93,7 +93,7 @@ def cancel(
     hook: OmicsHook, run: Run, *, known: bool, until: float, pause: Callable[[int], float] = back_off
 ) -> Cancellation:
     """
-    Cancel a run from a worker; faults that pass are repeated.
+    Cancel a run from a worker; faults that pass are repeated. However late it is, the first call is made.
 
     :param hook: the way to AWS.
     :param run: the run.
@@ -111,9 +111,10 @@ def cancel(
             step = asking.send(answer)  # type: ignore[arg-type]  # None begins
         except StopIteration as done:
             return cast("Cancellation", done.value)
+        # A step that waits follows such an answer.
         wait, answer, why = step.pause, None, "CancelRun answers 409 or 404"
         for faults in itertools.count(1):
-            if time.monotonic() + wait >= until:
+            if wait and time.monotonic() + wait >= until:
                 raise RunNotCancelledError(step.run, why)
             time.sleep(wait)
             try:

@@ -9,7 +9,7 @@ import time
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import boto3  # type: ignore[import-untyped]  # it has no types
 import botocore
@@ -304,8 +304,7 @@ class OmicsHook(AwsBaseHook):
         """Return how a run that is gone has ended, as its manifest in CloudWatch Logs says."""
         stream = f"manifest/run/{run.id}/{run.uuid}"
         try:
-            answer = self.logs.get_log_events(logGroupName=LOG_GROUP, logStreamName=stream, startFromHead=True, limit=1)
-            manifest = json.loads(answer["events"][0]["message"])
+            manifest = json.loads(self._first_event(stream)["message"])
         except (ClientError, LookupError, ValueError) as error:
             if is_transient(error):
                 raise  # Nobody knows yet whether there is one.
@@ -320,6 +319,18 @@ class OmicsHook(AwsBaseHook):
             failure_reason=storable(manifest.get("failureReason")) or None,
             status_message=storable(manifest.get("statusMessage")) or None,
         )
+
+    def _first_event(self, stream: str) -> dict[str, Any]:
+        """Return the first event of a log stream; a page without any need not be the last one."""
+        more: dict[str, str] = {}
+        while True:
+            answer = self.logs.get_log_events(
+                logGroupName=LOG_GROUP, logStreamName=stream, startFromHead=True, limit=1, **more
+            )
+            following = {"nextToken": answer["nextForwardToken"]}
+            if answer["events"] or following == more:
+                return cast("dict[str, Any]", answer["events"][0])
+            more = following
 
     def delete_run(self, run: Run) -> None:
         """

@@ -17,7 +17,13 @@ from airflow_provider_omics.core.intention import Intention
 from airflow_provider_omics.core.pacing import interval
 from airflow_provider_omics.core.protocol import Fail, GiveUp, Known, Succeed, Wait
 from airflow_provider_omics.core.run import Run
-from airflow_provider_omics.exceptions import OmicsError, RunNotCancelledError, RunTimeoutError, StartRunConflictError
+from airflow_provider_omics.exceptions import (
+    OmicsError,
+    RunNotCancelledError,
+    RunTimeoutError,
+    RunWaitError,
+    StartRunConflictError,
+)
 from airflow_provider_omics.links.run import run_links
 from airflow_provider_omics.operators.news import News
 
@@ -25,7 +31,7 @@ if TYPE_CHECKING:
     from airflow_provider_omics.compat import Context, RunningTask
     from airflow_provider_omics.core.documents import JsonValue
     from airflow_provider_omics.hooks.omics import OmicsHook
-    from airflow_provider_omics.hooks.patience import Patience
+    from airflow_provider_omics.hooks.patience import Faults, Patience
     from airflow_provider_omics.hooks.run_service import RunService
     from airflow_provider_omics.operators.start_run_task import StartRunTask
 
@@ -187,13 +193,21 @@ class Attempt:
             try:
                 now = hook.get_run(run)
             except Exception as error:  # noqa: BLE001 - what does not pass is raised again
-                if faults.met(error):
+                if self._goes_on_anew(run, error, faults):
                     hook = self._operator.hook()
                 continue
             faults.count = 0
             self.news.seen(run, now)
             self.run = run = now
         return run
+
+    def _goes_on_anew(self, run: Run, error: Exception, faults: Faults) -> bool:
+        try:
+            return faults.met(error)
+        except OmicsError:
+            raise  # It says itself that nothing was asked.
+        except Exception as lasting:
+            raise RunWaitError.of(run, f"{type(lasting).__name__}: {lasting}") from lasting
 
     # --- ways out ---
 

@@ -99,10 +99,7 @@ class StartRunTask(StartRunFields):
         attempt.run = told.run
         attempt.news.repeat(told.said)
         if told.error:
-            raise RunWaitError(
-                f"Waiting for run {told.run.id} ({told.run.status}) broke, and the run goes on: {told.error}\n"
-                "A retry waits for the same run; after the last one CancelOmicsRunOperator, or the console, ends it."
-            )
+            raise RunWaitError.of(told.run, told.error)
         run = told.run
         if told.timed_out:
             run = attempt.time_out(run, cancelled=told.cancelled)

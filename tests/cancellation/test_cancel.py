@@ -121,6 +121,13 @@ def test_a_worker_says_what_it_could_not_cancel_in_time(code, why, start, omics_
         in_worker(run, seconds=0.5)
 
 
+def test_a_worker_that_is_late_tries_once(start, omics_local):
+    """Airflow may take all the time there is to say in which state the task is."""
+    [run] = start()
+    assert in_worker(run, seconds=-1).accepted
+    assert status(omics_local) == "STOPPING"
+
+
 def test_a_dead_endpoint_is_asked_one_call_at_a_time(start, omics_local):
     runs = start(40)
     omics_local.fault("CancelRun", "drop", probability=1)

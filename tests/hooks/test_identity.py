@@ -146,6 +146,32 @@ def test_a_manifest_that_cannot_be_read_for_now_is_asked_for_again(connection, s
     assert hook.get_run(gone).status == "COMPLETED"
 
 
+def test_a_page_without_events_is_not_the_end_of_a_manifest(connection, start):  # noqa: F811
+    """CloudWatch Logs may answer nothing, and a token for what follows."""
+    connection.switch(traces=True)
+    [run] = start()
+    connection.clock.advance(3600)
+    until_manifest(connection, run)
+    connection.force(run.id, "DELETED")
+    hook = OmicsHook()
+    asked = []
+
+    def empty(parsed, **_):
+        asked.append(parsed)
+        if len(asked) <= 2:
+            parsed.update(events=[], nextForwardToken=f"f/{len(asked)}")
+
+    def anywhere(params, **_):
+        if params.get("nextToken", "").startswith("f/"):
+            del params["nextToken"]
+
+    hook.logs.meta.events.register("after-call.cloudwatch-logs.GetLogEvents", empty)
+    hook.logs.meta.events.register("before-parameter-build.cloudwatch-logs.GetLogEvents", anywhere)
+    assert hook.get_run(replace(run, creation_time=1.0)).status == "COMPLETED"
+    assert len(asked) == 3
+    assert hook.get_run(replace(run, id="999", creation_time=1.0)).status == "DELETED"
+
+
 def until_manifest(omics, run):
     logs = omics.client("logs")
 

@@ -6,9 +6,14 @@ import logging
 from datetime import timedelta
 
 import pytest
-from botocore.exceptions import ClientError, NoCredentialsError
+from botocore.exceptions import NoCredentialsError
 
-from airflow_provider_omics.exceptions import ConnectionNotFoundError, RunFailedError, StartRunRefusedError
+from airflow_provider_omics.exceptions import (
+    ConnectionNotFoundError,
+    RunFailedError,
+    RunWaitError,
+    StartRunRefusedError,
+)
 from airflow_provider_omics.hooks import patience
 from airflow_provider_omics.hooks.omics import OmicsHook
 from airflow_provider_omics.sensors.run import OmicsRunSensor
@@ -151,8 +156,9 @@ def test_a_connection_that_is_not_there_is_an_error_before_any_call(start_run, c
 
 def test_what_does_not_pass_is_an_error_at_once(start_run, context, omics_local):
     omics_local.fault("GetRun", "error", code="AccessDeniedException", times=1)
-    with pytest.raises(ClientError, match="AccessDenied"):
+    with pytest.raises(RunWaitError, match=r"^Waiting for run \d+ \(\w+\) broke, and the run goes on: .*AccessDenied"):
         start_run().execute(context)
+    assert len(omics_local.runs()) == 1
 
 
 def test_a_task_is_deferred_though_sts_is_throttled(start_run, context, omics_local, monkeypatch):
