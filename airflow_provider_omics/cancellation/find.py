@@ -114,7 +114,7 @@ def _look(
                 log.warning("Run %s is not found: it is deleted, or dropped as retention_mode REMOVE allows", run_id)
             return
         except Exception as error:  # noqa: BLE001 - the others are cancelled nevertheless
-            if is_denied(error):
+            if is_denied(error) and not until:
                 # Whoever may not look at it may not cancel it either; it is another's, most likely.
                 log.warning("Run %s may not be looked at, and is left alone: %s", run_id, error)
                 return

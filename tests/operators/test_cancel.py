@@ -169,6 +169,16 @@ def test_a_strangers_run_does_not_stand_in_the_way(started, context, omics_local
     assert sorted(statuses(omics_local).values()) == ["PENDING", "STOPPING"]
 
 
+def test_a_run_of_this_dag_run_that_may_not_be_looked_at_fails_the_task(started, context, ti, omics_local):
+    """What the task has pushed is no stranger's."""
+    pushed = started("a", "b")
+    ti.xcom_pull = lambda task_ids, key: [pushed[task][key] for task in task_ids]
+    omics_local.fault("GetRun", "error", code="AccessDeniedException", times=1)
+    with pytest.raises(OmicsError, match=r"1 of 1 runs are cancelled; Run \d+ cannot be looked at: .*AccessDenied"):
+        CancelOmicsRunOperator(task_id="cancel", airflow_task_ids=["a", "b"]).execute(context)
+    assert statuses(omics_local) == {"a": "PENDING", "b": "STOPPING"}
+
+
 def test_what_could_not_be_cancelled_fails_the_task_after_all_else_is_done(started, context, omics_local):
     started("a", "b", "c")
     omics_local.fault("CancelRun", "error", code="AccessDeniedException", times=1)
