@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_omics.aws.errors import is_denied
 from airflow_provider_omics.core.run import ACTIVE, Run
-from airflow_provider_omics.exceptions import OmicsError, WrongAccountError
+from airflow_provider_omics.exceptions import OmicsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -77,17 +77,12 @@ def by_tags(hook: OmicsHook, wanted: Callable[[Mapping[str, str]], bool], more: 
     until = time.monotonic() + VISIBLE_SECONDS
     for run in more:
         seen.add(run.id)
-        try:
-            hook.check_owner(run)
-        except WrongAccountError as error:
-            found.problems.append(str(error))
-        else:
-            _look(hook, run.id, wanted, found, until)
+        _look(hook, run, wanted, found, until)
     try:
         for run_id in _active_ids(hook):
             if run_id not in seen:
                 seen.add(run_id)
-                _look(hook, run_id, wanted, found, 0.0)
+                _look(hook, Run(run_id), wanted, found, 0.0)
     except Exception as error:  # noqa: BLE001 - what was found until then is cancelled nevertheless
         found.problems.append(f"The account's active runs cannot all be listed: {error}")
     return found
@@ -100,25 +95,24 @@ def _active_ids(hook: OmicsHook) -> Iterator[str]:
         yield from [item["id"] for page in pages.paginate(status=status) for item in page["items"]]
 
 
-def _look(
-    hook: OmicsHook, run_id: str, wanted: Callable[[Mapping[str, str]], bool], found: Found, until: float
-) -> None:
+def _look(hook: OmicsHook, run: Run, wanted: Callable[[Mapping[str, str]], bool], found: Found, until: float) -> None:
     while True:
         try:
-            answer = hook.conn.get_run(id=run_id)
+            hook.check_owner(run)
+            answer = hook.conn.get_run(id=run.id)
         except hook.conn.exceptions.ResourceNotFoundException:
             if time.monotonic() + _AGAIN < until:
                 time.sleep(_AGAIN)
                 continue
             if until:
-                log.warning("Run %s is not found: it is deleted, or dropped as retention_mode REMOVE allows", run_id)
+                log.warning("Run %s is not found: it is deleted, or dropped as retention_mode REMOVE allows", run.id)
             return
         except Exception as error:  # noqa: BLE001 - the others are cancelled nevertheless
             if is_denied(error) and not until:
                 # Whoever may not look at it may not cancel it either; it is another's, most likely.
-                log.warning("Run %s may not be looked at, and is left alone: %s", run_id, error)
+                log.warning("Run %s may not be looked at, and is left alone: %s", run.id, error)
                 return
-            found.problems.append(f"Run {run_id} cannot be looked at: {error}")
+            found.problems.append(f"Run {run.id} cannot be looked at: {error}")
             return
         break
     run = Run.from_response(answer)

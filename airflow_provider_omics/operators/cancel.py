@@ -255,7 +255,11 @@ def pushed_runs(context: Context, tasks: Sequence[str] | None) -> list[Run]:
         tasks = [task.task_id for task in dag.tasks if _starts_runs(task)] if dag else []
     if not tasks:
         return []
-    run_ids, arns = (context["ti"].xcom_pull(task_ids=list(tasks), key=key) or () for key in ("run_id", "arn"))
+    try:
+        run_ids, arns = (context["ti"].xcom_pull(task_ids=list(tasks), key=key) or () for key in ("run_id", "arn"))
+    except Exception as error:  # noqa: BLE001 - what HealthOmics lists is cancelled nevertheless
+        log.warning("What the tasks have pushed cannot be read, and a run too new to be listed is not found: %s", error)
+        return []
     by_id = {str(arn).rpartition("/")[2]: str(arn) for arn in arns}
     return [Run(str(run_id), arn=by_id.get(str(run_id), "")) for run_id in run_ids if not is_nothing(run_id)]
 

@@ -242,6 +242,18 @@ def test_an_xcom_that_names_no_run_does_not_stand_in_the_way(started, context, t
     assert statuses(omics_local) == {"a": "STOPPING"}
 
 
+def test_xcoms_that_cannot_be_read_do_not_stand_in_the_way(started, context, ti, omics_local):
+    """Airflow 3.4 does not answer to those of a task in a loop from outside."""
+    started("a")
+
+    def xcom_pull(**_):
+        raise RuntimeError("A loop producer requires more")
+
+    ti.xcom_pull = xcom_pull
+    CancelOmicsRunOperator(task_id="cancel", airflow_task_ids="a").execute(context)
+    assert statuses(omics_local) == {"a": "STOPPING"}
+
+
 def test_task_ids_in_one_text_are_told(started, context, omics_local):
     started("a")
     with pytest.raises(OmicsRequestError, match="which 'a, b' cannot be"):
@@ -309,7 +321,7 @@ def test_runs_of_another_region_are_not_overlooked(listed, started, context, ti,
         omics_local.switch(list_delay=900)
     ti.xcom_pull = lambda task_ids, key: [pushed[task][key] for task in task_ids]
     cancel = CancelOmicsRunOperator(task_id="cancel", airflow_task_ids=["a", "b"])
-    with pytest.raises(OmicsError, match=r"1 of 1 runs are cancelled; Run \d+ is in account \d+, Region eu-west-1"):
+    with pytest.raises(OmicsError, match=r"1 of 1 runs are cancelled; .*: Run \d+ is in account \d+, Region eu-west-1"):
         cancel.execute(context)
     assert statuses(omics_local) == {"a": "STOPPING", "b": "PENDING"}
 

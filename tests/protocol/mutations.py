@@ -170,7 +170,7 @@ MUTATIONS = (
     Mutation("an id whose uuid is lost may be another run's", CANCEL, "if has_uuid and is_nothing(uuid):", "if False:", CANCELS + "::test_a_uuid_that_renders_to_nothing_protects_no_run"),
     Mutation("a task id that the DAG does not have is no success", CANCEL, "if dag and task not in dag.task_dict]", "if False]", CANCELS + "::test_a_task_id_that_the_dag_does_not_have_is_told_after_all_else_is_done"),
     Mutation("what a task has pushed is no stranger's", FIND, "if is_denied(error) and not until:", "if is_denied(error):", CANCELS + "::test_a_run_of_this_dag_run_that_may_not_be_looked_at_fails_the_task"),
-    Mutation("a run of another Region is not overlooked", FIND, "            hook.check_owner(run)\n", "            pass\n", CANCELS + "::test_runs_of_another_region_are_not_overlooked"),
+    Mutation("a run of another Region is not overlooked", FIND, "            hook.check_owner(run)\n", "", CANCELS + "::test_runs_of_another_region_are_not_overlooked"),
     Mutation("a task's runs are told by their tags", FIND, 'if not run.ended and wanted(answer.get("tags", {})):', "if not run.ended:", CANCELS),
     Mutation("a status that is not known is of a run that lives", "core/run.py", "return self.status in ENDED\n", "return self.status not in ACTIVE\n", STRANGE + "test_a_worker_waits_for_a_run_whatever_its_status"),
     Mutation("what a sensor looks for may be too new to be visible", "sensors/run.py", "creation_time=self.first_look", "creation_time=None", STRANGE + "test_a_sensor_gives_a_run_a_quarter_of_an_hour_to_be_visible"),
