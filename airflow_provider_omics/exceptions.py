@@ -107,6 +107,10 @@ class StartRunRefusedError(OmicsError):
         super().__init__(f"No run was started: {why}: {advice}")
 
 
+class StartRunDeniedError(OmicsError):
+    """The caller may not start the run, give it its role, or tag it."""
+
+
 class StartRunConflictError(OmicsError):
     """HealthOmics answered 409 to a repeated requestId."""
 

@@ -80,6 +80,19 @@ def account_of(connection: AwsConnectionWrapper, sts: Callable[[], Any]) -> str 
         return account
 
 
+def caller_of(sts: Callable[[], Any]) -> str | None:
+    """
+    Return the ARN of whoever a client of STS calls for, None if STS does not say.
+
+    :param sts: makes the client.
+    """
+    try:
+        return str(sts().get_caller_identity()["Arn"])
+    except (ClientError, BotoCoreError) as error:
+        log.info("STS does not say whose credentials these are (sts:GetCallerIdentity): %s", error)
+        return None
+
+
 def _key(connection: AwsConnectionWrapper) -> str:
     """Return what tells two connections apart, a mended one from what it was."""
     who = [getattr(connection, name, None) for name in ("conn_id", "aws_access_key_id", "extra_config")]

@@ -127,19 +127,6 @@ def _summary(text: bytes, name: str) -> Any:  # noqa: ANN401 - any JSON
     return named
 
 
-def output_files(hook: OmicsHook, output_uri: str) -> list[str]:
-    """
-    Return the URIs of all files that a run has written, its logs among them: for engines without a summary (Nextflow).
-
-    :param hook: the way to AWS.
-    :param output_uri: the run's ``run_output_uri``, as its task pushes it to XCom.
-    :raises ClientError: if the caller may not list them (``s3:ListBucket``).
-    """
-    bucket, folder = _place(output_uri)
-    pages = hook.client_of("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=folder)
-    return [f"s3://{bucket}/{item['Key']}" for page in pages for item in page.get("Contents", [])]
-
-
 def _place(output_uri: str) -> tuple[str, str]:
     """Return the bucket of a run's outputs, and their prefix, which is empty or ends with a slash."""
     bucket, _, folder = output_uri.removeprefix("s3://").rstrip("/").partition("/")

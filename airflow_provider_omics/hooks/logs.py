@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from airflow_provider_omics.aws.errors import error_code, is_expired, is_transient
+from airflow_provider_omics.aws.manifest import LOG_GROUP
 from airflow_provider_omics.core.failures import engine_stream
 from airflow_provider_omics.core.text import clipped, plain, size
-from airflow_provider_omics.hooks.omics import LOG_GROUP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

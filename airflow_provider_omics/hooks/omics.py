@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
-from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import boto3  # type: ignore[import-untyped]  # it has no types
 import botocore
@@ -21,16 +19,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 from airflow_provider_omics.aws import identity
 from airflow_provider_omics.aws.answers import drop_presigned, lighten
 from airflow_provider_omics.aws.config import has_no_prefixes, options_of
-from airflow_provider_omics.aws.errors import error_code, is_denied, is_transient
+from airflow_provider_omics.aws.errors import error_code, is_denied
+from airflow_provider_omics.aws.manifest import how_it_ended
+from airflow_provider_omics.aws.refusals import explained
 from airflow_provider_omics.core.members import BOTOCORE_VERSION, MEMBERS
 from airflow_provider_omics.core.not_found import where_to_look
-from airflow_provider_omics.core.run import ACTIVE, ENDED, Run
-from airflow_provider_omics.core.text import storable
+from airflow_provider_omics.core.run import ACTIVE, Run
 from airflow_provider_omics.exceptions import (
     ConnectionNotFoundError,
     OmicsError,
     OmicsRequestError,
-    StartRunConflictError,
     StartRunRequestError,
 )
 
@@ -47,7 +45,6 @@ if TYPE_CHECKING:
 _DEFAULTS: Final = Config(retries={"mode": "adaptive", "total_max_attempts": 10})
 
 _MEMBERS: Final = frozenset(member.name for member in MEMBERS)
-LOG_GROUP: Final = "/aws/omics/WorkflowLog"
 # Seconds in which a new run may not be visible yet, so that a 404 says nothing.
 VISIBLE_AFTER: Final = 15 * 60
 # How many runs of a name, or jobs of a store, a look-up is ready to ask about, and how many pages of 100 it reads.
@@ -185,9 +182,13 @@ class OmicsHook(AwsBaseHook):
             run = Run.from_response(self.conn.start_run(**request))
         except ClientError as error:
             where = self.where_to_look(error, request) if error_code(error) == "ResourceNotFoundException" else ""
-            raise _explained(error, request, where) from error
+            raise explained(error, request, where, self.caller) from error
         identity.learn(self.conn_config, run.arn)
         return run
+
+    def caller(self) -> str | None:
+        """Return the ARN of whoever calls AWS by this hook, None if STS does not say."""
+        return identity.caller_of(lambda: self.client_of("sts", identity.BRIEF))
 
     def list_runs(self, name: str, since: float) -> list[dict[str, Any]]:
         """
@@ -238,7 +239,9 @@ class OmicsHook(AwsBaseHook):
             self.check_owner(run)
             if run.creation_time and time.time() < run.creation_time + VISIBLE_AFTER:
                 return run
-            return self._from_manifest(run) or run.deleted("GetRun does not find it: deleted, or dropped as too old")
+            return how_it_ended(self.logs, run) or run.deleted(
+                "GetRun does not find it: deleted, or dropped as too old"
+            )
         except ClientError as error:
             if is_denied(error):
                 self.check_owner(run)  # Credentials of another account may lack the permission.
@@ -246,7 +249,7 @@ class OmicsHook(AwsBaseHook):
         identity.learn(self.conn_config, now.arn)
         if run.uuid and now.uuid != run.uuid:
             self.check_owner(run)
-            return self._from_manifest(run) or run.deleted(f"its id belongs to another run now, uuid {now.uuid}")
+            return how_it_ended(self.logs, run) or run.deleted(f"its id belongs to another run now, uuid {now.uuid}")
         return now
 
     def where_to_look(self, error: ClientError | None, request: Mapping[str, object]) -> str:
@@ -300,37 +303,17 @@ class OmicsHook(AwsBaseHook):
         """The boto3 client of CloudWatch Logs, by the same connection."""
         return self.client_of("logs")
 
-    def _from_manifest(self, run: Run) -> Run | None:
-        """Return how a run that is gone has ended, as its manifest in CloudWatch Logs says."""
-        stream = f"manifest/run/{run.id}/{run.uuid}"
-        try:
-            manifest = json.loads(self._first_event(stream)["message"])
-        except (ClientError, LookupError, ValueError) as error:
-            if is_transient(error):
-                raise  # Nobody knows yet whether there is one.
-            self.log.info("No manifest of run %s in log stream %s: %s", run.id, stream, error)
-            return None
-        if not isinstance(manifest, dict) or manifest.get("uuid") != run.uuid or manifest.get("status") not in ENDED:
-            return None
-        self.log.info("Run %s is gone from the API; its manifest says %s", run.id, manifest["status"])
-        return replace(
-            run,
-            status=str(manifest["status"]),
-            failure_reason=storable(manifest.get("failureReason")) or None,
-            status_message=storable(manifest.get("statusMessage")) or None,
-        )
+    def output_files(self, output_uri: str) -> list[str]:
+        """
+        Return the URIs of all files that a run has written, its logs among them: for engines without a summary.
 
-    def _first_event(self, stream: str) -> dict[str, Any]:
-        """Return the first event of a log stream; a page without any need not be the last one."""
-        more: dict[str, str] = {}
-        while True:
-            answer = self.logs.get_log_events(
-                logGroupName=LOG_GROUP, logStreamName=stream, startFromHead=True, limit=1, **more
-            )
-            following = {"nextToken": answer["nextForwardToken"]}
-            if answer["events"] or following == more:
-                return cast("dict[str, Any]", answer["events"][0])
-            more = following
+        :param output_uri: the run's ``run_output_uri``, as its task pushes it to XCom.
+        :raises ClientError: if the caller may not list them (``s3:ListBucket``).
+        """
+        bucket, _, folder = output_uri.removeprefix("s3://").rstrip("/").partition("/")
+        pages = self.client_of("s3").get_paginator("list_objects_v2")
+        found = pages.paginate(Bucket=bucket, Prefix=f"{folder}/" if folder else "")
+        return [f"s3://{bucket}/{item['Key']}" for page in found for item in page.get("Contents", [])]
 
     def delete_run(self, run: Run) -> None:
         """
@@ -363,21 +346,3 @@ class OmicsHook(AwsBaseHook):
             self.log.info("CancelRun of run %s was not accepted: %s", run.id, error)
             return False
         return True
-
-
-def _explained(error: ClientError, request: Mapping[str, JsonValue], where: str) -> OmicsError | ClientError:
-    """Return the error to raise for a refused StartRun: ours where there is something to add."""
-    code, message = error_code(error), error.response.get("Error", {}).get("Message", "")
-    if code == "ResourceNotFoundException":
-        return StartRunRequestError(f"HealthOmics refused the run ({code}): {message.rstrip('.')}. {where}")
-    if code == "ValidationException":
-        return StartRunRequestError(f"HealthOmics refused the run ({code}): {message}")
-    if code == "ConflictException":
-        return StartRunConflictError(
-            f"HealthOmics answered 409 to requestId {request.get('requestId')}, not saying which run has it: {message}"
-        )
-    if code == "AccessDeniedException" and "TagResource" in message:
-        return OmicsError(
-            f"{message} Allow omics:TagResource to the caller, or set airflow_tags=False to send no tags."
-        )
-    return error

@@ -148,7 +148,7 @@ def test_named_outputs_are_handed_on(start_run, context, ti, traces):
     answer = start_run().execute(context)
     vcf = f"{answer['run_output_uri']}/out/vcf/a.vcf"
     assert ti.xcom["outputs"] == {"germline.vcf": vcf, "germline.reads": 7}
-    files = aftermath.output_files(OmicsHook("aws_default"), answer["run_output_uri"])
+    files = OmicsHook("aws_default").output_files(answer["run_output_uri"])
     assert sorted(files) == [
         f"{answer['run_output_uri']}/{key}" for key in ("logs/engine.log", "logs/outputs.json")
     ] + [vcf]
@@ -163,9 +163,7 @@ def test_files_are_listed_of_the_runs_own_folder(prefix, keys, start_run, omics_
     s3.create_bucket(Bucket="whole")
     for key in ("a", "run/b", "runs/c"):
         s3.put_object(Bucket="whole", Key=key)
-    assert aftermath.output_files(OmicsHook("aws_default"), f"s3://whole{prefix}") == [
-        f"s3://whole/{it}" for it in keys
-    ]
+    assert OmicsHook("aws_default").output_files(f"s3://whole{prefix}") == [f"s3://whole/{it}" for it in keys]
 
 
 def test_outputs_need_not_be_fetched(start_run, context, ti, traces):

@@ -137,7 +137,7 @@ MUTATIONS = (
     Mutation("a reused id is another run", HOOK, "if run.uuid and now.uuid != run.uuid:\n            self.check_owner", "if False:\n            self.check_owner"),
     Mutation("a 404 at once means not yet visible", HOOK, "VISIBLE_AFTER: Final = 15 * 60", "VISIBLE_AFTER: Final = 0"),
     Mutation("a 404 later means gone", HOOK, "if run.creation_time and time.time() < run.creation_time + VISIBLE_AFTER:", "if run.creation_time:", OPERATOR + "test_a_run_that_is_deleted_while_waited_for"),
-    Mutation("a manifest tells how a run ended that is gone", HOOK, 'return self._from_manifest(run) or run.deleted(f"its', 'return run.deleted(f"its', SCENARIOS),
+    Mutation("a manifest tells how a run ended that is gone", HOOK, 'return how_it_ended(self.logs, run) or run.deleted(f"its', 'return run.deleted(f"its', SCENARIOS),
     # --- deferring ---
     Mutation("an event of another try is not believed", RUN, 'if try_number is not None and try_number != context["ti"].try_number:', "if False:", OPERATOR + "test_an_event_of_another_try_is_not_believed"),
     Mutation("a run that was dying is followed by the next, deferred too", DEFERRAL, '"judge": waiting.judge', '"judge": False', OPERATOR + "test_a_dying_run_is_waited_out_and_followed_by_the_next"),

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a run ended that the API no longer has: CloudWatch Logs keeps its manifest."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from botocore.exceptions import ClientError
+
+from airflow_provider_omics.aws.errors import is_transient
+from airflow_provider_omics.core.run import ENDED
+from airflow_provider_omics.core.text import storable
+
+if TYPE_CHECKING:
+    from airflow_provider_omics.core.run import Run
+
+log = logging.getLogger(__name__)
+LOG_GROUP: Final = "/aws/omics/WorkflowLog"
+
+
+def how_it_ended(logs: Any, run: Run) -> Run | None:  # noqa: ANN401 - boto3 makes its clients at run time
+    """
+    Return a run that is gone as its manifest says that it ended; None if there is no manifest of it.
+
+    :param logs: a client of CloudWatch Logs.
+    :param run: the run, with its uuid.
+    :raises ClientError: if CloudWatch Logs does not answer for now, so that nobody knows whether there is one.
+    """
+    stream = f"manifest/run/{run.id}/{run.uuid}"
+    try:
+        manifest = json.loads(_first_event(logs, stream)["message"])
+    except (ClientError, LookupError, ValueError) as error:
+        if is_transient(error):
+            raise
+        log.info("No manifest of run %s in log stream %s: %s", run.id, stream, error)
+        return None
+    if not isinstance(manifest, dict) or manifest.get("uuid") != run.uuid or manifest.get("status") not in ENDED:
+        return None
+    log.info("Run %s is gone from the API; its manifest says %s", run.id, manifest["status"])
+    return replace(
+        run,
+        status=str(manifest["status"]),
+        failure_reason=storable(manifest.get("failureReason")) or None,
+        status_message=storable(manifest.get("statusMessage")) or None,
+    )
+
+
+def _first_event(logs: Any, stream: str) -> dict[str, Any]:  # noqa: ANN401 - likewise
+    """Return the first event of a log stream; a page without any need not be the last one."""
+    more: dict[str, str] = {}
+    while True:
+        answer = logs.get_log_events(logGroupName=LOG_GROUP, logStreamName=stream, startFromHead=True, limit=1, **more)
+        following = {"nextToken": answer["nextForwardToken"]}
+        if answer["events"] or following == more:
+            return cast("dict[str, Any]", answer["events"][0])
+        more = following
