@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 # Some minutes: of a service that is away, after which who can wait elsewhere does so; of a connection that is missing,
 # which may be a mistake that a person should soon see.
 _MAX_FAULTS: Final = 10
+# How many faults that pass are borne, in about a minute, by what decides on a retry or would be lost for good.
+MOST_FAULTS: Final = 6
 # After so many faults in a row the connection is read anew: it may have another endpoint by now.
 _READ_ANEW: Final = 3
 _FULL_SECONDS: Final = 60.0

@@ -12,11 +12,11 @@ from botocore.exceptions import ClientError
 
 from airflow_provider_omics.aws.errors import error_code, is_denied
 from airflow_provider_omics.core.pacing import interval
-from airflow_provider_omics.core.progress import UnknownStatus
 from airflow_provider_omics.core.read_set_job import ReadSetJob
 from airflow_provider_omics.exceptions import OmicsError, OmicsRequestError, StartRunConflictError
 from airflow_provider_omics.hooks.omics import MAX_CANDIDATES, VISIBLE_AFTER
 from airflow_provider_omics.hooks.patience import Faults
+from airflow_provider_omics.results.progress import UnknownStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -25,7 +25,7 @@ from airflow_provider_omics.exceptions import (
     StartRunConflictError,
 )
 from airflow_provider_omics.links.run import run_links
-from airflow_provider_omics.operators.news import News
+from airflow_provider_omics.results.progress_log import RunProgressLogger
 
 if TYPE_CHECKING:
     from airflow_provider_omics.compat import Context, RunningTask
@@ -72,7 +72,7 @@ class Attempt:
         self.service: RunService | None = None
         self._hurried: OmicsHook | None = None
         self._looks_back = False
-        self.news = News(operator)
+        self.progress = RunProgressLogger(operator.hook, forward_logs=operator.forward_logs)
 
     def pursue(
         self,
@@ -197,7 +197,7 @@ class Attempt:
                     hook = self._operator.hook()
                 continue
             faults.count = 0
-            self.news.seen(run, now)
+            self.progress.seen(run, now)
             self.run = run = now
         return run
 

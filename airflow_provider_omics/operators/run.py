@@ -185,7 +185,7 @@ class StartOmicsRunOperator(StartRunTask):
         self.forward_logs = forward_logs
         self._build_request(known_only=True)
         if retry_on is not None:
-            from airflow_provider_omics.core.failures import misnamed  # noqa: PLC0415 - only who names some pays for it
+            from airflow_provider_omics.results.failures import misnamed  # noqa: PLC0415 - only who names some pays for it
 
             if wrong := misnamed(retry_on):
                 raise OmicsRequestError(f"{type(self).__name__} {self.task_id}: retry_on {wrong}")

@@ -8,58 +8,34 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_omics.compat import is_deferral_timeout, note_try, resumed_too_late
 from airflow_provider_omics.exceptions import (
-    RequestIdSpentError,
-    RunCancelledError,
-    RunDeletedError,
     RunWaitError,
     StartRunRefusedError,
 )
-from airflow_provider_omics.links.run import OmicsRunLink, OmicsRunLogLink, OmicsRunOutputLink
-from airflow_provider_omics.operators.start_run_fields import StartRunFields
+from airflow_provider_omics.operators.run_end import RunEnd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from datetime import timedelta
     from typing import TypeVar
 
-    from airflow_provider_omics.compat import Context, RunningTask
+    from airflow_provider_omics.compat import Context
     from airflow_provider_omics.core.documents import JsonValue
     from airflow_provider_omics.core.event import RunEvent, TurnEvent
     from airflow_provider_omics.core.pacing import Report, Turn
     from airflow_provider_omics.core.run import Run
-    from airflow_provider_omics.links.run import RunLink
     from airflow_provider_omics.operators.attempt import Attempt
-    from airflow_provider_omics.operators.lineage import Lineage
 
     Told = TypeVar("Told", RunEvent, TurnEvent)
 
-_ENDINGS = {"CANCELLED": RunCancelledError, "DELETED": RunDeletedError}
 
-
-class StartRunTask(StartRunFields):
+class StartRunTask(RunEnd):
     """An operator that pursues one run: finds or starts it, waits for it, here or in the triggerer, and judges it."""
 
-    operator_extra_links: Sequence[RunLink] = (OmicsRunLink(), OmicsRunLogLink(), OmicsRunOutputLink())
-
-    workflow_id: str | None
-    run_id: str | None
-    name: str | None
-    workflow_type: str | None
-    workflow_version_name: str | None
-    cache_id: str | None
-    parameters: Mapping[str, object] | str | None
-    parameters_uri: str | None
-    request_id: str | None
-    wait_for_completion: bool
     deferrable: bool
     poll_interval: float | None
     submit_timeout: timedelta
     cancel_on_kill: bool
-    retry_on: Sequence[str] | None
-    fetch_outputs: bool
     forward_logs: bool
-    attempt: Attempt | None = None
-    named_outputs: dict[str, JsonValue] | None = None
     # Airflow 3 lets the process go on: whatever it comes to, it starts nothing more.
     killed: bool = False
 
@@ -97,7 +73,7 @@ class StartRunTask(StartRunFields):
         attempt = self._begin(context, deadline)
         # Shown it was before the deferral, over which Airflow keeps XComs; each costs the API server a call.
         attempt.run = told.run
-        attempt.news.repeat(told.said)
+        attempt.progress.repeat(told.said)
         if told.error:
             raise RunWaitError.of(told.run, told.error)
         run = told.run
@@ -187,22 +163,6 @@ class StartRunTask(StartRunFields):
         elif self.cancel_on_kill and (late := resumed_too_late(self.execution_timeout)):
             self._begin(late).cancel_pushed()
 
-    def get_openlineage_facets_on_start(self) -> Lineage:
-        """Tell OpenLineage what the run will read; its provider calls this, where it is installed."""
-        from airflow_provider_omics.operators import lineage  # noqa: PLC0415 - needs OpenLineage
-
-        return lineage.of_start(self)
-
-    def get_openlineage_facets_on_complete(self, task_instance: RunningTask) -> Lineage:
-        """
-        Tell OpenLineage what the run has read and written, and how it ended; called after a failure, too.
-
-        :param task_instance: the task instance, whose XComs name the run.
-        """
-        from airflow_provider_omics.operators import lineage  # noqa: PLC0415 - needs OpenLineage
-
-        return lineage.of_end(self, task_instance)
-
     def _begin(self, context: Context, deadline: float | None = None) -> Attempt:
         from airflow_provider_omics.operators.attempt import Attempt  # noqa: PLC0415 - a DAG file does not pay for it
 
@@ -279,18 +239,3 @@ class StartRunTask(StartRunFields):
             self.log.info("HealthOmics %s; it was ending before this try came, so the next run is this try's", run)
             return self._pursue(context, retry=True, deadline=self.attempt.deadline if self.attempt else None)
         return self._finish(context, run)
-
-    def _finish(self, context: Context, run: Run) -> dict[str, str]:
-        from airflow_provider_omics.operators import aftermath  # noqa: PLC0415 - DAG files need no boto3
-
-        if self.attempt and run.ended:
-            self.attempt.news.copy_log(run)
-        if run.succeeded or not self.wait_for_completion:
-            self.log.info("HealthOmics %s", aftermath.told(self, run))
-            aftermath.hand_on(self, context, run)
-            return run.xcom()
-        if self.request_id:
-            raise RequestIdSpentError(run, "One run for a request_id, ever: give another one to start a new run.")
-        if run.status == "FAILED":
-            raise aftermath.failure(self, run)
-        raise _ENDINGS[run.status](run)

@@ -124,7 +124,7 @@ class OmicsSensor(OmicsConnection, BaseSensorOperator, Generic[T]):
 
     def poke(self, context: Context) -> bool:
         """Look once."""
-        from airflow_provider_omics.core.progress import UnknownStatus  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.results.progress import UnknownStatus  # noqa: PLC0415 - a DAG file does not pay for it
 
         if self.first_look is None:
             self.first_look = first_poke(context) if self.reschedule else time.time()

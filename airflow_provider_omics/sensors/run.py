@@ -102,7 +102,7 @@ class OmicsRunSensor(OmicsSensor["Run"]):
         """Return the run's XCom, or raise how it ended."""
         if not seen.succeeded:
             raise _ENDINGS[seen.status](seen)
-        from airflow_provider_omics.core.progress import summary  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.results.progress import summary  # noqa: PLC0415 - a DAG file does not pay for it
 
         self.log.info("HealthOmics %s", summary(seen))
         return seen.xcom()

@@ -19,7 +19,7 @@ from operator import methodcaller
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_omics.core.pacing import back_off, first_look, interval, jittered
-from airflow_provider_omics.core.progress import UNKNOWN_EVERY
+from airflow_provider_omics.results.progress import UNKNOWN_EVERY
 from airflow_provider_omics.triggers.background import background
 from airflow_provider_omics.triggers.listing import Listing
 

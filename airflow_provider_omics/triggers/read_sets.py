@@ -15,9 +15,9 @@ from airflow_provider_omics.compat import conf
 from airflow_provider_omics.core.event import ReadSetJobEvent
 from airflow_provider_omics.core.hook_params import HookParams
 from airflow_provider_omics.core.pacing import WARN_EVERY, Reminder, back_off, first_look, interval, jittered
-from airflow_provider_omics.core.progress import UnknownStatus
 from airflow_provider_omics.core.read_set_job import ReadSetJob
 from airflow_provider_omics.core.versions import VERSION, UnreadableError, check, ignore, read
+from airflow_provider_omics.results.progress import UnknownStatus
 from airflow_provider_omics.triggers.guarded import with_shared_names
 from airflow_provider_omics.triggers.hub import join
 from airflow_provider_omics.triggers.noticed import until_noticed

@@ -19,10 +19,10 @@ from airflow_provider_omics.cancellation.task_states import ask_airflow, state_o
 from airflow_provider_omics.compat import is_current_try
 from airflow_provider_omics.core.event import RunEvent
 from airflow_provider_omics.core.pacing import WARN_EVERY, Reminder, Report
-from airflow_provider_omics.core.progress import TaskCounts, UnknownStatus, has_tasks, heartbeat
 from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.core.text import one_line
 from airflow_provider_omics.core.versions import read
+from airflow_provider_omics.results.progress import TaskCounts, UnknownStatus, has_tasks, heartbeat
 from airflow_provider_omics.triggers.guarded import GuardedTrigger, with_shared_names
 from airflow_provider_omics.triggers.hub import join
 

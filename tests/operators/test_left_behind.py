@@ -10,8 +10,8 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_omics.core.event import RunEvent
 from airflow_provider_omics.exceptions import RunFailedError, RunFailedForGoodError
-from airflow_provider_omics.hooks import aftermath
 from airflow_provider_omics.hooks.omics import OmicsHook
+from airflow_provider_omics.results import failed_tasks, outputs
 
 GROUP = "/aws/omics/WorkflowLog"
 FAILED = {"name": "call", "status": "FAILED", "failureReason": "OUT_OF_MEMORY_ERROR"}
@@ -72,8 +72,8 @@ def failure(finish, omics):
 @pytest.fixture
 def warnings(caplog):
     """Return the warnings of what reads logs and outputs."""
-    name = aftermath.__name__
-    return lambda: [it.getMessage() for it in caplog.records if it.levelno >= logging.WARNING and it.name == name]
+    names = {outputs.__name__, failed_tasks.__name__}
+    return lambda: [it.getMessage() for it in caplog.records if it.levelno >= logging.WARNING and it.name in names]
 
 
 # --- the failed task's log ---

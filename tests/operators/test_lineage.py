@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow_provider_omics.core.event import RunEvent
 from airflow_provider_omics.exceptions import RunFailedError, RunTimeoutError
 from airflow_provider_omics.hooks.omics import OmicsHook
-from airflow_provider_omics.operators.lineage import FACET, HealthOmicsRunFacet
+from airflow_provider_omics.results.lineage import FACET, HealthOmicsRunFacet
 
 STORE = "omics://123456789012.storage.us-east-1.amazonaws.com"
 PARAMETERS = {

@@ -8,12 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from airflow_provider_omics.cancellation import find
-from airflow_provider_omics.core import progress
 from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.exceptions import RunDeletedError
 from airflow_provider_omics.hooks.omics import OmicsHook
-from airflow_provider_omics.operators import news
 from airflow_provider_omics.operators.cancel import DeleteOmicsRunOperator
+from airflow_provider_omics.results import progress, progress_log
 from airflow_provider_omics.sensors.read_sets import OmicsReadSetImportSensor
 from airflow_provider_omics.sensors.run import OmicsRunSensor
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
@@ -128,7 +127,7 @@ def test_a_worker_waits_for_a_run_whatever_its_status(start_run, context, omics_
 
 
 def test_once_an_hour_it_is_said_again(start_run, logs):
-    told = news.News(start_run())
+    told = progress_log.RunProgressLogger(start_run().hook, forward_logs=False)
     told._heartbeat = 0
     run = Run("1234567", status="ARCHIVING")
     unknown = progress.UnknownStatus()

@@ -50,8 +50,8 @@ SENSORS = "tests/operators/test_sensor_limits.py::"
 NOTICED = "tests/triggers/test_noticed.py::"
 UPGRADES = "tests/operators/test_upgrades.py::"
 TURN, PATIENCE = "triggers/turn.py", "hooks/patience.py"
-TOLD, OUTLETS = "operators/aftermath.py", "tests/operators/test_outlets.py"
-LOGS, NEWS = "hooks/logs.py", "tests/operators/test_news.py::"
+TOLD, OUTLETS = "results/outlets.py", "tests/operators/test_outlets.py"
+LOGS, NEWS = "results/logs.py", "tests/operators/test_progress_log.py::"
 LOOPS = "tests/operators/test_loops.py"
 LATE = "tests/operators/test_late.py::"
 STRANGE = "tests/operators/test_too_new.py::"
@@ -175,15 +175,15 @@ MUTATIONS = (
     Mutation("a status that is not known is of a run that lives", "core/run.py", "return self.status in ENDED\n", "return self.status not in ACTIVE\n", STRANGE + "test_a_worker_waits_for_a_run_whatever_its_status"),
     Mutation("what a sensor looks for may be too new to be visible", "sensors/run.py", "creation_time=self.first_look", "creation_time=None", STRANGE + "test_a_sensor_gives_a_run_a_quarter_of_an_hour_to_be_visible"),
     Mutation("nobody judges from another account", HOOK, "        except self.conn.exceptions.ResourceNotFoundException:\n            self.check_owner(run)\n", "        except self.conn.exceptions.ResourceNotFoundException:\n", ACCOUNTS + "test_nobody_judges_from_another_account"),
-    Mutation("another account's run of the id is nobody's end", HOOK, "            self.check_owner(run)\n            return self._from", "            return self._from", ACCOUNTS + "test_another_accounts_run_of_the_same_id_is_no_end"),
+    Mutation("another account's run of the id is nobody's end", HOOK, "            self.check_owner(run)\n            return how_it", "            return how_it", ACCOUNTS + "test_another_accounts_run_of_the_same_id_is_no_end"),
     Mutation("nobody judges by what another account may not look at", HOOK, "self.check_owner(run)  # Credentials", "pass  # Credentials", ACCOUNTS + "test_who_may_not_look_from_another_account_is_told_which"),
     Mutation("a worker cancels with the credentials that are there then", CANCELLING, "                    hook.renew()\n", "                    pass\n", LATE + "test_credentials_that_are_missing_for_a_moment_leave_no_run"),
     Mutation("a connection that is missing for a moment ends no cancel", CANCELLING, "if not (lost or is_transient(error)):", "if not is_transient(error):", LATE + "test_a_connection_that_is_missing_for_a_moment_leaves_no_run"),
     Mutation("a run that is not visible yet is cancelled after Airflow's time-out", "operators/attempt.py", "replace(run, creation_time=time.time())", "run", LATE + "test_a_run_that_is_not_visible_yet_when_airflow_ends_the_deferral_is_cancelled"),
     Mutation("nobody cancels in another account", HOOK, "        self.check_owner(run)\n        try:\n            self.conn.cancel_run", "        try:\n            self.conn.cancel_run", ACCOUNTS + "test_nobody_cancels_in_another_account"),
     Mutation("a hook of another account is not used again", HUBS, "is_stale(error) or isinstance(error, _LOST)", "is_stale(error)", ACCOUNTS + "test_a_triggerer_that_missed_its_connection_once_finds_it_again"),
-    Mutation("a manifest that cannot be read for now says nothing", HOOK, "            if is_transient(error):\n                raise", "            if False:\n                raise", ACCOUNTS + "test_a_manifest_that_cannot_be_read_for_now_is_asked_for_again"),
-    Mutation("a page without events is not the end of a manifest", HOOK, 'if answer["events"] or following == more:', "if True:", ACCOUNTS + "test_a_page_without_events_is_not_the_end_of_a_manifest"),
+    Mutation("a manifest that cannot be read for now says nothing", "aws/manifest.py", "if is_transient(error):", "if False:", ACCOUNTS + "test_a_manifest_that_cannot_be_read_for_now_is_asked_for_again"),
+    Mutation("a page without events is not the end of a manifest", "aws/manifest.py", 'if answer["events"] or following == more:', "if True:", ACCOUNTS + "test_a_page_without_events_is_not_the_end_of_a_manifest"),
     Mutation("a worker that is late tries to cancel once", CANCELLING, "if wait and time.monotonic() + wait", "if time.monotonic() + wait", WAYS + "test_a_worker_that_is_late_tries_once"),
     Mutation("DeleteRun asks first whose the id is", HOOK, "            if run.uuid and now.uuid != run.uuid:\n                self", "            if False:\n                self", CANCELS),
     Mutation("the task's state decides whether to cancel", TASK, "else worker_cancels(state)", "else True", OPERATOR + "test_a_machine_that_goes_away_does_not"),
@@ -234,11 +234,11 @@ MUTATIONS = (
     Mutation("the slack of a log's end", LOGS, "(run.stop_time + _SLACK_SECONDS)", "run.stop_time", NEWS + "test_lines_by_a_clock_that_is_a_little_wrong_are_copied"),
     Mutation("the slack of a log's beginning", LOGS, "(run.creation_time or 0) - _SLACK_SECONDS", "(run.creation_time or 0)", NEWS + "test_lines_by_a_clock_that_is_a_little_wrong_are_copied"),
     Mutation("lines after a run's end are not its own", LOGS, 'if until is None or event["timestamp"] < until]', "]", NEWS + "test_lines_of_other_runs_of_the_same_id_are_not_copied"),
-    Mutation("without a failed task the engine's log is shown", "hooks/aftermath.py", '{"engine": engine_stream(run), "run"', '{"run"', "tests/operators/test_aftermath.py"),
-    Mutation("escape sequences are not quoted", "core/text.py", '_ESCAPE.sub("", text)', "text", "tests/core/test_failures.py"),
-    Mutation("what is not found is told with where", HOOK, "{message.rstrip('.')}. {where}", "{message}", "tests/operators/test_not_found.py"),
-    Mutation("a fault that passes makes no failure for good", "hooks/aftermath.py", "faults, most=_MOST_FAULTS)", "faults, most=0)", "tests/operators/test_left_behind.py::test_a_fault_that_passes_makes_no_failure_for_good"),
-    Mutation("a fault that passes loses no outputs", "hooks/aftermath.py", 'run {run.id}"), most=_MOST_FAULTS', 'run {run.id}"), most=0', "tests/operators/test_left_behind.py::test_a_fault_that_passes_loses_no_outputs"),
+    Mutation("without a failed task the engine's log is shown", "results/failed_tasks.py", '{"engine": engine_stream(run), "run"', '{"run"', "tests/operators/test_run_end.py"),
+    Mutation("escape sequences are not quoted", "core/text.py", '_ESCAPE.sub("", text)', "text", "tests/results/test_failures.py"),
+    Mutation("what is not found is told with where", "aws/refusals.py", "{message.rstrip('.')}. {where}", "{message}", "tests/operators/test_not_found.py"),
+    Mutation("a fault that passes makes no failure for good", "results/failed_tasks.py", "faults, most=MOST_FAULTS)", "faults, most=0)", "tests/operators/test_left_behind.py::test_a_fault_that_passes_makes_no_failure_for_good"),
+    Mutation("a fault that passes loses no outputs", "results/outputs.py", 'run {run.id}"), most=MOST_FAULTS', 'run {run.id}"), most=0', "tests/operators/test_left_behind.py::test_a_fault_that_passes_loses_no_outputs"),
     # --- before anything is started ---
     Mutation("what a task is deferred with is stored before StartRun", RUN, "            deferral.check(self, context, attempt, request, until)\n", "", ARGUMENTS + "test_what_airflow_cannot_store_is_refused_before_any_call"),
     Mutation("connection arguments of a wrong type fail the parse", BASE, "        self.botocore_config = botocore_config\n        self._check_connection()\n", "        self.botocore_config = botocore_config\n", ARGUMENTS + "test_a_wrong_type_fails_the_parse"),

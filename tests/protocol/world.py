@@ -41,8 +41,9 @@ from airflow_provider_omics.local.protocol import Service, ServiceError
 from airflow_provider_omics.local.records import ENDED
 from airflow_provider_omics.local.settings import Settings
 from airflow_provider_omics.local.state import NOBODY, State
-from airflow_provider_omics.operators import aftermath, attempt, start_run_task
+from airflow_provider_omics.operators import attempt, start_run_task
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
+from airflow_provider_omics.results import failure_report, outputs
 
 START = datetime(2026, 1, 1, microsecond=500_000, tzinfo=UTC)  # Dates of answers have whole seconds.
 REQUEST = {"workflow_id": "1234567", "role_arn": "arn:aws:iam::123456789012:role/x", "output_uri": "s3://bucket/runs"}
@@ -461,8 +462,8 @@ def world_time():
         patches.enter_context(patch.object(submissions, "pursue", pursue))
         patches.enter_context(patch.object(submissions, "LOOK_AGAIN", 30.0))
         # What a run leaves behind is no matter of the protocol.
-        patches.enter_context(patch.object(aftermath, "failed_tasks", lambda _hook, _run: ([], 0)))
-        patches.enter_context(patch.object(aftermath, "outputs", lambda _hook, _run: None))
+        patches.enter_context(patch.object(failure_report, "failed_tasks", lambda _hook, _run: ([], 0)))
+        patches.enter_context(patch.object(outputs, "outputs", lambda _hook, _run: None))
         # Chance is Hypothesis' alone.
         patches.enter_context(patch.object(patience, "jittered", lambda seconds: seconds))
         patches.enter_context(patch.object(patience, "back_off", lambda _faults: 1.0))

@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 
 from airflow_provider_omics.aws.errors import error_code, is_expired, is_transient
 from airflow_provider_omics.aws.manifest import LOG_GROUP
-from airflow_provider_omics.core.failures import engine_stream
 from airflow_provider_omics.core.text import clipped, plain, size
+from airflow_provider_omics.results.failures import engine_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow.providers.openlineage.extractors import OperatorLineage
@@ -14,16 +13,12 @@ from openlineage.client.facet_v2 import RunFacet, dataset_version_dataset
 
 from airflow_provider_omics.core import documents
 from airflow_provider_omics.core.console import run_url
-from airflow_provider_omics.core.lineage import dataset, datasets, uris
-from airflow_provider_omics.hooks.aftermath import description
-from airflow_provider_omics.operators.attempt import IN_A_HURRY, pushed
+from airflow_provider_omics.results.datasets import dataset, datasets, uris
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_omics.compat import RunningTask
     from airflow_provider_omics.core.run import Run
-    from airflow_provider_omics.operators.start_run_task import StartRunTask
 
 Lineage: TypeAlias = OperatorLineage[Dataset, RunFacet]
 FACET = "healthOmics_run"
@@ -59,29 +54,44 @@ class HealthOmicsRunFacet(RunFacet):
     statusMessage: str | None = None
 
 
-def of_start(operator: StartRunTask) -> Lineage:
-    """Return the inputs that the rendered parameters name, and the file that holds the parameters."""
-    return Lineage(inputs=_inputs(operator, operator.parameters, {}))
+def of_start(parameters: object, parameters_uri: str | None) -> Lineage:
+    """
+    Return the inputs that a task's arguments name.
+
+    :param parameters: the rendered parameters.
+    :param parameters_uri: the file that holds them.
+    """
+    return Lineage(inputs=_inputs(parameters, parameters_uri, {}))
 
 
-def of_end(operator: StartRunTask, ti: RunningTask) -> Lineage:
-    """Return inputs, outputs and the run's facet; all that GetRun adds is left out if it does not answer at once."""
-    # In `dag.test()` on Airflow 3 the provider's process hangs when it asks Airflow: only who knows nothing does.
-    run = operator.attempt.run if operator.attempt else pushed(ti)
-    if run is None:
-        return of_start(operator)
-    # The provider gives all of this ten seconds ([openlineage] execution_timeout).
-    about = description(operator.hook(**IN_A_HURRY), run)
-    run = replace(run, status=about.get("status", run.status))
-    writes = run.succeeded or not (run.ended or operator.wait_for_completion)
+def of_end(
+    run: Run,
+    about: Mapping[str, Any],
+    parameters: object,
+    parameters_uri: str | None,
+    *,
+    named_outputs: Mapping[str, object] | None,
+    waits: bool,
+) -> Lineage:
+    """
+    Return inputs, outputs and the run's facet.
+
+    :param run: the run as it is now.
+    :param about: what is known of it, by GetRun's names.
+    :param parameters: its parameters, as far as GetRun does not tell.
+    :param parameters_uri: the file that holds them.
+    :param named_outputs: its named outputs, if they were read.
+    :param waits: whether its task waits for its end.
+    """
+    writes = run.succeeded or not (run.ended or waits)
     return Lineage(
-        inputs=_inputs(operator, about.get("parameters", operator.parameters), about.get("resourceDigests", {})),
-        outputs=_outputs(operator, run) if writes else [],
-        run_facets={FACET: _facet(operator, run, about)},
+        inputs=_inputs(about.get("parameters", parameters), parameters_uri, about.get("resourceDigests", {})),
+        outputs=_outputs(run, named_outputs) if writes else [],
+        run_facets={FACET: _facet(run, about)},
     )
 
 
-def _inputs(operator: StartRunTask, parameters: object, digests: Mapping[str, str]) -> list[Dataset]:
+def _inputs(parameters: object, parameters_uri: str | None, digests: Mapping[str, str]) -> list[Dataset]:
     if isinstance(parameters, str):
         try:
             parameters = documents.parse(parameters)
@@ -96,24 +106,17 @@ def _inputs(operator: StartRunTask, parameters: object, digests: Mapping[str, st
             if name in versions
             else {},
         )
-        for name in datasets(uris([operator.parameters_uri, parameters]))
+        for name in datasets(uris([parameters_uri, parameters]))
     ]
 
 
-def _outputs(operator: StartRunTask, run: Run) -> list[Dataset]:
-    found = datasets(uris(operator.named_outputs)) or datasets([run.output_uri])
+def _outputs(run: Run, named_outputs: Mapping[str, object] | None) -> list[Dataset]:
+    found = datasets(uris(named_outputs)) or datasets([run.output_uri])
     return [Dataset(name.namespace, name.name) for name in found]
 
 
-def _facet(operator: StartRunTask, run: Run, about: Mapping[str, Any]) -> HealthOmicsRunFacet:
-    known: dict[str, Any] = {
-        "workflowId": operator.workflow_id,
-        "workflowType": operator.workflow_type,
-        "workflowVersionName": operator.workflow_version_name,
-        "failureReason": run.failure_reason,
-        "statusMessage": run.status_message,
-        **about,
-    }
+def _facet(run: Run, about: Mapping[str, Any]) -> HealthOmicsRunFacet:
+    known = {"failureReason": run.failure_reason, "statusMessage": run.status_message, **about}
     return HealthOmicsRunFacet(
         # GetRun's own runId is that of the run that a duplicate was made from.
         runId=run.id,

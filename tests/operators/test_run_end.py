@@ -7,11 +7,11 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
 
 from airflow_provider_omics.core.event import RunEvent
-from airflow_provider_omics.core.failures import CLASSES, RETRIED
 from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.exceptions import RunFailedError, RunFailedForGoodError
-from airflow_provider_omics.hooks import aftermath
 from airflow_provider_omics.hooks.omics import OmicsHook
+from airflow_provider_omics.results import outputs
+from airflow_provider_omics.results.failures import CLASSES, RETRIED
 
 
 @pytest.fixture
@@ -203,5 +203,5 @@ def test_summaries_of_every_kind(name, text, named, start_run, context, traces):
     run = Run(answer["run_id"], answer["uuid"], answer["arn"], answer["run_output_uri"], "COMPLETED")
     key = f"{run.output_uri.removeprefix('s3://bucket/')}/logs/{name}"
     traces.client("s3").put_object(Bucket="bucket", Key=key, Body=text.encode())
-    found = aftermath.outputs(OmicsHook("aws_default"), run)
+    found = outputs.outputs(OmicsHook("aws_default"), run)
     assert found == named or (named == "truncated" and f"s3://bucket/{key}" in found["truncated"])

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 
-from airflow_provider_omics.core.lineage import DatasetName, dataset, datasets, uris
+from airflow_provider_omics.results.datasets import DatasetName, dataset, datasets, uris
 
 STORE = "omics://123456789012.storage.us-west-2.amazonaws.com"
 

@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
-from airflow_provider_omics.core.progress import TaskCounts, heartbeat, summary
 from airflow_provider_omics.core.run import Run
+from airflow_provider_omics.results.progress import TaskCounts, heartbeat, summary
 
 
 def run(status, **times):

@@ -12,9 +12,9 @@ import pytest
 
 from airflow_provider_omics.core.event import RunEvent
 from airflow_provider_omics.core.run import Run
-from airflow_provider_omics.hooks import logs as module
-from airflow_provider_omics.hooks.logs import EngineLog
 from airflow_provider_omics.hooks.omics import OmicsHook
+from airflow_provider_omics.results import logs as module
+from airflow_provider_omics.results.logs import EngineLog
 
 GROUP = "/aws/omics/WorkflowLog"
 ONE_ATTEMPT = {"retries": {"total_max_attempts": 1, "mode": "standard"}}
@@ -26,7 +26,7 @@ def told(caplog):
     caplog.set_level(logging.INFO)
 
     def told():
-        names = ("airflow_provider_omics.hooks.logs", "airflow_provider_omics.operators.news")
+        names = ("airflow_provider_omics.results.logs", "airflow_provider_omics.results.progress_log")
         return [(it.levelname, it.getMessage()) for it in caplog.records if it.name in names]
 
     return told

@@ -8,14 +8,14 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omics.compat import conf
-from airflow_provider_omics.core.progress import TaskCounts, UnknownStatus, has_tasks, heartbeat
+from airflow_provider_omics.results.progress import TaskCounts, UnknownStatus, has_tasks, heartbeat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from airflow_provider_omics.core.run import Run
-    from airflow_provider_omics.hooks.logs import EngineLog
-    from airflow_provider_omics.operators.start_run_task import StartRunTask
+    from airflow_provider_omics.hooks.omics import OmicsHook
+    from airflow_provider_omics.results.logs import EngineLog
 
 log = logging.getLogger(__name__)
 # A client that keeps nobody waiting for what only tells a person more.
@@ -26,15 +26,17 @@ _BRIEF: dict[str, Any] = {
 }
 
 
-class News:
+class RunProgressLogger:
     """
-    Each change of a run's status, every few minutes how it is going, and if asked for the log of its engine.
+    Logs each change of a run's status, every few minutes how it is going, and if asked for the log of its engine.
 
-    :param operator: who waits.
+    :param hook: returns a new hook with these options of botocore's.
+    :param forward_logs: whether to copy the engine's log.
     """
 
-    def __init__(self, operator: StartRunTask) -> None:
-        self._operator = operator
+    def __init__(self, hook: Callable[..., OmicsHook], *, forward_logs: bool) -> None:
+        self._hook = hook
+        self._forward_logs = forward_logs
         self._heartbeat = conf.getfloat("omics", "heartbeat_interval", fallback=300.0)
         self._told = time.monotonic()
         self._may_count = True
@@ -62,12 +64,12 @@ class News:
 
     def copy_log(self, run: Run) -> None:
         """Copy what is new in the engine's log, of a run that has ended all that is left, if the task is to do so."""
-        if not self._operator.forward_logs:
+        if not self._forward_logs:
             return
         if self._engine_log is None:
-            from airflow_provider_omics.hooks.logs import EngineLog  # noqa: PLC0415 - DAG files need no boto3
+            from airflow_provider_omics.results.logs import EngineLog  # noqa: PLC0415 - DAG files need no boto3
 
-            self._engine_log = EngineLog(lambda: self._operator.hook(**_BRIEF), run)
+            self._engine_log = EngineLog(lambda: self._hook(**_BRIEF), run)
         self._engine_log.copy(run)
 
     def _counted(self, run: Run) -> TaskCounts | None:
@@ -76,7 +78,7 @@ class News:
             return None
         counts = TaskCounts()
         try:
-            hook = self._operator.hook(**_BRIEF)
+            hook = self._hook(**_BRIEF)
             for status in counts:
                 statuses, more = hook.task_page(run, status)
                 counts.add(status, statuses, more=more)

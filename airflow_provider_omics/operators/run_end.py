@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a task that starts a run does when the run has ended: what it tells, hands on, and raises."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from airflow_provider_omics.exceptions import RequestIdSpentError, RunCancelledError, RunDeletedError
+from airflow_provider_omics.links.run import OmicsRunLink, OmicsRunLogLink, OmicsRunOutputLink, run_links
+from airflow_provider_omics.operators.start_run_fields import StartRunFields
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow_provider_omics.compat import Context, RunningTask
+    from airflow_provider_omics.core.documents import JsonValue
+    from airflow_provider_omics.core.run import Run
+    from airflow_provider_omics.exceptions import RunFailedError
+    from airflow_provider_omics.links.run import RunLink
+    from airflow_provider_omics.operators.attempt import Attempt
+    from airflow_provider_omics.results.lineage import Lineage
+
+_ENDINGS = {"CANCELLED": RunCancelledError, "DELETED": RunDeletedError}
+
+
+class RunEnd(StartRunFields):
+    """An operator that tells how its run ended: to the log, to XCom, to its outlets, to OpenLineage, or by an error."""
+
+    operator_extra_links: Sequence[RunLink] = (OmicsRunLink(), OmicsRunLogLink(), OmicsRunOutputLink())
+
+    workflow_id: str | None
+    run_id: str | None
+    name: str | None
+    workflow_type: str | None
+    workflow_version_name: str | None
+    cache_id: str | None
+    parameters: Mapping[str, object] | str | None
+    parameters_uri: str | None
+    request_id: str | None
+    wait_for_completion: bool
+    retry_on: Sequence[str] | None
+    fetch_outputs: bool
+    attempt: Attempt | None = None
+    named_outputs: dict[str, JsonValue] | None = None
+
+    def _finish(self, context: Context, run: Run) -> dict[str, str]:
+        if self.attempt and run.ended:
+            self.attempt.progress.copy_log(run)
+        if run.succeeded or not self.wait_for_completion:
+            self.log.info("HealthOmics %s", self._summary(run))
+            self._hand_on(context, run)
+            return run.xcom()
+        if self.request_id:
+            raise RequestIdSpentError(run, "One run for a request_id, ever: give another one to start a new run.")
+        if run.status == "FAILED":
+            raise self._failure(run)
+        raise _ENDINGS[run.status](run)
+
+    def _summary(self, run: Run) -> str:
+        """Say what run it was, how long it took and where its outputs are, as far as no call is needed to know it."""
+        from airflow_provider_omics.results.progress import summary  # noqa: PLC0415 - a DAG file does not pay for it
+
+        workflow = f"workflow {self.workflow_id}" if self.workflow_id else f"the workflow of run {self.run_id}"
+        if self.workflow_version_name:
+            workflow += f" version {self.workflow_version_name}"
+        name = self.name or self.request_id or (self.attempt and self.attempt.intention.run_name)
+        return summary(run, [workflow, *([f"name {name}"] if name else [])])
+
+    def _hand_on(self, context: Context, run: Run) -> None:
+        """Push a completed run's named outputs; tell the task's outlets of the run, whether or not it is waited for."""
+        from airflow_provider_omics.results.description import description  # noqa: PLC0415 - not for DAG files
+        from airflow_provider_omics.results.outlets import tell_outlets  # noqa: PLC0415 - likewise
+        from airflow_provider_omics.results.outputs import names_of, outputs  # noqa: PLC0415 - likewise
+
+        if run.succeeded and self.fetch_outputs:
+            self.named_outputs = outputs(self.hook(), run)
+        if self.named_outputs is not None:
+            context["ti"].xcom_push(key="outputs", value=self.named_outputs)
+            self.log.info("Named outputs, in XCom outputs: %s", names_of(self.named_outputs))
+        if self.outlets:
+            # A duplicate's workflow is that of the run it was made from.
+            about = {} if self.workflow_id else description(self.hook(), run)
+            extra: dict[str, JsonValue] = {
+                **run.xcom(),
+                "workflow_id": self.workflow_id or about.get("workflowId"),
+                "workflow_version_name": self.workflow_version_name or about.get("workflowVersionName"),
+            }
+            tell_outlets(self.outlets, context["outlet_events"], run, self.named_outputs, extra)
+
+    def _failure(self, run: Run) -> RunFailedError:
+        from airflow_provider_omics.results.failure_report import failure_of  # noqa: PLC0415 - not for DAG files
+
+        # Ten adaptive attempts at a log would keep the failure waiting, and nobody has to have the log.
+        hook = self.hook(retries={"mode": "standard", "total_max_attempts": 3})
+        links = [(link.name, page) for link, page in run_links(self, run)]
+        return failure_of(hook, run, retry_on=self.retry_on, cached=bool(self.cache_id), links=links)
+
+    def get_openlineage_facets_on_start(self) -> Lineage:
+        """Tell OpenLineage what the run will read; its provider calls this, where it is installed."""
+        from airflow_provider_omics.results import lineage  # noqa: PLC0415 - needs OpenLineage
+
+        return lineage.of_start(self.parameters, self.parameters_uri)
+
+    def get_openlineage_facets_on_complete(self, task_instance: RunningTask) -> Lineage:
+        """
+        Tell OpenLineage what the run has read and written, and how it ended; called after a failure, too.
+
+        :param task_instance: the task instance, whose XComs name the run.
+        """
+        from airflow_provider_omics.operators.attempt import IN_A_HURRY, pushed  # noqa: PLC0415 - not for DAG files
+        from airflow_provider_omics.results import lineage  # noqa: PLC0415 - needs OpenLineage
+        from airflow_provider_omics.results.description import description  # noqa: PLC0415 - not for DAG files
+
+        # In `dag.test()` on Airflow 3 the provider's process hangs when it asks Airflow: only who knows nothing does.
+        run = self.attempt.run if self.attempt else pushed(task_instance)
+        if run is None:
+            return lineage.of_start(self.parameters, self.parameters_uri)
+        # All that GetRun adds is left out if it does not answer at once: the provider gives this ten seconds.
+        about = description(self.hook(**IN_A_HURRY), run)
+        return lineage.of_end(
+            replace(run, status=about.get("status", run.status)),
+            {**self._workflow(), **about},
+            self.parameters,
+            self.parameters_uri,
+            named_outputs=self.named_outputs,
+            waits=self.wait_for_completion,
+        )
+
+    def _workflow(self) -> dict[str, JsonValue]:
+        """Return the workflow's members as the arguments have them."""
+        return {
+            "workflowId": self.workflow_id,
+            "workflowType": self.workflow_type,
+            "workflowVersionName": self.workflow_version_name,
+        }

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What HealthOmics knows of a run and its workflow, for those who tell others of it."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_provider_omics.core.run import Run
+    from airflow_provider_omics.hooks.omics import OmicsHook
+
+log = logging.getLogger(__name__)
+
+
+def description(hook: OmicsHook, run: Run) -> dict[str, Any]:
+    """Return GetRun's answer with the workflow's ``engine``; what cannot be had, for whatever cause, is missing."""
+    try:
+        answer: dict[str, Any] = hook.conn.get_run(id=run.id)
+    except Exception as error:  # noqa: BLE001 - it only adds to what is known without it
+        log.info("Run %s is told of without GetRun: %s", run.id, error)
+        return {}
+    if answer.get("uuid") != run.uuid:
+        return {}  # Its id belongs to another run now.
+    names = {"id": "workflowId", "type": "workflowType", "workflowOwnerId": "workflowOwnerId"}
+    try:
+        which = {name: answer[member] for name, member in names.items() if member in answer}
+        answer["engine"] = hook.conn.get_workflow(**which)["engine"]
+    except Exception as error:  # noqa: BLE001 - likewise
+        log.info("Run %s is told of without its workflow's engine: %s", run.id, error)
+    return answer

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The named outputs of a run that has COMPLETED, from the summary that its engine leaves in S3."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+from airflow_provider_omics.aws.errors import error_code
+from airflow_provider_omics.core import documents
+from airflow_provider_omics.core.text import clipped, one_line
+from airflow_provider_omics.hooks.patience import MOST_FAULTS, Faults, patiently
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_provider_omics.core.run import Run
+    from airflow_provider_omics.hooks.omics import OmicsHook
+
+log = logging.getLogger(__name__)
+# User guide, "Run outputs"; the page on logs and that on outputs name it differently.
+_SUMMARIES: Final = ("outputs.json", "output.json")
+MAX_OUTPUTS: Final = 48_000
+# In bytes: the names of all outputs in the log.
+_MAX_NAMES: Final = 1000
+
+
+def outputs(hook: OmicsHook, run: Run) -> dict[str, Any] | None:
+    """
+    Return the named outputs of a WDL or CWL run; None, with a warning, if there are none that can be read.
+
+    What is too big for XCom becomes ``{"truncated": why}``.
+    """
+    try:
+        return patiently(
+            hook, lambda it: _outputs(it, run), Faults(f"A look at the outputs of run {run.id}"), most=MOST_FAULTS
+        )
+    except Exception as error:  # noqa: BLE001 - whatever it is, the run has COMPLETED
+        log.warning("The outputs of run %s cannot be read: %s", run.id, error)
+        return None
+
+
+def names_of(named: Mapping[str, object]) -> str:
+    """Return the names of outputs or, of those that are too many for XCom, why they are not there."""
+    names = named["truncated"] if named.keys() == {"truncated"} else ", ".join(named)
+    return clipped(one_line(str(names)), _MAX_NAMES)
+
+
+def _outputs(hook: OmicsHook, run: Run) -> dict[str, Any] | None:
+    bucket, folder = _place(run.output_uri)
+    s3 = hook.client_of("s3")
+    for name in _SUMMARIES:
+        key = f"{folder}logs/{name}"
+        try:
+            answer = s3.get_object(Bucket=bucket, Key=key)
+        except ClientError as error:
+            if error_code(error) in ("NoSuchKey", "404"):
+                continue
+            raise
+        size = int(answer["ContentLength"])
+        if size > MAX_OUTPUTS:
+            return {"truncated": f"{size} bytes are too many for XCom: read s3://{bucket}/{key}"}
+        named = _summary(answer["Body"].read(), name)
+        return named if isinstance(named, dict) else {"outputs": named}
+    log.warning("Run %s has no summary of its outputs in s3://%s/%slogs", run.id, bucket, folder)
+    return None
+
+
+def _summary(text: bytes, name: str) -> Any:  # noqa: ANN401 - any JSON
+    """Read a summary; ValueError says what Airflow would refuse in an XCom."""
+    # Python reads NaN and Infinity, which are no JSON.
+    named = json.loads(text, parse_constant=str)
+    if wrong := next(documents.not_json(named, name), None):
+        raise ValueError(wrong)
+    return named
+
+
+def _place(output_uri: str) -> tuple[str, str]:
+    """Return the bucket of a run's outputs, and their prefix, which is empty or ends with a slash."""
+    bucket, _, folder = output_uri.removeprefix("s3://").rstrip("/").partition("/")
+    return bucket, f"{folder}/" if folder else ""
