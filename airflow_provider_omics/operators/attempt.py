@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
 from airflow_provider_omics.cancellation.cancel import cancel
 from airflow_provider_omics.cancellation.decision import is_cancelled_at_deadline, worker_cancels
@@ -258,7 +261,9 @@ class Attempt:
         if not self._operator.cancel_on_kill or (self.run is not None and self.run.ended):
             return
         # The main thread was stopped anywhere, perhaps in the middle of a call to Airflow: another one has to ask.
-        thread = threading.Thread(target=self._settle, args=(time.monotonic() + KILL_SECONDS,), daemon=True)
+        # Airflow's own time-out is known in this thread alone.
+        late = isinstance(sys.exception(), AirflowTaskTimeout)
+        thread = threading.Thread(target=self._settle, args=(time.monotonic() + KILL_SECONDS, late), daemon=True)
         thread.start()
         thread.join(KILL_SECONDS)
 
@@ -266,10 +271,10 @@ class Attempt:
         if self._operator.killed:
             raise OmicsError("The task was killed before it could start a run: nothing was started")
 
-    def _settle(self, until: float) -> None:
+    def _settle(self, until: float, late: bool = False) -> None:  # noqa: FBT001, FBT002 - as a thread passes it
         if not self._operator.cancel_on_kill:
             return
-        past_deadline = self.deadline is not None and time.time() >= self.deadline
+        past_deadline = late or (self.deadline is not None and time.time() >= self.deadline)
         ti = self._context["ti"]
         state = state_of(ti)
         if not (may_cancel_late(ti, state) if past_deadline else worker_cancels(state)):

@@ -10,7 +10,12 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, TaskDeferred
+from airflow.providers.common.compat.sdk import (
+    AirflowException,
+    AirflowFailException,
+    AirflowTaskTimeout,
+    TaskDeferred,
+)
 
 from airflow_provider_omics.cancellation import worker
 from airflow_provider_omics.core.event import RunEvent
@@ -768,6 +773,19 @@ def test_a_kill_past_the_deadline_cancels(state, start_run, context, omics_local
     state("running")
     operator.attempt.deadline = time.time() - 1
     operator.on_kill()
+    assert omics_local.runs()[0]["status"] == "STOPPING"
+
+
+@pytest.mark.usefixtures("frozen")
+def test_airflows_time_out_is_one_whatever_our_clock_says(state, start_run, context, omics_local):
+    """Airflow's clock began before ours, and ours may have been set back."""
+    operator = start_run(deferrable=True, execution_timeout=timedelta(hours=1))
+    deferred(operator, context)
+    state("running")
+    try:
+        raise AirflowTaskTimeout  # noqa: TRY301 - as Airflow does
+    except AirflowTaskTimeout:
+        operator.on_kill()
     assert omics_local.runs()[0]["status"] == "STOPPING"
 
 

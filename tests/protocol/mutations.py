@@ -154,7 +154,8 @@ MUTATIONS = (
     # --- cancelling ---
     Mutation("the deadline cancels", TASK, "done = cancel(hook, run, known=False, until=time.monotonic() + _CANCEL_SECONDS)\n        except", "raise RunTimeoutError(late)\n        except", OPERATOR + "test_the_deadline_cancels_the_run"),
     Mutation("Airflow's own time-out of a deferral cancels", RUN, "if is_deferral_timeout(next_method, next_kwargs) and self", "if self", OPERATOR + "test_airflows_own_time_out_cancels_and_a_lost_trigger_does_not"),
-    Mutation("a time-out is recognised as one", TASK, "past_deadline = self.deadline is not None and time.time() >= self.deadline", "past_deadline = False", OPERATOR + "test_a_kill_past_the_deadline_cancels"),
+    Mutation("a time-out is recognised as one", TASK, "past_deadline = late or (self.deadline is not None and time.time() >= self.deadline)", "past_deadline = late", OPERATOR + "test_a_kill_past_the_deadline_cancels"),
+    Mutation("so is one that comes before our deadline", TASK, "past_deadline = late or (", "past_deadline = (", OPERATOR + "test_airflows_time_out_is_one_whatever_our_clock_says"),
     Mutation("a worker that stood still asks before its deadline cancels", TASK, "                if may_cancel_late(ti, state_of(ti)):", "                if True:", OPERATOR + "test_a_worker_that_stood_still_leaves_the_run_to_the_next_try"),
     Mutation("a deleted Dag run has no next try", DECISION, "state in {UNKNOWN, REMOVED} or", "state == UNKNOWN or", OPERATOR + "test_the_deadline_of_a_task_whose_dag_run_was_deleted_cancels"),
     Mutation("an eviction cancels nothing", DECISION, "    return state in _BY_A_PERSON\n", "    return state not in _TO_BE_CONTINUED\n", OPERATOR + "test_a_machine_that_goes_away_does_not"),
