@@ -758,7 +758,14 @@ def test_a_start_that_never_answers_is_not_taken_for_an_older_one(state, start_r
     omics_local.fault("StartRun", "lost", times=1)
     with pytest.raises(Exception, match="Connection"):
         operator.execute(context)
-    listing = threading.Timer(0.5, omics_local.clock.advance, [2])
+    looked = omics_local.counts()["ListRuns"]
+
+    def list_it_after_a_look():
+        while omics_local.counts()["ListRuns"] == looked:
+            time.sleep(0.05)
+        omics_local.clock.advance(2)
+
+    listing = threading.Thread(target=list_it_after_a_look)
     listing.start()
     operator.on_kill()
     listing.join()

@@ -162,7 +162,7 @@ MUTATIONS = (
     Mutation("a StartRun that answers after the kill is settled", TASK, "        if self._operator.killed:\n            #", "        if False:\n            #", OPERATOR + "test_a_start_that_answers_when_the_kill_has_given_up_is_settled_too"),
     Mutation("an older run is not the one under way", SERVICE, "and found.submission >= (self.starting or 0) else", "else", OPERATOR + "test_a_start_that_never_answers_is_not_taken_for_an_older_one"),
     Mutation("an id that comes out as nothing cancels nothing", CANCEL, 'if "run_id" in self.given else', "if self.run_id else", CANCELS),
-    Mutation("a Dag run that comes out as nothing is not this one", CANCEL, "if is_nothing(dag_id) or is_nothing(run_id) or tasks == []:", "if False:", CANCELS),
+    Mutation("a Dag run that comes out as nothing is not this one", CANCEL, 'self.airflow_run_id if "airflow_run_id" in self.given else', "self.airflow_run_id or", CANCELS),
     Mutation("a run that is not cancelled does not stand in the way of others", CANCEL, "        except Exception as error:  # noqa: BLE001 - the others", "        except KeyError as error:  # the others", CANCELS),
     Mutation("what is not cancelled fails the task", CANCEL, "        if problems:\n", "        if False:\n", CANCELS),
     Mutation("a run that is not found is looked for", FIND, "        if time.monotonic() + _AGAIN >= until:\n            return None", "        return None", CANCELS),
