@@ -121,22 +121,19 @@ def _ask_states(tis: list[TaskInstance], states: dict[tuple[str, str, int], str 
     """Ask one question; return the task instances that did not fit into it."""
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: PLC0415 - needed in a running task only
 
-    named: dict[str, tuple[str, int]] = {}
     asked: list[TaskInstance] = []
     rest: list[TaskInstance] = []
     run_ids: dict[str, None] = {}
+    task_ids: dict[str, None] = {}
     for ti in tis:
-        run_id, task_id, map_index = _key(ti)
-        # In the answer task `a` with map index 1 has the name of a task `a_1`.
-        same_name = named.setdefault(_name(task_id, map_index), (task_id, map_index)) == (task_id, map_index)
-        if same_name and (run_id in run_ids or len(run_ids) < _RUNS_AT_ONCE):
-            run_ids[run_id] = None
+        # In the answer, which has every map index of a task, task `a` with map index 1 has the name of a task `a_1`.
+        clash = any(ti.task_id == _unmapped(other) or other == _unmapped(ti.task_id) for other in task_ids)
+        if not clash and (ti.run_id in run_ids or len(run_ids) < _RUNS_AT_ONCE):
+            run_ids[ti.run_id] = task_ids[ti.task_id] = None
             asked.append(ti)
         else:
             rest.append(ti)
-    answer = RuntimeTaskInstance.get_task_states(
-        dag_id=tis[0].dag_id, task_ids=sorted({ti.task_id for ti in asked}), run_ids=list(run_ids)
-    )
+    answer = RuntimeTaskInstance.get_task_states(dag_id=tis[0].dag_id, task_ids=sorted(task_ids), run_ids=list(run_ids))
     for ti in asked:
         run_id, task_id, map_index = _key(ti)
         state = answer.get(run_id, {}).get(_name(task_id, map_index), REMOVED)
@@ -150,6 +147,12 @@ def _key(ti: TaskInstance) -> tuple[str, str, int]:
 
 def _name(task_id: str, map_index: int) -> str:
     return task_id if map_index < 0 else f"{task_id}_{map_index}"
+
+
+def _unmapped(name: str) -> str | None:
+    """Return the task whose mapped instance would have a task's name, None if there can be none."""
+    task_id, _, map_index = name.rpartition("_")
+    return task_id if map_index.isdecimal() else None
 
 
 def is_current_try(ti: TaskInstance) -> bool:

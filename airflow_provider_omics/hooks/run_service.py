@@ -13,6 +13,7 @@ from airflow_provider_omics.aws.errors import is_denied
 from airflow_provider_omics.core.intention import tag_value
 from airflow_provider_omics.core.protocol import Record, Sighting
 from airflow_provider_omics.core.run import ENDED, Run
+from airflow_provider_omics.core.versions import read
 from airflow_provider_omics.exceptions import OmicsError
 from airflow_provider_omics.hooks.omics import MAX_CANDIDATES
 from airflow_provider_omics.hooks.submissions import Submissions
@@ -125,7 +126,7 @@ class RunService(Submissions[Run]):
             value = self._store.get(_STORE_KEY)
             if not isinstance(value, dict) or value.get("intention") != self.intention.digest:
                 return None
-            run = Run(**value["run"]) if value["run"] else None
+            run = read(Run, value["run"]) if value["run"] else None
             if run is not None and value.get("try_number"):
                 self._starters[run.uuid] = int(value["try_number"])
             return Record(int(value["submission"]), run)

@@ -468,6 +468,17 @@ def test_a_record_of_before_a_clear_is_not_believed(start_run, context, ti, omic
 
 
 @pytest.mark.usefixtures("frozen")
+def test_a_record_of_a_newer_release_is_believed(start_run, context, ti, omics_local):
+    store = context["task_state_store"] = Store()
+    deferred(start_run(deferrable=True), context)
+    for record in store.values():
+        record["run"]["novel"] = 1
+    ti.try_number = 2
+    deferred(start_run(deferrable=True), context)
+    assert omics_local.counts() == {"StartRun": 1, "GetRun": 1}
+
+
+@pytest.mark.usefixtures("frozen")
 def test_a_store_that_fails_fails_no_task(start_run, context, ti, omics_local):
     context["task_state_store"] = None
     deferred(start_run(deferrable=True), context)
