@@ -31,6 +31,13 @@ def is_file_name(text: str) -> bool:
 def parse(text: str) -> object:
     """Read JSON or, where the text is none, YAML; ValueError says what is wrong with it."""
     try:
+        return _parse(text)
+    except RecursionError:
+        raise ValueError(f"is nested more than {_DEEPEST} deep") from None
+
+
+def _parse(text: str) -> object:
+    try:
         return json.loads(text)
     except json.JSONDecodeError as error:
         if text.lstrip().startswith(("{", "[")):

@@ -226,6 +226,11 @@ def test_what_cannot_be_written_is_told():
         assert violations(extra)[0].startswith("start_run_kwargs must be a JSON object, not ")
 
 
+@pytest.mark.parametrize("text", ['{"a":' * 9000, "[" * 100_000, "- " * 9000], ids=["object", "list", "YAML"])
+def test_a_text_that_is_nested_too_deep_is_told(text):
+    assert violations(parameters=text) == ["parameters is nested more than 200 deep"]
+
+
 def test_a_printed_dict_gets_the_hint_to_tojson():
     [violation] = violations(parameters="{'sample': 'NA12878'}")
     assert violation.endswith("a template that prints a dict or list needs the filter `| tojson`")
