@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from botocore.exceptions import ClientError
@@ -45,7 +46,19 @@ def how_it_ended(logs: Any, run: Run) -> Run | None:  # noqa: ANN401 - boto3 mak
         status=str(manifest["status"]),
         failure_reason=storable(manifest.get("failureReason")) or None,
         status_message=storable(manifest.get("statusMessage")) or None,
+        # Whose cancel it was, and which lines of a log are its own, are told by its times.
+        start_time=_seconds(manifest.get("startTime")) or run.start_time,
+        stop_time=_seconds(manifest.get("stopTime")) or run.stop_time,
     )
+
+
+def _seconds(time: object) -> float | None:
+    """Return a time of the manifest in epoch seconds, None if it has none."""
+    try:
+        moment = datetime.fromisoformat(str(time))
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _first_event(logs: Any, stream: str) -> dict[str, Any]:  # noqa: ANN401 - likewise

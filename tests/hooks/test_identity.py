@@ -146,6 +146,20 @@ def test_a_manifest_that_cannot_be_read_for_now_is_asked_for_again(connection, s
     assert hook.get_run(gone).status == "COMPLETED"
 
 
+def test_a_run_that_is_gone_has_the_times_of_its_manifest(connection, start):  # noqa: F811
+    """By them a person's cancel is told from that of a deadline."""
+    connection.switch(traces=True)
+    [run] = start()
+    connection.clock.advance(3600)
+    until_manifest(connection, run)
+    hook = OmicsHook()
+    seen = hook.get_run(run)
+    connection.force(run.id, "DELETED")
+    gone = hook.get_run(replace(run, creation_time=1.0))
+    assert (gone.status, gone.start_time) == ("COMPLETED", pytest.approx(seen.start_time, abs=1))
+    assert gone.stop_time == pytest.approx(seen.stop_time, abs=1)
+
+
 def test_a_page_without_events_is_not_the_end_of_a_manifest(connection, start):  # noqa: F811
     """CloudWatch Logs may answer nothing, and a token for what follows."""
     connection.switch(traces=True)
