@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_omics.compat import is_deferral_timeout, note_try, resumed_too_late
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from airflow_provider_omics.compat import Context
+    from airflow_provider_omics.core import protocol
     from airflow_provider_omics.core.documents import JsonValue
     from airflow_provider_omics.core.event import RunEvent, TurnEvent
     from airflow_provider_omics.core.pacing import Report, Turn
@@ -69,7 +71,7 @@ class StartRunTask(RunEnd):
         mine = self._is_mine(context, try_number, unknown)
         told = self._told(RunEvent, event, mine=mine)
         if told is None:
-            return self._pursue(context, retry=True, deadline=deadline if mine else None)
+            return self._resume_blindly(context, mine=mine, judge=judge, deadline=deadline)
         attempt = self._begin(context, deadline)
         # Shown it was before the deferral, over which Airflow keeps XComs; each costs the API server a call.
         attempt.run = told.run
@@ -211,9 +213,29 @@ class StartRunTask(RunEnd):
             self._defer_for_turn(context, attempt, request, until, report=report, refused=refused)
         if not isinstance(verdict, Wait):
             return self._finish(context, verdict.run)
+        return self._wait(context, attempt, verdict, patience.report())
+
+    def _wait(
+        self, context: Context, attempt: Attempt, waiting: protocol.Wait[Run], report: Report | None = None
+    ) -> dict[str, str]:
         if self.deferrable:
-            self.defer(**deferral.until_end(self, context, attempt, verdict, patience.report()))
-        return self._conclude(context, attempt.wait(verdict.run), judge=verdict.judge)
+            from airflow_provider_omics.operators import deferral  # noqa: PLC0415 - not for a task that waits here
+
+            self.defer(**deferral.until_end(self, context, attempt, waiting, report))
+        return self._conclude(context, attempt.wait(waiting.run), judge=waiting.judge)
+
+    def _resume_blindly(self, context: Context, *, mine: bool, judge: bool, deadline: float | None) -> dict[str, str]:
+        """Go on without what the trigger said; the run that this try waits for is its only one, however it ended."""
+        from airflow_provider_omics.core.protocol import Wait  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.operators.attempt import pushed  # noqa: PLC0415 - likewise
+
+        run = pushed(context["ti"]) if mine else None
+        if run is None:
+            return self._pursue(context, retry=True, deadline=deadline if mine else None)
+        attempt = self._begin(context, deadline or self._deadline())
+        # It may be too new to be visible: the quarter of an hour for that counts from now.
+        attempt.run = run = replace(run, creation_time=time.time())
+        return self._wait(context, attempt, Wait(run, judge=judge))
 
     def _defer_for_turn(
         self,

@@ -37,6 +37,7 @@ from airflow_provider_omics.hooks.omics import VISIBLE_AFTER, OmicsHook
 from airflow_provider_omics.operators import attempt
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
+from tests.operators.stores import fired
 
 INTENTION = Intention("cohort", "manual__2026-01-01", "run", -1, datetime(2026, 1, 1, tzinfo=UTC), 2)
 
@@ -402,6 +403,21 @@ def test_an_event_of_another_release_is_not_believed(start_run, context):
     operator = start_run(deferrable=True)
     deferral = deferred(operator, context)
     deferred(OneMore(start_run(deferrable=True), {"status": "done"}, deferral.kwargs), context)
+
+
+@pytest.mark.usefixtures("frozen")
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_a_run_that_failed_is_the_tries_own_whatever_the_trigger_said(deferrable, start_run, context, ti, omics_local):
+    deferral = deferred(start_run(deferrable=True), context)
+    omics_local.force(ti.xcom["run_id"], "FAILED")
+    # Whoever upgrades may take deferrable away, too.
+    blind = OneMore(start_run(deferrable=deferrable), {"version": "0.9"}, deferral.kwargs)
+    if deferrable:
+        again = deferred(blind, context)
+        blind = OneMore(blind.operator, fired(again), again.kwargs)
+    with pytest.raises(RunFailedError):
+        blind.execute(context)
+    assert len(omics_local.runs()) == 1
 
 
 # --- the state store of Airflow 3.3 ---

@@ -126,6 +126,7 @@ MUTATIONS = (
     Mutation("a store that gives nothing fails no task", SERVICE, "        except Exception as error:  # noqa: BLE001 - the look-up finds what cannot", "        except KeyError as error:  # the look-up finds what cannot"),
     # --- 409 ---
     Mutation("a run whose answer was lost is the attempt's own", "core/attempt.py", "asked = service.starting if at_least is None else at_least", "asked = at_least", "tests/protocol/test_scenarios.py::test_a_run_that_failed_while_its_answer_was_lost_ends_the_try_that_goes_on_with_a_new_client"),
+    Mutation("the run that a try waits for is its only one", RUN, 'run = pushed(context["ti"]) if mine else None', "run = None", OPERATOR + "test_a_run_that_failed_is_the_tries_own_whatever_the_trigger_said"),
     Mutation("a resumed task knows what it has asked for", DEFERRAL, "attempt.service.starting if", "None if", "tests/operators/test_faults.py::test_a_run_whose_answers_were_all_lost_is_the_tries_own_when_the_task_is_resumed"),
     Mutation("409 is no failure", SUBMISSIONS, 'log.warning("%s", error)\n                return None', "raise", OPERATOR + "test_a_409_is_answered_by_a_look_up"),
     Mutation("409 is answered by looking for as long as a run may take to be listed", SUBMISSIONS, "if time.monotonic() >= patience:", "if True:"),
