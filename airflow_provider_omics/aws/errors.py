@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Final
 
+from botocore import exceptions
 from botocore.exceptions import (
     ClientError,
     CredentialRetrievalError,
@@ -13,6 +15,7 @@ from botocore.exceptions import (
     MetadataRetrievalError,
     NoCredentialsError,
     SSLError,
+    SSOError,
     TokenRetrievalError,
 )
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
@@ -57,8 +60,17 @@ _REPLACED: Final = frozenset(
         "UnrecognizedClientException",
     }
 )
-# Of whoever hands out credentials: the metadata service of an instance or a container, STS, SSO.
-_NO_CREDENTIALS: Final = NoCredentialsError | CredentialRetrievalError | MetadataRetrievalError | TokenRetrievalError
+# Of whoever hands out credentials: the metadata service of an instance or a container, STS, SSO, an ended login.
+_NO_CREDENTIALS: Final = (
+    NoCredentialsError
+    | CredentialRetrievalError
+    | MetadataRetrievalError
+    | TokenRetrievalError
+    | SSOError
+    | getattr(exceptions, "LoginError", SSOError)  # new in botocore 1.41
+)
+# What botocore raises, as a RuntimeError, of credentials that were handed out and had expired already.
+_STILL_EXPIRED: Final = "refreshed credentials are still expired"
 # The network's, as botocore and, where Airflow's secrets backend is asked for a connection, as Python says it.
 _NO_ANSWER: Final = (
     HTTPClientError
@@ -67,6 +79,7 @@ _NO_ANSWER: Final = (
     | ResponseParserError
     | ConnectionError
     | TimeoutError
+    | socket.gaierror
 )
 
 
@@ -97,7 +110,8 @@ def is_expired(error: BaseException) -> bool:
 def is_stale(error: BaseException) -> bool:
     """Tell whether a client should not be used again, because its credentials are missing, old or replaced."""
     replaced = isinstance(error, ClientError) and error_code(error) in _REPLACED
-    return replaced or is_expired(error) or isinstance(error, _NO_CREDENTIALS)
+    handed_out = isinstance(error, RuntimeError) and _STILL_EXPIRED in str(error)
+    return replaced or handed_out or is_expired(error) or isinstance(error, _NO_CREDENTIALS)
 
 
 def is_throttled(error: BaseException) -> bool:

@@ -16,7 +16,9 @@ _CHECKS: Final = {
     "cacheId": ("cache_id", "region_name"),
     "configurationName": ("configuration_name", "region_name"),
     "runId": ("run_id (the run to duplicate, if it was not deleted)", "region_name"),
+    "jobId": ("job_id", "sequence_store_id", "region_name"),
     "sequenceStoreId": ("sequence_store_id", "region_name"),
+    "id": ("run_id", "region_name"),
     "workflowId": ("workflow_id", *_WORKFLOW),
 }
 _MEANS: Final = {

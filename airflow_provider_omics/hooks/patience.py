@@ -28,6 +28,7 @@ MOST_FAULTS: Final = 6
 # After so many faults in a row the connection is read anew: it may have another endpoint by now.
 _READ_ANEW: Final = 3
 _FULL_SECONDS: Final = 60.0
+_LOST: Final = ConnectionNotFoundError | WrongAccountError
 
 
 class Patience:
@@ -105,19 +106,22 @@ class Faults:
         self._warning = Reminder(WARN_EVERY)
         self.count = 0
 
+    def bears(self, error: Exception) -> bool:
+        """Tell whether an error may pass."""
+        return (isinstance(error, _LOST) and self.count < _MAX_FAULTS) or is_transient(error)
+
     def met(self, error: Exception) -> bool:
         """
         Say what went wrong, as a warning only every so often; tell whether to go on with a new client.
 
         :raises Exception: the error, if it does not pass.
         """
-        lost = isinstance(error, ConnectionNotFoundError | WrongAccountError) and self.count < _MAX_FAULTS
-        if not lost and not is_transient(error):
+        if not self.bears(error):
             raise error
         self.count += 1
         level = logging.WARNING if self._warning.due(time.monotonic()) else logging.INFO
         log.log(level, "%s failed, asking again: %s", self._what, error)
-        return lost or is_stale(error) or self.count >= _READ_ANEW
+        return isinstance(error, _LOST) or is_stale(error) or self.count >= _READ_ANEW
 
     def pause(self, usual: float) -> float:
         """Return the seconds after which to ask again, at the latest after the usual ones."""

@@ -13,7 +13,12 @@ from botocore.exceptions import ClientError
 from airflow_provider_omics.aws.errors import error_code, is_denied
 from airflow_provider_omics.core.pacing import interval
 from airflow_provider_omics.core.read_set_job import ReadSetJob
-from airflow_provider_omics.exceptions import OmicsError, OmicsRequestError, StartRunConflictError
+from airflow_provider_omics.exceptions import (
+    OmicsError,
+    OmicsRequestError,
+    ReadSetJobWaitError,
+    StartRunConflictError,
+)
 from airflow_provider_omics.hooks.omics import MAX_CANDIDATES, VISIBLE_AFTER
 from airflow_provider_omics.hooks.patience import Faults
 from airflow_provider_omics.results.progress import UnknownStatus
@@ -68,7 +73,8 @@ def get_job(hook: OmicsHook, job: ReadSetJob) -> ReadSetJob:
     except hook.conn.exceptions.ResourceNotFoundException as error:
         if job.creation_time and time.time() < job.creation_time + VISIBLE_AFTER:
             return job
-        raise OmicsError(f"There is no {job.name}: {error}") from error
+        where = hook.where_to_look(error, {"jobId": job.id, "sequenceStoreId": job.store_id})
+        raise OmicsError(f"There is no {job.name}: {error}. {where}") from error
 
 
 def list_jobs(hook: OmicsHook, kind: Kind, store_id: str, since: float) -> list[ReadSetJob]:
@@ -133,7 +139,11 @@ def wait_for(
     while True:
         try:
             now = get_job(hook, job)
-        except Exception as error:  # noqa: BLE001 - what does not pass is raised again
+        except Exception as error:
+            if not faults.bears(error) and not isinstance(error, OmicsError):
+                raise ReadSetJobWaitError(
+                    f"Waiting for {job} broke, and the job goes on: {error}\nA retry waits for the same job."
+                ) from error
             if faults.met(error):
                 hook = new_hook()
         else:

@@ -110,8 +110,9 @@ class ImportReadSetsOperator(ReadSetJobOperator):
 
         limits = self.limits(deadline, until)
         service = self.service(context, request or self.build_request(), limits)
+        # Once the job is there, nothing that is asked of Airflow or AWS may fail it but the wait.
+        region = str(service.hook.region)
         job = (verdict := self.find_or_start(context, service, limits, retry=retry)).run
-        region = str(service.hook.conn.meta.region_name)
         # What earlier jobs have imported; the newest one tells for itself.
         mine = {source.read_set_id for source in job.sources}
         others = tuple(source for source in service.finished.values() if source.read_set_id not in mine)

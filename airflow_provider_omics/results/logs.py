@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from airflow_provider_omics.aws.errors import error_code, is_expired, is_transient
+from airflow_provider_omics.aws.errors import error_code, is_stale, is_transient
 from airflow_provider_omics.aws.manifest import LOG_GROUP
 from airflow_provider_omics.core.text import clipped, plain, size
 from airflow_provider_omics.results.failures import engine_stream
@@ -63,8 +63,8 @@ class RunLog:
             self._hook = self._new_hook()
         try:
             return self._hook.logs.get_log_events(logGroupName=LOG_GROUP, logStreamName=self.stream, **where)
-        except ClientError as error:
-            if is_expired(error):
+        except Exception as error:
+            if is_stale(error):
                 self._hook = None
             raise
 

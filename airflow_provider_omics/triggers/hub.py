@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 from asgiref.sync import sync_to_async
 
 from airflow_provider_omics.compat import conf
+from airflow_provider_omics.core.pacing import Reminder
 from airflow_provider_omics.exceptions import ConnectionNotFoundError, WrongAccountError
 from airflow_provider_omics.polling.rate_limit import RateLimit, SharedLimit
 from airflow_provider_omics.triggers.background import background
@@ -30,8 +31,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _CALLS_PER_SECOND: Final = 8.0
-# After so many calls in a row without an answer the connection is read anew: it may have another endpoint by now.
+# After so many calls in a row without an answer the connection is read anew: it may have another endpoint by now; so
+# it is, every so many seconds, while each answer is a fault.
 _READ_ANEW: Final = 3
+_ANEW_SECONDS: Final = 60.0
 # For so many of them, some minutes, a connection that is not there, so that this process talks to another account or to
 # none, may be a fault of a secrets backend.
 _NOT_FOUND: Final = 10
@@ -62,6 +65,8 @@ class Hub:
         self.calls = RateLimit(limits.calls)
         # HealthOmics counts CancelRun by itself: it neither waits for the looks at runs nor holds them up.
         self.cancels = RateLimit(limits.cancels)
+        # SQS spends nothing of it, and only its own silence slows it down.
+        self.events = RateLimit(limits.calls)
         self.polls = Polls(
             self,
             conf.getfloat("omics", "poll_interval", fallback=30.0),
@@ -73,6 +78,9 @@ class Hub:
         self._threads = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="omics-hub")
         self._hook: OmicsHook | None = None
         self._connecting: asyncio.Task[OmicsHook] | None = None
+        # How many calls in a row ended in a fault of who answers, and when such have the connection read anew.
+        self._in_vain = 0
+        self._anew = Reminder(_ANEW_SECONDS)
 
     @property
     def budget(self) -> Budget:
@@ -128,18 +136,23 @@ class Hub:
         except Exception as error:
             self._note_fault(error, hook, begun, limit)
             raise
+        self._in_vain = 0
         limit.answered()
         return answer
 
     def _note_fault(self, error: Exception, hook: OmicsHook | None, begun: float, limit: RateLimit) -> None:
-        from airflow_provider_omics.aws.errors import is_stale, is_unanswered  # noqa: PLC0415 - in a thread by now
+        from airflow_provider_omics.aws import errors  # noqa: PLC0415 - in a thread by now
 
-        anew = is_stale(error) or isinstance(error, _LOST)
-        if not anew and not is_unanswered(error):
+        anew = errors.is_stale(error) or isinstance(error, _LOST)
+        if anew or errors.is_unanswered(error):
+            limit.unanswered(begun)
+            anew = anew or limit.budget.faults >= _READ_ANEW
+        else:
             limit.answered()
-            return
-        limit.unanswered(begun)
-        if hook is not None and self._hook is hook and (anew or limit.budget.faults >= _READ_ANEW):
+            self._in_vain = self._in_vain + 1 if errors.is_transient(error) and not errors.is_throttled(error) else 0
+            # A gateway answers for an endpoint that has moved; a fault of HealthOmics' own costs few clients.
+            anew = self._in_vain >= _READ_ANEW and self._anew.due(asyncio.get_running_loop().time())
+        if anew and hook is not None and self._hook is hook:
             self._hook = self._connecting = None
 
     async def _connected(self) -> OmicsHook:

@@ -280,7 +280,7 @@ class Polls:
         if self._owed > 0 and self._first_missing() is not None:
             return False
         now = _now()
-        listed = [watch for watch in self._watches if not watch.missing]
+        listed = [watch for watch in self._watches if not watch.missing and watch.run.known]
         return self._listing.pays(sum(watch.waited(now) for watch in listed), len(listed))
 
     async def _list(self) -> None:
@@ -301,7 +301,8 @@ class Polls:
         self._lead = _now() - begun + len(self._missing) / self._hub.budget.rate
 
     def _is_listed(self, watch: Watch) -> bool:
-        return watch in self._watches and not watch.missing and watch.due < math.inf
+        # The pages are those of the known statuses.
+        return watch in self._watches and watch.run.known and not watch.missing and watch.due < math.inf
 
     def _saw_listed(self, watch: Watch, status: str) -> None:
         if not self._is_listed(watch):

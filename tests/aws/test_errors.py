@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an error of AWS means, as botocore's own tables of retries have it."""
 
+import socket
 import ssl
+from datetime import UTC, datetime
 
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.credentials import RefreshableCredentials
 from botocore.exceptions import (
     ClientError,
     ConnectionClosedError,
@@ -16,6 +19,8 @@ from botocore.exceptions import (
     NoCredentialsError,
     NoRegionError,
     SSLError,
+    SSOTokenLoadError,
+    UnauthorizedSSOTokenError,
 )
 from botocore.loaders import Loader
 from botocore.retries import standard
@@ -103,6 +108,9 @@ def test_replaced_keys_need_a_new_client_and_pass(code):
         NoCredentialsError(),
         CredentialRetrievalError(provider="sso", error_msg="x"),
         MetadataRetrievalError(error_msg="Read timeout"),
+        UnauthorizedSSOTokenError(),
+        SSOTokenLoadError(error_msg="x"),
+        socket.gaierror(-3, "Temporary failure in name resolution"),
         EndpointConnectionError(endpoint_url="https://omics"),
         ConnectionClosedError(endpoint_url="https://omics"),
         SSLError(endpoint_url="https://omics", error=ssl.SSLEOFError(8, "[SSL: UNEXPECTED_EOF_WHILE_READING] EOF")),
@@ -112,6 +120,16 @@ def test_replaced_keys_need_a_new_client_and_pass(code):
 def test_a_fault_of_network_or_credentials_passes(error):
     assert is_transient(error)
     assert not is_throttled(error)
+
+
+def test_credentials_that_had_expired_when_they_were_handed_out_need_a_new_client_and_pass():
+    stale = {"access_key": "a", "secret_key": "b", "token": "c", "expiry_time": "2020-01-01T00:00:00Z"}
+    credentials = RefreshableCredentials("a", "b", "c", datetime(2020, 1, 1, tzinfo=UTC), lambda: stale, "iam-role")
+    with pytest.raises(RuntimeError) as error:
+        credentials.get_frozen_credentials()
+    assert is_stale(error.value)
+    assert is_transient(error.value)
+    assert not is_transient(RuntimeError("ours"))
 
 
 @pytest.mark.parametrize(

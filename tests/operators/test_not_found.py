@@ -5,9 +5,11 @@ import pytest
 
 from airflow_provider_omics.aws import identity
 from airflow_provider_omics.core.not_found import account_of, where_to_look
-from airflow_provider_omics.exceptions import OmicsRequestError, StartRunRequestError
+from airflow_provider_omics.core.read_set_job import ReadSetJob
+from airflow_provider_omics.core.run import Run
+from airflow_provider_omics.exceptions import OmicsError, OmicsRequestError, StartRunRequestError
 from airflow_provider_omics.hooks.omics import OmicsHook
-from airflow_provider_omics.hooks.read_sets import start_job
+from airflow_provider_omics.hooks.read_sets import get_job, start_job
 
 WHERE = "It was looked for in Region us-east-1, account 123456789012: check "
 REGION = "region_name (by default the connection's)"
@@ -78,3 +80,20 @@ def test_where_sts_is_denied_the_account_is_that_of_the_role(start_run, context,
     role = "arn:aws:iam::210987654321:role/omics"
     with pytest.raises(StartRunRequestError, match="account 210987654321: check workflow_id"):
         start_run(workflow_id="111", role_arn=role).execute(context)
+
+
+def test_a_job_that_is_not_found_is_told_likewise(aws_default):
+    store = aws_default.client().create_sequence_store(name="cohort")["id"]
+    with pytest.raises(OmicsError) as caught:
+        get_job(OmicsHook("aws_default"), ReadSetJob("import", "1234567890", store))
+    assert str(caught.value).endswith(f"1234567890 not found. {WHERE}job_id, sequence_store_id, {REGION}.")
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["of its ARN", "of its id alone"])
+def test_a_run_of_which_only_the_id_is_known_is_told_likewise(known, start_run):
+    start_run()
+    arn = "arn:aws:omics:us-east-1:123456789012:run/12" if known else ""
+    gone = OmicsHook("aws_default").get_run(Run("12", "u", arn))
+    assert gone.status == "DELETED"
+    where = "" if known else f". {WHERE}run_id, {REGION}."
+    assert str(gone).endswith(f"GetRun does not find it: deleted, or dropped as too old{where}")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a task says while its run goes on: how it is going, and the log of its engine."""
 
+import json
 import logging
 import re
 import threading
@@ -298,3 +299,16 @@ def test_no_error_of_a_log_fails_a_task(deferred, code, running, start_run, cont
         context["ti"].try_number = 2
         answer = operator.execute(context)
     assert answer["status"] == "COMPLETED"
+
+
+def test_keys_that_are_replaced_do_not_end_the_copying(running, write, engine, omics_local, monkeypatch):
+    write(running, "engine up")
+    there = omics_local.airflow_connection()
+    without = {name: value for name, value in there.items() if name not in ("login", "password")}
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(without))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    log = engine_log(running)
+    log.copy(running)
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(there))
+    log.copy(running)
+    assert engine() == ["engine up"]

@@ -19,6 +19,7 @@ from airflow_provider_omics.exceptions import (
     ReadSetJobWaitError,
     StartRunConflictError,
 )
+from airflow_provider_omics.hooks import patience, read_set_service
 from airflow_provider_omics.operators import read_set_job, read_sets
 from airflow_provider_omics.operators.read_sets import ActivateReadSetsOperator, ImportReadSetsOperator
 from airflow_provider_omics.sensors.read_sets import OmicsReadSetImportSensor
@@ -596,3 +597,34 @@ def test_a_sensor_of_no_job_fails(waiting, context):
 def test_the_sensors_timeout_ends_the_waiting(waiting, context):
     with pytest.raises(AirflowSensorTimeout):
         waiting("a", timeout=0.2).execute(context)
+
+
+# --- faults when the job is there ---
+
+
+def test_a_wait_in_a_worker_that_breaks_says_that_the_job_goes_on(stored, context, omics_local):
+    omics_local.fault("GetReadSetImportJob", "error", code="AccessDeniedException", times=1)
+    with pytest.raises(ReadSetJobWaitError, match=r"broke, and the job goes on: .*AccessDenied.*\nA retry waits"):
+        stored.importing("a").execute(context)
+
+
+def test_a_connection_that_is_missed_once_when_the_job_is_there_fails_nothing(stored, context, monkeypatch):
+    there = json.dumps(stored.local.airflow_connection())
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_OWN", there)
+    missed = []
+    start_job = read_set_service.start_job
+
+    def start(*arguments):
+        job = start_job(*arguments)
+        monkeypatch.delenv("AIRFLOW_CONN_AWS_OWN")
+        return job
+
+    def back_off(_faults):
+        missed.append(True)
+        monkeypatch.setenv("AIRFLOW_CONN_AWS_OWN", there)
+        return 0.01
+
+    monkeypatch.setattr(read_set_service, "start_job", start)
+    monkeypatch.setattr(patience, "back_off", back_off)
+    assert stored.importing("a", aws_conn_id="aws_own").execute(context)["status"] == "COMPLETED"
+    assert missed == [True]

@@ -242,6 +242,12 @@ MUTATIONS = (
     Mutation("what is not found is told with where", "aws/refusals.py", "{message.rstrip('.')}. {where}", "{message}", "tests/operators/test_not_found.py"),
     Mutation("a fault that passes makes no failure for good", "results/failed_tasks.py", "faults, most=MOST_FAULTS)", "faults, most=0)", "tests/operators/test_left_behind.py::test_a_fault_that_passes_makes_no_failure_for_good"),
     Mutation("a fault that passes loses no outputs", "results/outputs.py", 'run {run.id}"), most=MOST_FAULTS', 'run {run.id}"), most=0', "tests/operators/test_left_behind.py::test_a_fault_that_passes_loses_no_outputs"),
+    Mutation("keys that are replaced do not end the copying of a log", LOGS, "            if is_stale(error):\n", "            if False:\n", NEWS + "test_keys_that_are_replaced_do_not_end_the_copying"),
+    Mutation("an SSO session that has ended passes", ERRORS, "    | SSOError\n", "", "tests/aws/test_errors.py"),
+    Mutation("a connection is read anew while a gateway answers", HUBS, "self._in_vain >= _READ_ANEW", "False", FAULTS + "test_a_mended_connection_is_read_anew_while_a_gateway_answers_for_its_endpoint"),
+    Mutation("faults of HealthOmics make few clients", HUBS, "and self._anew.due(asyncio.get_running_loop().time())", "", FAULTS + "test_a_mended_connection_is_read_anew_while_a_gateway_answers_for_its_endpoint"),
+    Mutation("a queue that is away slows nothing else", "triggers/queue.py", "self._receive, self._threads, limit=self._hub.events", "self._receive, self._threads", FAULTS + "test_a_queue_that_is_away_slows_nothing_else"),
+    Mutation("runs of an unknown status make no listing pay", POLLS, "if not watch.missing and watch.run.known]", "if not watch.missing]", "tests/triggers/test_listing_pays.py"),
     # --- before anything is started ---
     Mutation("what a task is deferred with is stored before StartRun", RUN, "            deferral.check(self, context, attempt, request, until)\n", "", ARGUMENTS + "test_what_airflow_cannot_store_is_refused_before_any_call"),
     Mutation("connection arguments of a wrong type fail the parse", BASE, "        self.botocore_config = botocore_config\n        self._check_connection()\n", "        self.botocore_config = botocore_config\n", ARGUMENTS + "test_a_wrong_type_fails_the_parse"),

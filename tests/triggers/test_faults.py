@@ -12,7 +12,7 @@ from airflow_provider_omics.core import pacing
 from airflow_provider_omics.core.hook_params import HookParams
 from airflow_provider_omics.hooks.omics import OmicsHook
 from airflow_provider_omics.triggers import hub as hubs
-from airflow_provider_omics.triggers import polls
+from airflow_provider_omics.triggers import polls, queue
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
 from tests.triggers.waiting import end_of, until
 
@@ -178,3 +178,40 @@ def test_a_connection_that_a_secrets_backend_misses_once_fails_nobody(connection
         return await waiting
 
     assert asyncio.run(go()).succeeded
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_mended_connection_is_read_anew_while_a_gateway_answers_for_its_endpoint(connection, start, monkeypatch):
+    made = []
+    new_hook = hubs._new_hook
+    monkeypatch.setattr(hubs, "_new_hook", lambda params: made.append(params) or new_hook(params))
+    [run] = start()
+    connection.fault("GetRun", "error", code="503", times=3 * SOME)
+
+    async def go():
+        waiting = asyncio.create_task(end_of(run))
+        await until(lambda: not connection.faults())
+        connection.clock.advance(3600)
+        return await waiting
+
+    assert asyncio.run(go()).succeeded
+    # Once in a while, however often it fails.
+    assert len(made) == 2
+
+
+def test_a_queue_that_is_away_slows_nothing_else(connection, monkeypatch):
+    monkeypatch.setattr(queue, "back_off", lambda _faults: 0.01)
+    connection.fault("sqs:ReceiveMessage", "drop", times=SOME)
+
+    async def go():
+        async with hubs.join(HookParams()) as hub:
+            waiting = queue.EventQueue(hub, f"{connection.url}/123456789012/none", 30)
+            receiving = asyncio.create_task(waiting.receive())
+            await until(lambda: not connection.faults())
+            faults = hub.budget.faults
+            receiving.cancel()
+            await asyncio.gather(receiving, return_exceptions=True)
+            waiting.close()
+            return faults
+
+    assert asyncio.run(go()) == 0

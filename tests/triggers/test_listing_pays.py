@@ -2,6 +2,7 @@
 """The pages of ListRuns are read when they save calls, and not for runs that nobody would look at yet."""
 
 import asyncio
+from dataclasses import replace
 
 from airflow_provider_omics.triggers import polls
 from tests.triggers.waiting import end_of, until
@@ -40,3 +41,20 @@ def test_runs_that_come_together_are_listed(start, connection, monkeypatch):
 
     asyncio.run(go())
     assert connection.counts().get("GetRun", 0) < 20
+
+
+def test_runs_of_an_unknown_status_are_on_no_page(start, connection, caplog):
+    runs = start(20)
+    for run in runs:
+        connection.force(run.id, "ARCHIVING", unknown=True)
+
+    async def go():
+        tasks = [asyncio.create_task(end_of(replace(run, status="ARCHIVING"), poll_interval=0.2)) for run in runs]
+        await until(lambda: connection.counts().get("GetRun", 0) >= 60)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run(go())
+    assert "ListRuns" not in connection.counts()
+    assert "ListRuns" not in caplog.text
