@@ -220,7 +220,7 @@ MUTATIONS = (
     Mutation("calls that were under way together count once", PACING, "if begun >= self._failed:", "if True:", "tests/core/test_pacing.py"),
     Mutation("what is away is asked by one call at a time", HUBS, "limit.unanswered(begun)", "pass", FAULTS + "test_what_is_away_is_asked_by_one_call_at_a_time"),
     Mutation("a probe that failed wakes who waits for it", LIMIT, "asyncio.get_running_loop().time())\n        self._told.set()", "asyncio.get_running_loop().time())", WAYS + "test_a_dead_endpoint_is_asked_one_call_at_a_time"),
-    Mutation("a mended connection is read anew", HUBS, "(anew or limit.budget.faults >= _READ_ANEW)", "anew", FAULTS + "test_a_mended_connection_is_read_anew"),
+    Mutation("a mended connection is read anew", HUBS, "anew = anew or limit.budget.faults >= _READ_ANEW", "pass", FAULTS + "test_a_mended_connection_is_read_anew"),
     Mutation("keys that are replaced fail nobody", ERRORS, "replaced = isinstance(error, ClientError) and error_code(error) in _REPLACED", "replaced = False", FAULTS + "test_an_answer_that_passes_fails_nobody"),
     Mutation("what is configured wrongly does not pass", ERRORS, 'isinstance(error.kwargs.get("error"), TypeError)', "False", "tests/aws/test_errors.py"),
     Mutation("a certificate that is not trusted does not pass", ERRORS, "if isinstance(error, SSLError):", "if False:", "tests/aws/test_errors.py"),
