@@ -256,6 +256,11 @@ class Attempt:
             except Exception as error:  # noqa: BLE001 - the task fails of the time-out
                 log.error("execution_timeout passed, and %s", self._left(error))  # noqa: TRY400 - no traceback
 
+    def give_up(self) -> None:
+        """Cancel the run of a StartRun whose answer was lost, if there is one: the time to wait for it is over."""
+        log.info("StartRun has not answered within execution_timeout: a run that it started is looked for")
+        self._settle(time.monotonic() + _CANCEL_SECONDS / 6, late=True)
+
     def kill(self) -> None:
         """Cancel the run, or leave it, in the few seconds between SIGTERM and SIGKILL, and start nothing more."""
         if not self._operator.cancel_on_kill or (self.run is not None and self.run.ended):

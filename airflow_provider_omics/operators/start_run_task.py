@@ -208,6 +208,8 @@ class StartRunTask(RunEnd):
             )
         except StartRunRefusedError as refused:
             if not elsewhere:
+                if refused.full is None and until == attempt.deadline:
+                    attempt.give_up()
                 raise
             report = Report(turn.key if turn else "", refused.refusals, answered=False, full=bool(refused.full))
             self._defer_for_turn(context, attempt, request, until, report=report, refused=refused)

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from airflow_provider_omics.cancellation import cancel, worker
-from airflow_provider_omics.exceptions import ReadSetJobWaitError, RunTimeoutError
+from airflow_provider_omics.exceptions import ReadSetJobWaitError, RunTimeoutError, StartRunRefusedError
 from airflow_provider_omics.hooks.omics import OmicsHook
 from airflow_provider_omics.operators import attempt
 from tests.operators.stores import deferred, fired
@@ -101,3 +101,11 @@ def test_an_import_whose_read_sets_nobody_could_ask_for_is_no_success(stored, co
     late = {**waiting.kwargs["waiting"], "deadline": time.time() - 1}
     with pytest.raises(ReadSetJobWaitError, match="does not say which sources"):
         operator.execute_complete(context, event, **{**waiting.kwargs, "waiting": late})
+
+
+def test_a_run_whose_start_was_never_answered_does_not_outlive_the_deadline(late, context, omics_local):
+    omics_local.fault("StartRun", "lost", times=1)
+    omics_local.fault("StartRun", "drop", probability=1)
+    with pytest.raises(StartRunRefusedError, match="does not answer"):
+        late().execute(context)
+    assert [run["status"] for run in omics_local.runs()] == ["STOPPING"]
