@@ -76,6 +76,10 @@ class Event:
                 raise ValueError(
                     "it is an SNS envelope: switch on raw message delivery for the queue's subscription to the topic"
                 )
+            if "Records" in told or told.get("Event") == "s3:TestEvent":
+                raise ValueError(
+                    "it is no event of EventBridge but a notification of S3's own: let the bucket send to EventBridge"
+                )
             raise ValueError("it is no event of EventBridge")
         if told.get("source") not in _SOURCES:
             raise ValueError(f"its source is not {' or '.join(_SOURCES)}")

@@ -76,7 +76,7 @@ class OmicsEventTrigger(BaseEventTrigger):
         status: str | Sequence[str] | None = None,
         workflow_id: str | Sequence[str] | None = None,
         run_name: str | None = None,
-        visibility_timeout: timedelta | int = 60,
+        visibility_timeout: timedelta | float = 60,
         aws_conn_id: str | None = "aws_default",
         region_name: str | None = None,
         verify: bool | str | os.PathLike[str] | None = None,
@@ -88,8 +88,10 @@ class OmicsEventTrigger(BaseEventTrigger):
             raise OmicsRequestError(f"{type(self).__name__}: there is no argument {', '.join(sorted(unknown))}")
         ignore(type(self).__name__, unknown)
         self.queue_url = queue_url
-        if isinstance(visibility_timeout, timedelta) and visibility_timeout % timedelta(seconds=1) == timedelta():
-            visibility_timeout //= timedelta(seconds=1)
+        if isinstance(visibility_timeout, timedelta):
+            visibility_timeout = visibility_timeout.total_seconds()
+        if isinstance(visibility_timeout, float) and visibility_timeout.is_integer():
+            visibility_timeout = int(visibility_timeout)
         self.visibility_timeout: Any = visibility_timeout
         self.wanted = Wanted(_several(detail_type), _several(status), _several(workflow_id), run_name)
         self.params = HookParams(aws_conn_id, region_name, verify_of(verify), botocore_config)

@@ -144,3 +144,9 @@ def test_what_could_never_match_is_told(wanted):
 )
 def test_events_of_other_things_can_be_asked_for(wanted):
     assert Wanted(**wanted).violations() == []
+
+
+@pytest.mark.parametrize("body", [{"Records": [{"eventSource": "aws:s3"}]}, {"Service": "S3", "Event": "s3:TestEvent"}])
+def test_a_notification_that_s3_sends_by_itself_is_named_as_such(body):
+    with pytest.raises(ValueError, match="a notification of S3's own: let the bucket send to EventBridge"):
+        Event.parse(json.dumps(body))

@@ -94,7 +94,11 @@ def test_a_watcher_takes_the_same():
     trigger = OmicsEventTrigger(queue_url=QUEUE, verify=Path("/ca.pem"), visibility_timeout=timedelta(minutes=2))
     kwargs = trigger.serialize()[1]
     assert (kwargs["verify"], kwargs["visibility_timeout"]) == ("/ca.pem", 120)
-    for wrong in ({"verify": 1}, {"botocore_config": []}, {"visibility_timeout": timedelta(seconds=60.5)}):
+    # A number of its own would be another watcher to Airflow.
+    whole = OmicsEventTrigger(queue_url=QUEUE, visibility_timeout=60.0).serialize()[1]["visibility_timeout"]
+    assert type(whole) is int
+    late = {"visibility_timeout": timedelta(seconds=60.5)}
+    for wrong in ({"verify": 1}, {"botocore_config": []}, late, {"visibility_timeout": 60.5}):
         with pytest.raises(OmicsRequestError, match=f"{next(iter(wrong))} must be"):
             OmicsEventTrigger(queue_url=QUEUE, **wrong)
 
