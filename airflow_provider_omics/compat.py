@@ -78,8 +78,8 @@ __all__ = [
 AIRFLOW_2 = __version__.startswith("2.")
 # Seconds between SIGTERM and SIGKILL that a task may use: Airflow 2 has 60 by default, Airflow 3 has 5.
 KILL_SECONDS = 30.0 if AIRFLOW_2 else 4.0
-# The run ids of one question are a part of its URL.
-_RUNS_AT_ONCE = 100
+# The run ids and task ids of one question are a part of its URL; each may have 250 characters.
+_IDS_AT_ONCE = 100
 _TRY_KEY = "try_number"
 
 
@@ -127,8 +127,11 @@ def _ask_states(tis: list[TaskInstance], states: dict[tuple[str, str, int], str 
     task_ids: dict[str, None] = {}
     for ti in tis:
         # In the answer, which has every map index of a task, task `a` with map index 1 has the name of a task `a_1`.
-        clash = any(ti.task_id == _unmapped(other) or other == _unmapped(ti.task_id) for other in task_ids)
-        if not clash and (ti.run_id in run_ids or len(run_ids) < _RUNS_AT_ONCE):
+        clash = ti.task_id not in task_ids and any(
+            ti.task_id == _unmapped(other) or other == _unmapped(ti.task_id) for other in task_ids
+        )
+        fits = len({*run_ids, ti.run_id}) + len({*task_ids, ti.task_id}) <= _IDS_AT_ONCE
+        if not clash and fits:
             run_ids[ti.run_id] = task_ids[ti.task_id] = None
             asked.append(ti)
         else:

@@ -39,6 +39,16 @@ def test_a_mapped_task_is_not_taken_for_one_of_its_name(order, questions):
     assert len(questions) == 2
 
 
+def test_a_question_has_room_for_so_many_ids(questions):
+    """They are a part of its URL."""
+    tis = [
+        SimpleNamespace(dag_id="d", run_id=f"r{number % 7}", task_id=f"t{number}", map_index=-1)
+        for number in range(300)
+    ]
+    assert task_states(tis) == ["removed"] * 300
+    assert [len(asked) for asked in questions] == [93, 93, 93, 21]
+
+
 def test_instances_of_one_task_are_one_question(questions):
     tis = [SimpleNamespace(dag_id="d", run_id="r", task_id="a", map_index=index) for index in (0, 1, 2)]
     assert task_states(tis) == ["deferred", "failed", "removed"]

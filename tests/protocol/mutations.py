@@ -206,7 +206,8 @@ MUTATIONS = (
     Mutation("a dead endpoint gets few CancelRun", CANCELLING, "await hub.call(call, limit=limit)", "await hub.call(call)", WAYS + "test_a_dead_endpoint_is_asked_one_call_at_a_time"),
     Mutation("a throttled CancelRun slows the next ones down", CANCELLING, "limit.budget.throttled(asyncio", "id(asyncio", WAYS + "test_cancelruns_limit_is_its_own"),
     Mutation("a cancel goes on without its trigger", GUARDED, "            with suppress(asyncio.CancelledError):\n                await asyncio.wait({ending}, timeout=left)", "            await asyncio.wait({ending}, timeout=left)\n            ending.cancel()", MANY + "test_two_hundred_are_cancelled_by_one_call_each"),
-    Mutation("a mapped task is not taken for one of its name", "compat.py", "        if not clash and (", "        if (", "tests/cancellation/test_task_states.py"),
+    Mutation("a mapped task is not taken for one of its name", "compat.py", "        if not clash and fits:", "        if fits:", "tests/cancellation/test_task_states.py"),
+    Mutation("a question has room for so many ids", "compat.py", "        if not clash and fits:", "        if not clash:", "tests/cancellation/test_task_states.py::test_a_question_has_room_for_so_many_ids"),
     Mutation("tasks that are ended together are one question", "cancellation/task_states.py", "await asyncio.sleep(_TOGETHER)", "await asyncio.sleep(0)", MANY + "test_two_hundred_are_cancelled_by_one_call_each"),
     Mutation("a triggerer that stops names what it leaves", GUARDED, 'log.error("This triggerer', 'log.debug("This triggerer', MANY + "test_a_triggerer_that_stops_names_what_it_leaves"),
     # --- waiting, and being refused ---
