@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from airflow_provider_omics.triggers.hub import Hub
 
 _SHORTEST: Final = 30.0
+# Seconds that a look may take beyond the deadline.
+_LAST_LOOK: Final = 60.0
 
 
 class OmicsReadSetJobTrigger(BaseTrigger):
@@ -116,13 +119,18 @@ class OmicsReadSetJobTrigger(BaseTrigger):
                     left = None if self.deadline is None else self.deadline - time.time()
                     # At the deadline it is looked at once more: it may have ended while nobody looked.
                     await asyncio.sleep(pause if left is None else max(0.0, min(left, pause)))
-                    before, faults, job = job, faults + 1, await self._look(hub, job, faults)
+                    before, faults = job, faults + 1
+                    # Where nothing answers, a look may have to wait for hours until it is made.
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(None if left is None else max(0.0, left - pause) + _LAST_LOOK):
+                            job = await self._look(hub, job, faults - 1)
                     faults = faults if job is before else 0
                     if job.status != before.status:
                         self.log.info("HealthOmics %s", job)
                     if warning := self._unknown.warning(job, time.time()):
                         self.log.warning("%s", warning)
-                    if not job.ended and left is not None and left <= pause:
+                    late = self.deadline is not None and time.time() >= self.deadline
+                    if not job.ended and left is not None and (late or left <= pause):
                         return ReadSetJobEvent(job, timed_out=True)
                     usual = interval(_age(job), self.poll_interval, shortest)
                     pause = min(usual, back_off(faults)) if faults else jittered(usual)

@@ -249,6 +249,7 @@ MUTATIONS = (
     Mutation("a connection is read anew while a gateway answers", HUBS, "self._in_vain >= _READ_ANEW", "False", FAULTS + "test_a_mended_connection_is_read_anew_while_a_gateway_answers_for_its_endpoint"),
     Mutation("faults of HealthOmics make few clients", HUBS, "and self._anew.due(asyncio.get_running_loop().time())", "", FAULTS + "test_a_mended_connection_is_read_anew_while_a_gateway_answers_for_its_endpoint"),
     Mutation("a queue that is away slows nothing else", "triggers/queue.py", "self._receive, self._threads, limit=self._hub.events", "self._receive, self._threads", FAULTS + "test_a_queue_that_is_away_slows_nothing_else"),
+    Mutation("a job is not waited for beyond its deadline", "triggers/read_sets.py", "None if left is None else max(0.0, left - pause) + _LAST_LOOK", "None", FAULTS + "test_a_job_is_not_waited_for_beyond_its_deadline_though_nothing_answers"),
     Mutation("runs of an unknown status make no listing pay", POLLS, "if not watch.missing and watch.run.known]", "if not watch.missing]", "tests/triggers/test_listing_pays.py"),
     # --- before anything is started ---
     Mutation("what a task is deferred with is stored before StartRun", RUN, "            deferral.check(self, context, attempt, request, until)\n", "", ARGUMENTS + "test_what_airflow_cannot_store_is_refused_before_any_call"),

@@ -5,14 +5,17 @@ import asyncio
 import json
 import logging
 import socket
+import time
 
 import pytest
 
 from airflow_provider_omics.core import pacing
 from airflow_provider_omics.core.hook_params import HookParams
+from airflow_provider_omics.core.read_set_job import ReadSetJob
 from airflow_provider_omics.hooks.omics import OmicsHook
 from airflow_provider_omics.triggers import hub as hubs
-from airflow_provider_omics.triggers import polls, queue
+from airflow_provider_omics.triggers import polls, queue, read_sets
+from airflow_provider_omics.triggers.read_sets import OmicsReadSetJobTrigger
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
 from tests.triggers.waiting import end_of, until
 
@@ -215,3 +218,23 @@ def test_a_queue_that_is_away_slows_nothing_else(connection, monkeypatch):
             return faults
 
     assert asyncio.run(go()) == 0
+
+
+def test_a_job_is_not_waited_for_beyond_its_deadline_though_nothing_answers(connection, monkeypatch):
+    """A look of each of many tasks, one call a minute, would come hours later."""
+    monkeypatch.setattr(pacing, "back_off", lambda _faults: 600.0)
+    monkeypatch.setattr(read_sets, "_LAST_LOOK", 0.5)
+    connection.fault("GetReadSetImportJob", "drop", probability=1)
+
+    async def go():
+        deadline = time.time() + 2
+        triggers = [
+            OmicsReadSetJobTrigger.of(
+                ReadSetJob("import", f"123456789{number}", "1234567890"), HookParams(), 0.1, deadline=deadline
+            )
+            for number in range(5)
+        ]
+        async with asyncio.timeout(50):
+            return await asyncio.gather(*(trigger._wait() for trigger in triggers))
+
+    assert all(event.timed_out and not event.error for event in asyncio.run(go()))
