@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from airflow_provider_omics.aws.errors import is_denied
 from airflow_provider_omics.core.run import ACTIVE, Run
 from airflow_provider_omics.exceptions import OmicsError
+from airflow_provider_omics.hooks.omics import VISIBLE_AFTER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -70,7 +71,8 @@ def by_tags(hook: OmicsHook, wanted: Callable[[Mapping[str, str]], bool], more: 
 
     :param hook: the way to AWS.
     :param wanted: tells whether a run with these tags is wanted.
-    :param more: more runs to look at, which may be too new to be listed: their ids and, as far as known, ARNs.
+    :param more: more runs to look at, which may be too new to be listed: their ids and, as far as
+        known, ARNs; their creation time is the earliest that it can be.
     """
     found = Found()
     seen: set[str] = set()
@@ -104,7 +106,9 @@ def _look(hook: OmicsHook, run: Run, wanted: Callable[[Mapping[str, str]], bool]
             if time.monotonic() + _AGAIN < until:
                 time.sleep(_AGAIN)
                 continue
-            if until:
+            if run.creation_time and time.time() < run.creation_time + VISIBLE_AFTER:
+                found.problems.append(f"Run {run.id} is not found: it may be too new to be visible, and go on")
+            elif until:
                 log.warning("Run %s is not found: it is deleted, or dropped as retention_mode REMOVE allows", run.id)
             return
         except Exception as error:  # noqa: BLE001 - the others are cancelled nevertheless

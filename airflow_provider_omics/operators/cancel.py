@@ -261,7 +261,12 @@ def pushed_runs(context: Context, tasks: Sequence[str] | None) -> list[Run]:
         log.warning("What the tasks have pushed cannot be read, and a run too new to be listed is not found: %s", error)
         return []
     by_id = {str(arn).rpartition("/")[2]: str(arn) for arn in arns}
-    return [Run(str(run_id), arn=by_id.get(str(run_id), "")) for run_id in run_ids if not is_nothing(run_id)]
+    started = context["dag_run"].start_date
+    return [
+        Run(str(run_id), arn=by_id.get(str(run_id), ""), creation_time=started.timestamp() if started else None)
+        for run_id in run_ids
+        if not is_nothing(run_id)
+    ]
 
 
 def _starts_runs(task: Any) -> bool:  # noqa: ANN401 - an operator, mapped or not, of whatever Airflow

@@ -2,6 +2,7 @@
 """Cancelling and deleting runs, by id and by whose they are."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -160,6 +161,22 @@ def test_the_account_is_read_once_for_all_tasks(started, context, omics_local):
     assert after["ListRuns"] - before.get("ListRuns", 0) == 4
     # One look at each, and one after each was cancelled.
     assert after["GetRun"] - before.get("GetRun", 0) == 6
+
+
+@pytest.mark.usefixtures("briefly")
+@pytest.mark.parametrize("minutes", [1, 20])
+def test_a_run_that_is_too_new_to_be_seen_is_not_taken_for_deleted(minutes, started, context, ti, omics_local):
+    """The Dag run that started it is younger than a run may be invisible."""
+    run = started("a", "b")["a"]
+    omics_local.force(run["run_id"], "DELETED")
+    ti.xcom_pull = lambda task_ids, key: [run[key] for _ in task_ids]
+    context["dag_run"].start_date = datetime.now(UTC) - timedelta(minutes=minutes)
+    cancel = CancelOmicsRunOperator(task_id="cancel", airflow_task_ids=["a"])
+    if minutes > 15:
+        assert cancel.execute(context) == []
+    else:
+        with pytest.raises(OmicsError, match=rf"Run {run['run_id']} is not found: it may be too new"):
+            cancel.execute(context)
 
 
 def test_a_strangers_run_does_not_stand_in_the_way(started, context, omics_local):

@@ -171,6 +171,7 @@ MUTATIONS = (
     Mutation("a uuid alone is not all runs", CANCEL, 'if "uuid" in self.given and', 'if "x" in self.given and', CANCELS + "::test_a_uuid_alone_is_not_all_runs"),
     Mutation("an id whose uuid is lost may be another run's", CANCEL, "if has_uuid and is_nothing(uuid):", "if False:", CANCELS + "::test_a_uuid_that_renders_to_nothing_protects_no_run"),
     Mutation("a task id that the DAG does not have is no success", CANCEL, "if dag and task not in dag.task_dict]", "if False]", CANCELS + "::test_a_task_id_that_the_dag_does_not_have_is_told_after_all_else_is_done"),
+    Mutation("a pushed run that is too new to be seen is not taken for deleted", FIND, "if run.creation_time and time.time() <", "if False and time.time() <", CANCELS + "::test_a_run_that_is_too_new_to_be_seen_is_not_taken_for_deleted"),
     Mutation("what a task has pushed is no stranger's", FIND, "if is_denied(error) and not until:", "if is_denied(error):", CANCELS + "::test_a_run_of_this_dag_run_that_may_not_be_looked_at_fails_the_task"),
     Mutation("a run of another Region is not overlooked", FIND, "            hook.check_owner(run)\n", "", CANCELS + "::test_runs_of_another_region_are_not_overlooked"),
     Mutation("a task's runs are told by their tags", FIND, 'if not run.ended and wanted(answer.get("tags", {})):', "if not run.ended:", CANCELS),
