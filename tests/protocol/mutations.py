@@ -230,7 +230,7 @@ MUTATIONS = (
     Mutation("a connection that a task names has to be there", HOOK, "            if conn_id == cls.default_conn_name:\n                raise\n", "            raise\n", BORNE + "test_a_connection_that_is_not_there_is_an_error_before_any_call"),
     Mutation("a fault of ours leaves nobody waiting", POLLS, "if not task.cancelled() and isinstance(error := task.exception(), Exception):", "if False:", HUB + "test_a_look_that_breaks_by_our_own_fault_leaves_nobody_waiting"),
     Mutation("the missing and the due take turns", POLLS, "(first is None or self._missing_next or self._owed > 0)", "True", HUB + "test_a_new_run_is_seen_while_a_crowd_of_ends_is_drained"),
-    Mutation("a refusal burns no try", PATIENCE, "        if is_refused(error):", "        if False:", REFUSED + "test_a_sync_task_waits_in_its_worker"),
+    Mutation("a refusal is told as one", PATIENCE, "        if is_refused(error):", "        if False:", REFUSED + "test_it_ends_with_the_submit_timeout"),
     Mutation("a turn starts what was first rendered", RUN, "self._build_request() if request is None else request", "self._build_request()", REFUSED + "test_a_deferrable_task_waits_for_its_turn_and_starts_what_it_was_to_start"),
     Mutation("when the time is up nothing is started", PATIENCE, "if self._given_up is not None:", "if False:", REFUSED + "test_when_the_time_is_up_nothing_is_started_any_more"),
     Mutation("a task that is ended in the queue is looked up", TURN, "found = service.newest(hook)", "found = None", REFUSED + "test_a_person_ends_the_run_of_an_answer_that_was_lost"),
