@@ -337,13 +337,16 @@ class OmicsHook(AwsBaseHook):
         """
         Call CancelRun once, and tell whether it was accepted; 409 and 404 leave open whether the run goes on.
 
+        What it answers of a run that has ended is not published: it may be a ValidationException, too.
+
         :param run: the run, whose id must not belong to another one meanwhile.
         :raises WrongAccountError: if it is in another account or Region, where a stranger's run may have its id.
         """
         self.check_owner(run)
+        errors = self.conn.exceptions
         try:
             self.conn.cancel_run(id=run.id)
-        except (self.conn.exceptions.ConflictException, self.conn.exceptions.ResourceNotFoundException) as error:
+        except (errors.ConflictException, errors.ResourceNotFoundException, errors.ValidationException) as error:
             self.log.info("CancelRun of run %s was not accepted: %s", run.id, error)
             return False
         return True

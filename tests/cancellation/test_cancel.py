@@ -57,11 +57,12 @@ def test_a_refusal_while_the_run_is_active_is_asked_again(code, ask, start, omic
     assert asked(omics_local) == {"StartRun": 1, "CancelRun": 4, "GetRun": 3}
 
 
+@pytest.mark.parametrize("code", ["ConflictException", "ValidationException"])
 @pytest.mark.parametrize("ended", ["COMPLETED", "FAILED", "CANCELLED", "STOPPING"])
-def test_what_became_of_a_run_is_what_getrun_says(ended, ask, start, omics_local):
+def test_what_became_of_a_run_is_what_getrun_says(ended, code, ask, start, omics_local):
     [run] = start()
     omics_local.force(run.id, ended)
-    omics_local.fault("CancelRun", "error", code="ConflictException")
+    omics_local.fault("CancelRun", "error", code=code)
     done = ask(run)
     assert (done.accepted, done.run.status) == (False, ended)
     assert status(omics_local) == ended
