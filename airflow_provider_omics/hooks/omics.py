@@ -239,10 +239,12 @@ class OmicsHook(AwsBaseHook):
             self.check_owner(run)
             if run.creation_time and time.time() < run.creation_time + VISIBLE_AFTER:
                 return run
+            if ended := how_it_ended(self.logs, run):
+                return ended
             why = "GetRun does not find it: deleted, or dropped as too old"
             if not run.arn:  # Only an id is known, which may be that of another Region, or of nothing.
                 why += f". {self.where_to_look(None, {'id': run.id})}"
-            return how_it_ended(self.logs, run) or run.deleted(why)
+            return run.deleted(why)
         except ClientError as error:
             if is_denied(error):
                 self.check_owner(run)  # Credentials of another account may lack the permission.

@@ -99,8 +99,11 @@ def test_where_sts_does_not_say_it_goes_on_as_ever(connection, start, caplog, fa
 
 
 def test_a_run_without_an_arn_cannot_be_told(connection):  # noqa: F811
-    assert OmicsHook().get_run(Run("1234567", "", "", "", "PENDING", creation_time=1.0)).status == "DELETED"
-    assert asked(connection) == 0
+    """So the text says which account it was."""
+    gone = OmicsHook().get_run(Run("1234567", "", "", "", "PENDING", creation_time=1.0))
+    assert gone.status == "DELETED"
+    assert "account 123456789012" in gone.status_message
+    assert asked(connection) == 1
 
 
 def test_a_triggerer_that_missed_its_connection_once_finds_it_again(connection, start, monkeypatch):  # noqa: F811
