@@ -66,7 +66,7 @@ def _first_event(logs: Any, stream: str) -> dict[str, Any]:  # noqa: ANN401 - li
     more: dict[str, str] = {}
     while True:
         answer = logs.get_log_events(logGroupName=LOG_GROUP, logStreamName=stream, startFromHead=True, limit=1, **more)
-        following = {"nextToken": answer["nextForwardToken"]}
-        if answer["events"] or following == more:
+        token = answer.get("nextForwardToken")
+        if answer["events"] or token in (None, more.get("nextToken")):
             return cast("dict[str, Any]", answer["events"][0])
-        more = following
+        more = {"nextToken": token}
