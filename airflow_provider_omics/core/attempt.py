@@ -7,7 +7,17 @@ import logging
 from dataclasses import replace
 from typing import Protocol
 
-from airflow_provider_omics.core.protocol import Known, LookAt, LookUp, R, Record, Sighting, Start, Verdict, next_step
+from airflow_provider_omics.core.protocol import (
+    ExistingRun,
+    Known,
+    LookAt,
+    LookUp,
+    R,
+    Record,
+    Start,
+    Verdict,
+    next_step,
+)
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +32,7 @@ class Service(Protocol[R]):
     def write(self, record: Record[R]) -> None:
         """Write down what the attempt is about to do, or has done; may keep nothing."""
 
-    def look_up(self, at_least: int | None) -> Sighting[R] | None:
+    def look_up(self, at_least: int | None) -> ExistingRun[R] | None:
         """
         Return the newest run of the intention; one of submission ``at_least`` or later if that is given.
 
@@ -46,7 +56,7 @@ def pursue(known: Known[R], service: Service[R]) -> Verdict[R]:
     while True:
         match next_step(known):
             case LookAt(run, submission):
-                known = replace(known, seen=Sighting(service.get_run(run), submission))
+                known = replace(known, seen=ExistingRun(service.get_run(run), submission))
             case LookUp(at_least):
                 known = _look_up(at_least, known, service)
             case Start(submission, why):
@@ -75,7 +85,7 @@ def _start(submission: int, known: Known[R], service: Service[R]) -> Known[R]:
     if known.retry:
         run = service.get_run(run)
     service.write(Record(submission, run))
-    return replace(known, seen=Sighting(run, submission, here=_here(run, known, service)))
+    return replace(known, seen=ExistingRun(run, submission, here=_here(run, known, service)))
 
 
 def _here(run: R, known: Known[R], service: Service[R]) -> bool:

@@ -37,7 +37,7 @@ R = TypeVar("R", bound=Started)
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting(Generic[R]):
+class ExistingRun(Generic[R]):
     """A run of this intention as it is now; ``here`` if this attempt created it."""
 
     run: R
@@ -71,7 +71,7 @@ class Known(Generic[R]):
     waits: bool = True
     own_request_id: bool = False
     record: Record[R] | None = None
-    seen: Sighting[R] | None = None
+    seen: ExistingRun[R] | None = None
     looked_up: bool = False
     conflict: int | None = None
 
@@ -96,7 +96,7 @@ class Start:
     """Ask StartRun for the run of a submission; ``why`` is for people."""
 
     submission: int
-    why: str = field(default="This is the first try", compare=False)
+    why: str = field(default="First try: there is no earlier run to look for", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,29 +137,29 @@ def next_step(known: Known[R]) -> Step[R]:
     if known.conflict is not None and (known.seen is None or known.seen.submission < known.conflict):
         return GiveUp(known.conflict) if known.looked_up else LookUp(known.conflict)
     if known.seen is not None:
-        return _judge(known, known.seen)
+        return _next_about(known, known.seen)
     if not known.retry:
         return Start(0)
     if known.record is not None and known.record.run is not None and not known.looked_up:
         return LookAt(known.record.run, known.record.submission)
     if not known.looked_up:
         return LookUp()
-    why = "No run of an earlier try is to be found; if there is one, StartRun answers with it"
+    why = "No run of an earlier try was found; if there is one, StartRun returns it"
     return Start(_next_submission(known), why)
 
 
-def _judge(known: Known[R], seen: Sighting[R]) -> Step[R]:
+def _next_about(known: Known[R], seen: ExistingRun[R]) -> Step[R]:
     run = seen.run
     if run.succeeded or not known.waits:
         return Succeed(run)
     if not run.ended:
-        # STOPPING comes before every end, good or bad; whoever finds it there had no part in it.
+        # STOPPING comes before every end, good or bad; an attempt that finds it so had no part in it.
         return Wait(run, judge=run.status == "STOPPING" and not seen.here)
     if seen.here or known.own_request_id:
         return Fail(run)
     if not known.looked_up:
         return LookUp()  # A record is a short cut to a living run, no proof that no later one lives.
-    return Start(_next_submission(known), f"Before this try came, {run}: the next run is this try's")
+    return Start(_next_submission(known), f"{run}, before this try began: it starts the next run")
 
 
 def _next_submission(known: Known[R]) -> int:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omics.core.intention import tag_value
-from airflow_provider_omics.core.protocol import Sighting
+from airflow_provider_omics.core.protocol import ExistingRun
 from airflow_provider_omics.core.read_set_job import ReadSetJob, Source, source_of
 from airflow_provider_omics.hooks.read_sets import get_job, list_jobs, start_job
 from airflow_provider_omics.hooks.run_service import CLOCK_SKEW
@@ -82,20 +82,20 @@ class ReadSetJobService(Submissions[ReadSetJob]):
         """Call GetReadSetImportJob or GetReadSetActivationJob."""
         return get_job(self.hook, run)
 
-    def newest(self, hook: OmicsHook) -> Sighting[ReadSetJob] | None:
+    def newest(self, hook: OmicsHook) -> ExistingRun[ReadSetJob] | None:
         """Look for the intention's jobs among those that the store has had since the Dag run began."""
         # A token of the caller's own may be of a job of long before, which only a tag tells from others.
         start = None if self._own_request_id and self._airflow_tags else self.intention.dag_run_start
         since = max(0.0, start.timestamp() - CLOCK_SKEW) if start else 0.0
         jobs = list_jobs(hook, self.kind, str(self.asked["sequenceStoreId"]), since)
-        ours: list[Sighting[ReadSetJob]] = []
+        ours: list[ExistingRun[ReadSetJob]] = []
         for job in jobs:
             submission = self._submission(job, len(ours))
             if submission is not None:
-                ours.append(Sighting(job, submission))
+                ours.append(ExistingRun(job, submission))
         if not ours:
             return None
-        newest = max(ours, key=lambda sighting: sighting.submission)
+        newest = max(ours, key=lambda existing: existing.submission)
         return replace(
             newest, run=self._import_so_far(ours, newest.run) if self.kind == "import" else self._still(newest.run)
         )
@@ -115,11 +115,11 @@ class ReadSetJobService(Submissions[ReadSetJob]):
             return 0 if job.request_id == tag_value(str(self._own_request_id)) else None
         return self.intention.submission(job.request_id)
 
-    def _import_so_far(self, ours: list[Sighting[ReadSetJob]], newest: ReadSetJob) -> ReadSetJob:
+    def _import_so_far(self, ours: list[ExistingRun[ReadSetJob]], newest: ReadSetJob) -> ReadSetJob:
         """Note what all jobs have finished; together they may have succeeded."""
-        for sighting in ours:
-            if sighting.run.ended:
-                self.finished |= {source.key: source for source in sighting.run.sources if source.finished}
+        for existing in ours:
+            if existing.run.ended:
+                self.finished |= {source.key: source for source in existing.run.sources if source.finished}
         whole = newest.ended and self._wanted.keys() <= self.finished.keys()
         return replace(newest, status="COMPLETED") if whole else newest
 

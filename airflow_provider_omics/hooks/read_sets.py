@@ -20,7 +20,7 @@ from airflow_provider_omics.exceptions import (
     StartRunConflictError,
 )
 from airflow_provider_omics.hooks.omics import MAX_CANDIDATES, VISIBLE_AFTER
-from airflow_provider_omics.hooks.patience import Faults
+from airflow_provider_omics.hooks.retry_policy import Faults
 from airflow_provider_omics.results.progress import UnknownStatus
 
 if TYPE_CHECKING:

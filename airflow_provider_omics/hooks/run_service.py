@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from airflow_provider_omics.aws.errors import is_denied
 from airflow_provider_omics.core.intention import tag_value
-from airflow_provider_omics.core.protocol import Record, Sighting
+from airflow_provider_omics.core.protocol import ExistingRun, Record
 from airflow_provider_omics.core.run import ENDED, Run
 from airflow_provider_omics.core.versions import read
 from airflow_provider_omics.exceptions import OmicsError
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_omics.core.documents import JsonValue
     from airflow_provider_omics.core.intention import Intention
     from airflow_provider_omics.hooks.omics import OmicsHook
-    from airflow_provider_omics.hooks.patience import Patience
+    from airflow_provider_omics.hooks.retry_policy import RetryPolicy
 
 log = logging.getLogger(__name__)
 _STORE_KEY: Final = "omics_run"
@@ -39,7 +39,7 @@ class RunService(Submissions[Run]):
 
     :param hook: a hook of this attempt's own, which notes when HealthOmics first answered it.
     :param starter: another one, for StartRun alone, which repeats nothing; by default ``hook``.
-    :param patience: how often and how long StartRun is asked.
+    :param retry_policy: how often and how long StartRun is asked.
     :param began: when HealthOmics first answered this attempt, if that was before this process, in epoch seconds.
     :param starting: the submission that this attempt has asked for before this process, if its answer was lost.
     :param is_first: whether no run of the intention is older than this attempt.
@@ -63,7 +63,7 @@ class RunService(Submissions[Run]):
         intention: Intention,
         *,
         starter: OmicsHook | None = None,
-        patience: Patience | None = None,
+        retry_policy: RetryPolicy | None = None,
         began: float | None = None,
         starting: int | None = None,
         is_first: bool = False,
@@ -79,7 +79,7 @@ class RunService(Submissions[Run]):
             intention,
             own,
             starter=starter,
-            patience=patience,
+            retry_policy=retry_policy,
             began=began,
             starting=starting,
             is_first=is_first,
@@ -158,7 +158,7 @@ class RunService(Submissions[Run]):
 
     # --- the look-up ---
 
-    def newest(self, hook: OmicsHook) -> Sighting[Run] | None:
+    def newest(self, hook: OmicsHook) -> ExistingRun[Run] | None:
         """
         Return the intention's newest run.
 
@@ -171,12 +171,12 @@ class RunService(Submissions[Run]):
             return self._by_name(hook, items)
         # A run that lives or has succeeded settles the matter: ask about those first.
         items.sort(key=lambda item: (item["status"] in ENDED, item["status"] != "COMPLETED"))
-        sightings = list(self._tagged(hook, items[:MAX_CANDIDATES]))
-        if not sightings and len(items) > MAX_CANDIDATES:
+        existing = list(self._tagged(hook, items[:MAX_CANDIDATES]))
+        if not existing and len(items) > MAX_CANDIDATES:
             self._looked_in_part(items)
-        for other in sightings[1:]:
+        for other in existing[1:]:
             log.warning("There is another run of this task: %s, submission %s", other.run, other.submission)
-        return sightings[0] if sightings else None
+        return existing[0] if existing else None
 
     def _looked_in_part(self, items: list[dict[str, Any]]) -> None:
         """Say that there are runs of the name that were not asked about; raise if this task's may live among them."""
@@ -194,7 +194,7 @@ class RunService(Submissions[Run]):
             MAX_CANDIDATES,
         )
 
-    def _tagged(self, hook: OmicsHook, items: list[dict[str, Any]]) -> Iterator[Sighting[Run]]:
+    def _tagged(self, hook: OmicsHook, items: list[dict[str, Any]]) -> Iterator[ExistingRun[Run]]:
         """Yield the intention's runs; only the tag tells whose a run is."""
         for item in items:
             run = Run.from_response(item)
@@ -207,7 +207,7 @@ class RunService(Submissions[Run]):
                 continue
             submission = self._submission(now.request_id)
             if submission is not None:
-                yield Sighting(now, submission)
+                yield ExistingRun(now, submission)
 
     def _submission(self, request_id: str | None) -> int | None:
         if self._own_request_id:
@@ -215,11 +215,11 @@ class RunService(Submissions[Run]):
             return 0 if request_id == tag_value(str(self._own_request_id)) else None
         return self.intention.submission(request_id)
 
-    def _by_name(self, hook: OmicsHook, items: list[dict[str, Any]]) -> Sighting[Run] | None:
+    def _by_name(self, hook: OmicsHook, items: list[dict[str, Any]]) -> ExistingRun[Run] | None:
         """Without tags the default name, which only this intention has, tells; its submissions come in order."""
         if self._request["name"] != self._name or not items:
             return None
         run = hook.get_run(replace(Run.from_response(items[0]), uuid=""))
         if not run.uuid:
             return None  # Listed, and not visible to GetRun: StartRun's answer says which run it is.
-        return Sighting(run, 0 if self._own_request_id else len(items) - 1)
+        return ExistingRun(run, 0 if self._own_request_id else len(items) - 1)

@@ -16,19 +16,19 @@ from airflow_provider_omics.core.attempt import pursue
 from airflow_provider_omics.core.pacing import WARN_EVERY, Reminder
 from airflow_provider_omics.core.protocol import R
 from airflow_provider_omics.exceptions import StartRunConflictError, StartRunRefusedError
-from airflow_provider_omics.hooks.patience import Patience
+from airflow_provider_omics.hooks.retry_policy import RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_omics.core.documents import JsonValue
     from airflow_provider_omics.core.intention import Intention
-    from airflow_provider_omics.core.protocol import Known, Record, Sighting, Verdict
+    from airflow_provider_omics.core.protocol import ExistingRun, Known, Record, Verdict
     from airflow_provider_omics.hooks.omics import OmicsHook
 
 log = logging.getLogger(__name__)
 # Seconds for which a run that must exist is looked for: as long as a new run may take to be listed.
-LISTING_PATIENCE: Final = 120.0
+LISTING_SECONDS: Final = 120.0
 LOOK_AGAIN: Final = 5.0
 
 
@@ -48,8 +48,8 @@ def pursue_renewing(
             return pursue(known, service)
         except StartRunRefusedError:
             raise
-        except Exception as error:  # noqa: BLE001 - what is not a matter of patience is raised again
-            pause = service.patience.pause(error)
+        except Exception as error:  # noqa: BLE001 - what does not pass is raised again
+            pause = service.retry_policy.pause(error)
             level = logging.WARNING if warning.due(time.monotonic()) else logging.INFO
             log.log(level, "Going on in %.1f s with a new client: %s", pause, error)
             time.sleep(pause)
@@ -65,7 +65,7 @@ class Submissions(ABC, Generic[R]):
     :param intention: whose run or job it is.
     :param own_request_id: the caller's own token, if it chose one.
     :param starter: another hook, for starting alone, which repeats nothing; by default ``hook``.
-    :param patience: how often and how long HealthOmics is asked to start it.
+    :param retry_policy: how often and how long HealthOmics is asked to start it.
     :param began: when HealthOmics first answered this attempt, if that was before this process, in epoch seconds.
     :param starting: the submission that this attempt has asked for before this process, if its answer was lost.
     :param is_first: whether nothing of the intention is older than this attempt.
@@ -85,7 +85,7 @@ class Submissions(ABC, Generic[R]):
         own_request_id: JsonValue,
         *,
         starter: OmicsHook | None = None,
-        patience: Patience | None = None,
+        retry_policy: RetryPolicy | None = None,
         began: float | None = None,
         starting: int | None = None,
         is_first: bool = False,
@@ -96,7 +96,7 @@ class Submissions(ABC, Generic[R]):
         self.intention = intention
         self.starter = starter or hook
         self._own_request_id = own_request_id
-        self.patience = patience or Patience()
+        self.retry_policy = retry_policy or RetryPolicy()
         self._began = began
         self._may_start = may_start
         self._started = started
@@ -116,7 +116,7 @@ class Submissions(ABC, Generic[R]):
         """Ask once for the run of a submission; StartRunConflictError if HealthOmics answers 409."""
 
     @abstractmethod
-    def newest(self, hook: OmicsHook) -> Sighting[R] | None:
+    def newest(self, hook: OmicsHook) -> ExistingRun[R] | None:
         """Look once for the newest run of the intention."""
 
     @abstractmethod
@@ -126,9 +126,9 @@ class Submissions(ABC, Generic[R]):
     def write(self, record: Record[R]) -> None:
         """Keep nothing."""
 
-    def look_up(self, at_least: int | None) -> Sighting[R] | None:
+    def look_up(self, at_least: int | None) -> ExistingRun[R] | None:
         """Return the intention's newest run, looked for as long as it may take to be listed if it must exist."""
-        patience = time.monotonic() + LISTING_PATIENCE
+        until = time.monotonic() + LISTING_SECONDS
         while True:
             try:
                 found = self.newest(self.hook)
@@ -139,7 +139,7 @@ class Submissions(ABC, Generic[R]):
                 return None
             if at_least is None or (found is not None and found.submission >= at_least):
                 return found
-            if time.monotonic() >= patience:
+            if time.monotonic() >= until:
                 return None
             log.info(
                 "The %s of %s %s is not listed yet, looking again",
@@ -150,11 +150,11 @@ class Submissions(ABC, Generic[R]):
             time.sleep(LOOK_AGAIN)
 
     def start_run(self, submission: int) -> R | None:
-        """Ask for it, again and again as far as there is patience: HealthOmics knows the requestId."""
+        """Ask for it, again as the retry policy says: HealthOmics knows the requestId."""
         log.info("%s with %s %s", self.operation, self.key, self.request_id(submission))
         while True:
             self._may_start()
-            self.patience.check()
+            self.retry_policy.check()
             self.starting = submission
             try:
                 run = self.submit(submission)
@@ -164,9 +164,9 @@ class Submissions(ABC, Generic[R]):
             except Exception as error:
                 if is_stale(error):
                     raise  # It takes a new client.
-                if is_refused(error) and not self.patience.faults:
+                if is_refused(error) and not self.retry_policy.faults:
                     self.starting = None  # Nothing is under way: this is an answer, and none was lost before.
-                pause = self.patience.pause(error)
+                pause = self.retry_policy.pause(error)
                 log.info("%s is asked again in %.1f s: %s", self.operation, pause, error)
                 time.sleep(pause)
             else:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One attempt of a task in its worker: find or start the run, wait for it, and settle its fate on the way out."""
+"""One attempt of a task in its worker: find or start the run, wait for it, cancel it or leave it when the task ends."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from airflow_provider_omics.compat import Context, RunningTask
     from airflow_provider_omics.core.documents import JsonValue
     from airflow_provider_omics.hooks.omics import OmicsHook
-    from airflow_provider_omics.hooks.patience import Faults, Patience
+    from airflow_provider_omics.hooks.retry_policy import Faults, RetryPolicy
     from airflow_provider_omics.hooks.run_service import RunService
     from airflow_provider_omics.operators.start_run_task import StartRunTask
 
@@ -82,7 +82,7 @@ class Attempt:
         request: dict[str, JsonValue],
         *,
         retry: bool,
-        patience: Patience,
+        retry_policy: RetryPolicy,
         began: float | None = None,
         starting: int | None = None,
         first: bool = False,
@@ -92,7 +92,7 @@ class Attempt:
 
         :param request: the StartRun request without its identity.
         :param retry: whether an earlier attempt, or an earlier part of this one, may have started a run.
-        :param patience: how often and how long StartRun is asked.
+        :param retry_policy: how often and how long StartRun is asked.
         :param began: when HealthOmics first answered this attempt, if that was in an earlier process of it.
         :param starting: the submission that StartRun was asked for there, if its answer was lost.
         :param first: whether no run of the intention is older than this attempt.
@@ -109,7 +109,7 @@ class Attempt:
             request,
             self.intention,
             starter=self._starter(),
-            patience=patience,
+            retry_policy=retry_policy,
             began=began,
             starting=starting,
             is_first=first,
@@ -176,7 +176,7 @@ class Attempt:
 
     def wait(self, run: Run) -> Run:
         """Look at the run until it has ended; faults that pass are waited out."""
-        from airflow_provider_omics.hooks.patience import Faults  # noqa: PLC0415 - DAG files need no boto3
+        from airflow_provider_omics.hooks.retry_policy import Faults  # noqa: PLC0415 - DAG files need no boto3
 
         hook, faults = self._operator.hook(), Faults(f"GetRun of run {run.id}")
         shortest = conf.getfloat("omics", "poll_interval", fallback=30.0)

@@ -182,8 +182,8 @@ class ReadSetJobOperator(ReadSetJobFields):
         self, context: Context, request: dict[str, JsonValue], limits: Limits, hook: OmicsHook | None = None
     ) -> ReadSetJobService:
         """Return what finds and starts the job of this try."""
-        from airflow_provider_omics.hooks.patience import Patience  # noqa: PLC0415 - DAG files need no boto3
         from airflow_provider_omics.hooks.read_set_service import ReadSetJobService  # noqa: PLC0415 - likewise
+        from airflow_provider_omics.hooks.retry_policy import RetryPolicy  # noqa: PLC0415 - DAG files need no boto3
         from airflow_provider_omics.operators.attempt import intention_of  # noqa: PLC0415 - a DAG file does not pay for it
 
         return ReadSetJobService(
@@ -193,7 +193,7 @@ class ReadSetJobOperator(ReadSetJobFields):
             intention_of(context),
             airflow_tags=self.airflow_tags,
             starter=self._starter(),
-            patience=Patience(None if self.deferrable else limits.until),
+            retry_policy=RetryPolicy(None if self.deferrable else limits.until),
             may_start=self._may_start,
             started=lambda job: self.show(context, job),
         )
@@ -267,15 +267,15 @@ class ReadSetJobOperator(ReadSetJobFields):
         self, context: Context, request: dict[str, JsonValue], limits: Limits, question: Callable[[OmicsHook], T]
     ) -> T:
         """Ask something before there is a job; faults that pass are borne as those of its start are."""
-        from airflow_provider_omics.hooks.patience import Patience  # noqa: PLC0415 - DAG files need no boto3
+        from airflow_provider_omics.hooks.retry_policy import RetryPolicy  # noqa: PLC0415 - DAG files need no boto3
 
-        patience = Patience(None if self.deferrable else limits.until)
+        retry_policy = RetryPolicy(None if self.deferrable else limits.until)
         while True:
             try:
                 return question(self.hook())
-            except Exception as error:  # noqa: BLE001 - what is not a matter of patience is raised again
+            except Exception as error:  # noqa: BLE001 - what does not pass is raised again
                 try:
-                    pause = patience.pause(error)
+                    pause = retry_policy.pause(error)
                 except StartRunRefusedError as refused:
                     self.ask_later(context, request, limits, refused)
                 self.log.warning("Asking again in %.1f s: %s", pause, error)

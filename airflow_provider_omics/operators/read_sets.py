@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_omics.compat import Context
     from airflow_provider_omics.core.documents import JsonValue
-    from airflow_provider_omics.core.protocol import Sighting
+    from airflow_provider_omics.core.protocol import ExistingRun
     from airflow_provider_omics.core.read_set_job import ReadSetJob
     from airflow_provider_omics.hooks.omics import OmicsHook
 
@@ -215,7 +215,7 @@ class ActivateReadSetsOperator(ReadSetJobOperator):
         def seen(hook: OmicsHook) -> tuple[OmicsHook, list[dict[str, Any]]]:
             return hook, read_sets(hook, store_id, ids)
 
-        def others(hook: OmicsHook) -> Sighting[ReadSetJob] | None:
+        def others(hook: OmicsHook) -> ExistingRun[ReadSetJob] | None:
             service.renew(hook, hook)
             return service.look_up(None)
 
@@ -235,10 +235,10 @@ class ActivateReadSetsOperator(ReadSetJobOperator):
                 return self.conclude(context, verdict.run, {"request": request, "ours": True, **asdict(limits)})
             if not self.wait_for_completion:
                 return self._result(context, found, None)
-            sighting = self.ask(context, request, limits, others)
-            if sighting is not None and not sighting.run.ended:
-                self.log.info("Another job activates the read sets: %s", sighting.run)
-                return self.wait(context, service, sighting.run, limits, request=request, ours=False)
+            existing = self.ask(context, request, limits, others)
+            if existing is not None and not existing.run.ended:
+                self.log.info("Another job activates the read sets: %s", existing.run)
+                return self.wait(context, service, existing.run, limits, request=request, ours=False)
             self.log.info("Read sets that another job activates: %s", ", ".join(activating))
             self._look_later(context, request, limits, activating)
             retry = True
@@ -260,8 +260,8 @@ class ActivateReadSetsOperator(ReadSetJobOperator):
 
     def conclude(self, context: Context, job: ReadSetJob, waiting: dict[str, Any]) -> dict[str, Any]:
         """Look at the read sets when a job has ended that was to activate them."""
-        from airflow_provider_omics.hooks.patience import Faults, patiently  # noqa: PLC0415 - no boto3 in DAG files
         from airflow_provider_omics.hooks.read_sets import read_sets  # noqa: PLC0415 - likewise
+        from airflow_provider_omics.hooks.retry_policy import Faults, with_retries  # noqa: PLC0415 - no boto3 in DAG files
 
         request = waiting.get("request") or self.build_request()
         again = {"request": request, "deadline": waiting["deadline"], "until": waiting["until"]}
@@ -270,7 +270,7 @@ class ActivateReadSetsOperator(ReadSetJobOperator):
         until = math.inf if waiting["deadline"] is None else waiting["deadline"]
         ids = _ids(request)
         faults = Faults(f"A look at what {job.name} activated")
-        found = patiently(self.hook(), lambda hook: read_sets(hook, job.store_id, ids), faults, until=until)
+        found = with_retries(self.hook(), lambda hook: read_sets(hook, job.store_id, ids), faults, until=until)
         if self.wait_for_completion and job.succeeded and any(item["status"] == "ACTIVATING" for item in found):
             return self.pursue(context, retry=True, **again)
         result = self._result(context, found, job)

@@ -187,7 +187,7 @@ class StartRunTask(RunEnd):
     ) -> dict[str, str]:
         from airflow_provider_omics.core.pacing import Report  # noqa: PLC0415 - a DAG file does not pay for it
         from airflow_provider_omics.core.protocol import Wait  # noqa: PLC0415 - a DAG file does not pay for it
-        from airflow_provider_omics.hooks.patience import Patience  # noqa: PLC0415 - DAG files need no boto3
+        from airflow_provider_omics.hooks.retry_policy import RetryPolicy  # noqa: PLC0415 - DAG files need no boto3
 
         attempt = self._begin(context, deadline or self._deadline())
         if attempt.deadline is not None:
@@ -201,10 +201,10 @@ class StartRunTask(RunEnd):
 
             deferral.check(self, context, attempt, request, until)
         elsewhere = self.deferrable and given_up is None
-        patience = Patience(None if elsewhere else until, turn, given_up)
+        retry_policy = RetryPolicy(None if elsewhere else until, turn, given_up)
         try:
             verdict = attempt.pursue(
-                request, retry=retry, patience=patience, began=began, starting=starting, first=first
+                request, retry=retry, retry_policy=retry_policy, began=began, starting=starting, first=first
             )
         except StartRunRefusedError as refused:
             if not elsewhere:
@@ -215,7 +215,7 @@ class StartRunTask(RunEnd):
             self._defer_for_turn(context, attempt, request, until, report=report, refused=refused)
         if not isinstance(verdict, Wait):
             return self._finish(context, verdict.run)
-        return self._wait(context, attempt, verdict, patience.report())
+        return self._wait(context, attempt, verdict, retry_policy.report())
 
     def _wait(
         self, context: Context, attempt: Attempt, waiting: protocol.Wait[Run], report: Report | None = None

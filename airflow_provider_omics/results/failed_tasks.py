@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from airflow_provider_omics.aws.errors import error_code
-from airflow_provider_omics.hooks.patience import MOST_FAULTS, Faults, patiently
+from airflow_provider_omics.hooks.retry_policy import MOST_FAULTS, Faults, with_retries
 from airflow_provider_omics.results.failures import MAX_TASKS, FailedTask, LogEnd, engine_stream
 from airflow_provider_omics.results.logs import RunLog
 
@@ -28,7 +28,9 @@ def failed_tasks(hook: OmicsHook, run: Run) -> tuple[list[FailedTask], int]:
     faults = Faults(f"A look at the failed tasks of run {run.id}")
 
     def ask(operation: str, **members: Any) -> Any:  # noqa: ANN401 - boto3's
-        return patiently(hook, lambda it: getattr(it.conn, operation)(id=run.id, **members), faults, most=MOST_FAULTS)
+        return with_retries(
+            hook, lambda it: getattr(it.conn, operation)(id=run.id, **members), faults, most=MOST_FAULTS
+        )
 
     try:
         answer = ask("list_run_tasks", status="FAILED", maxResults=100)

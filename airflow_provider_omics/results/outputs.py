@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from airflow_provider_omics.aws.errors import error_code
 from airflow_provider_omics.core import documents
 from airflow_provider_omics.core.text import clipped, one_line
-from airflow_provider_omics.hooks.patience import MOST_FAULTS, Faults, patiently
+from airflow_provider_omics.hooks.retry_policy import MOST_FAULTS, Faults, with_retries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +35,7 @@ def outputs(hook: OmicsHook, run: Run) -> dict[str, Any] | None:
     What is too big for XCom becomes ``{"truncated": why}``.
     """
     try:
-        return patiently(
+        return with_retries(
             hook, lambda it: _outputs(it, run), Faults(f"A look at the outputs of run {run.id}"), most=MOST_FAULTS
         )
     except Exception as error:  # noqa: BLE001 - whatever it is, the run has COMPLETED

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from airflow_provider_omics.core.hook_params import HookParams
     from airflow_provider_omics.core.protocol import Started
     from airflow_provider_omics.exceptions import OmicsError
-    from airflow_provider_omics.hooks.patience import Faults
+    from airflow_provider_omics.hooks.retry_policy import Faults
 
 T = TypeVar("T", bound="Started")
 # What no retry of the sensor mends, or what Airflow skips for soft_fail when a sensor polls in its worker.
@@ -197,7 +197,7 @@ class OmicsSensor(OmicsConnection, BaseSensorOperator, Generic[T]):
 
     def _look(self) -> T:
         """Look once; what cannot be looked at for now has not ended."""
-        from airflow_provider_omics.hooks.patience import Faults  # noqa: PLC0415 - DAG files need no boto3
+        from airflow_provider_omics.hooks.retry_policy import Faults  # noqa: PLC0415 - DAG files need no boto3
 
         asked = self.asked()
         if self._faults is None:

@@ -225,7 +225,7 @@ class Polls:
     def _looked(self, watch: Watch, task: asyncio.Task[None]) -> None:
         self._looks.discard(task)
         self._slots.release()
-        # What no patience mends, a fault of ours too, fails this member, and leaves neither it nor others waiting.
+        # What does not pass, a fault of ours too, fails this member, and leaves neither it nor others waiting.
         if not task.cancelled() and isinstance(error := task.exception(), Exception):
             _fail(watch, error)
 

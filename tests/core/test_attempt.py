@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from airflow_provider_omics.core.attempt import pursue
-from airflow_provider_omics.core.protocol import Fail, GiveUp, Known, Record, Sighting, Succeed, Wait
+from airflow_provider_omics.core.protocol import ExistingRun, Fail, GiveUp, Known, Record, Succeed, Wait
 from airflow_provider_omics.core.run import Run
 
 RUNNING = Run("1000000", "uuid-0", "arn:aws:omics:…", "s3://bucket/runs", "RUNNING")
@@ -54,13 +54,13 @@ class Script:
 @pytest.mark.parametrize("here", [True, False])
 def test_a_run_whose_answer_was_lost_is_the_attempts_own(here):
     service = Script(
-        found=[Sighting(FAILED, 1)], runs={2: LATER}, here=("uuid-1", "uuid-0") if here else ("uuid-1",), starting=1
+        found=[ExistingRun(FAILED, 1)], runs={2: LATER}, here=("uuid-1", "uuid-0") if here else ("uuid-1",), starting=1
     )
     assert pursue(Known(retry=True), service) == (Fail(FAILED) if here else Wait(LATER))
 
 
 def test_a_run_of_before_the_lost_answer_is_not():
-    service = Script(found=[Sighting(FAILED, 0)], runs={1: LATER}, here=("uuid-0", "uuid-1"), starting=1)
+    service = Script(found=[ExistingRun(FAILED, 0)], runs={1: LATER}, here=("uuid-0", "uuid-1"), starting=1)
     assert pursue(Known(retry=True), service) == Wait(LATER)
 
 
@@ -71,7 +71,7 @@ def test_a_first_attempt_writes_starts_and_writes():
 
 
 def test_a_retry_takes_the_run_that_it_finds():
-    service = Script(found=[Sighting(RUNNING, 0)])
+    service = Script(found=[ExistingRun(RUNNING, 0)])
     assert pursue(Known(retry=True), service) == Wait(RUNNING)
     assert service.asked == [("look_up", None)]
 
@@ -83,11 +83,11 @@ def test_a_record_of_a_run_that_lives_is_enough():
 
 
 def test_a_record_of_a_run_that_ended_is_no_proof_that_none_lives():
-    service = Script(now={"uuid-0": FAILED}, found=[Sighting(LATER, 1)])
+    service = Script(now={"uuid-0": FAILED}, found=[ExistingRun(LATER, 1)])
     assert pursue(Known(retry=True, record=Record(0, RUNNING)), service) == Wait(LATER)
 
 
-@pytest.mark.parametrize("found", [None, Sighting(replace(LATEST, status="FAILED"), 0)])
+@pytest.mark.parametrize("found", [None, ExistingRun(replace(LATEST, status="FAILED"), 0)])
 def test_a_look_up_that_finds_nothing_newer_leaves_the_record(found):
     service = Script(now={"uuid-0": FAILED}, found=[found], runs={2: LATER}, here=("uuid-1",))
     assert pursue(Known(retry=True, record=Record(1, RUNNING)), service) == Wait(LATER)
@@ -112,23 +112,23 @@ def test_a_run_that_this_attempt_started_and_that_failed_at_once_ends_it():
 
 
 def test_409_is_answered_by_looking_for_that_run():
-    service = Script(found=[None, Sighting(RUNNING, 0)], runs={0: None})
+    service = Script(found=[None, ExistingRun(RUNNING, 0)], runs={0: None})
     assert pursue(Known(retry=True), service) == Wait(RUNNING)
     assert service.asked == [("look_up", None), Record(0), ("start_run", 0), ("look_up", 0)]
 
 
 def test_409_to_a_first_attempt_is_about_its_own_lost_answer():
-    service = Script(found=[Sighting(FAILED, 0)], runs={0: None})
+    service = Script(found=[ExistingRun(FAILED, 0)], runs={0: None})
     assert pursue(Known(retry=False), service) == Fail(FAILED)
 
 
 def test_409_to_a_retry_is_about_its_own_lost_answer_if_the_run_is_not_older():
-    service = Script(found=[None, Sighting(FAILED, 0)], runs={0: None}, here=("uuid-0",))
+    service = Script(found=[None, ExistingRun(FAILED, 0)], runs={0: None}, here=("uuid-0",))
     assert pursue(Known(retry=True), service) == Fail(FAILED)
 
 
 def test_409_about_each_run_in_turn():
-    service = Script(found=[None, Sighting(FAILED, 0), Sighting(LATER, 1)], runs={0: None, 1: None})
+    service = Script(found=[None, ExistingRun(FAILED, 0), ExistingRun(LATER, 1)], runs={0: None, 1: None})
     assert pursue(Known(retry=True), service) == Wait(LATER)
     assert ("look_up", 1) in service.asked
 
@@ -140,6 +140,6 @@ def test_409_about_a_run_that_is_not_found_starts_nothing_else():
 
 @pytest.mark.parametrize("retry", [False, True])
 def test_a_request_id_of_the_callers_is_looked_for_by_every_try(retry):
-    service = Script(found=[Sighting(FAILED, 0)])
+    service = Script(found=[ExistingRun(FAILED, 0)])
     assert pursue(Known(retry=retry, own_request_id=True), service) == Fail(FAILED)
     assert service.asked == [("look_up", None)]

@@ -4,13 +4,13 @@
 import pytest
 
 from airflow_provider_omics.core.protocol import (
+    ExistingRun,
     Fail,
     GiveUp,
     Known,
     LookAt,
     LookUp,
     Record,
-    Sighting,
     Start,
     Succeed,
     Wait,
@@ -35,7 +35,7 @@ def retry(**more):
 
 def looked(seen=None, submission=0, **more):
     """What a retry knows after its look-up."""
-    return retry(seen=seen and Sighting(seen, submission), looked_up=True, **more)
+    return retry(seen=seen and ExistingRun(seen, submission), looked_up=True, **more)
 
 
 ROWS = {
@@ -54,18 +54,18 @@ ROWS = {
     "FAILED: the recorded submission, if it is a later one": (looked(FAILED, 1, record=Record(5)), Start(5)),
     "FAILED: not the recorded submission, if it is an older one": (looked(FAILED, 5, record=Record(1)), Start(6)),
     # --- that this attempt created ---
-    "own RUNNING: wait": (Known(retry=False, seen=Sighting(RUNNING, 0, here=True)), Wait(RUNNING)),
-    "own STOPPING: wait, its end is the attempt's": (retry(seen=Sighting(STOPPING, 0, here=True)), Wait(STOPPING)),
-    "own COMPLETED: succeed": (retry(seen=Sighting(COMPLETED, 0, here=True)), Succeed(COMPLETED)),
-    **{f"own {seen.status}: fail": (retry(seen=Sighting(seen, 0, here=True)), Fail(seen)) for seen in BAD},
+    "own RUNNING: wait": (Known(retry=False, seen=ExistingRun(RUNNING, 0, here=True)), Wait(RUNNING)),
+    "own STOPPING: wait, its end is the attempt's": (retry(seen=ExistingRun(STOPPING, 0, here=True)), Wait(STOPPING)),
+    "own COMPLETED: succeed": (retry(seen=ExistingRun(COMPLETED, 0, here=True)), Succeed(COMPLETED)),
+    **{f"own {seen.status}: fail": (retry(seen=ExistingRun(seen, 0, here=True)), Fail(seen)) for seen in BAD},
     # --- that a record named ---
-    "recorded RUNNING: wait without a look-up": (retry(seen=Sighting(RUNNING, 1)), Wait(RUNNING)),
-    "recorded COMPLETED: succeed without a look-up": (retry(seen=Sighting(COMPLETED, 1)), Succeed(COMPLETED)),
-    **{f"recorded {seen.status}: look for a later one": (retry(seen=Sighting(seen, 1)), LookUp()) for seen in BAD},
+    "recorded RUNNING: wait without a look-up": (retry(seen=ExistingRun(RUNNING, 1)), Wait(RUNNING)),
+    "recorded COMPLETED: succeed without a look-up": (retry(seen=ExistingRun(COMPLETED, 1)), Succeed(COMPLETED)),
+    **{f"recorded {seen.status}: look for a later one": (retry(seen=ExistingRun(seen, 1)), LookUp()) for seen in BAD},
     # --- 409 ---
     "409: look for that submission or a later one": (retry(conflict=2), LookUp(2)),
     "409 of a first attempt, too": (Known(retry=False, conflict=0), LookUp(0)),
-    "409 over an older run: look": (retry(seen=Sighting(FAILED, 1), conflict=2), LookUp(2)),
+    "409 over an older run: look": (retry(seen=ExistingRun(FAILED, 1), conflict=2), LookUp(2)),
     "409 and nothing found: give up": (looked(conflict=2), GiveUp(2)),
     "409 and only an older run found: give up": (looked(FAILED, 1, conflict=2), GiveUp(2)),
     "409 and that run found: wait": (looked(RUNNING, 2, conflict=2), Wait(RUNNING)),
@@ -75,7 +75,7 @@ ROWS = {
     **{f"the caller's {s.status}: fail": (looked(s, own_request_id=True), Fail(s)) for s in BAD},
     "the caller's RUNNING: wait": (looked(RUNNING, own_request_id=True), Wait(RUNNING)),
     "the caller's COMPLETED: succeed": (looked(COMPLETED, own_request_id=True), Succeed(COMPLETED)),
-    "the caller's, recorded FAILED: fail": (retry(seen=Sighting(FAILED, 0), own_request_id=True), Fail(FAILED)),
+    "the caller's, recorded FAILED: fail": (retry(seen=ExistingRun(FAILED, 0), own_request_id=True), Fail(FAILED)),
     "the caller's, nothing found: start": (looked(own_request_id=True), Start(0)),
     # --- without waiting ---
     **{f"not waiting, {s.status}: succeed": (looked(s, waits=False), Succeed(s)) for s in (RUNNING, STOPPING, *BAD)},

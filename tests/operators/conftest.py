@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from airflow_provider_omics.hooks import patience, submissions
+from airflow_provider_omics.hooks import retry_policy, submissions
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
 from demo.airflow_home import AIRFLOW_3
 from tests.operators.stores import clients, stored  # noqa: F401 - fixtures
@@ -61,9 +61,9 @@ def context(ti, monkeypatch):
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
     """Look for a run that is not listed for half a second, not for two minutes."""
-    monkeypatch.setattr(submissions, "LISTING_PATIENCE", 0.5)
+    monkeypatch.setattr(submissions, "LISTING_SECONDS", 0.5)
     monkeypatch.setattr(submissions, "LOOK_AGAIN", 0.05)
-    monkeypatch.setattr(patience, "back_off", lambda _faults: 0.02)
+    monkeypatch.setattr(retry_policy, "back_off", lambda _faults: 0.02)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from airflow_provider_omics.exceptions import (
     RunWaitError,
     StartRunRefusedError,
 )
-from airflow_provider_omics.hooks import patience
+from airflow_provider_omics.hooks import retry_policy
 from airflow_provider_omics.hooks.omics import OmicsHook
 from airflow_provider_omics.sensors.run import OmicsRunSensor
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
@@ -82,7 +82,7 @@ def test_when_the_time_to_start_is_up_the_error_says_what_is_wrong(start_run, co
 def test_a_deferrable_task_does_not_keep_its_worker_while_health_omics_is_away(
     start_run, context, omics_local, monkeypatch
 ):
-    monkeypatch.setattr(patience, "_MAX_FAULTS", 2)
+    monkeypatch.setattr(retry_policy, "_MAX_FAULTS", 2)
     omics_local.clock.freeze()
     omics_local.fault("StartRun", "lost", times=3)
     operator = start_run(deferrable=True)
@@ -102,7 +102,7 @@ def test_a_run_whose_answers_were_all_lost_is_the_tries_own_when_the_task_is_res
         deferral(operator.execute, context)
         omics_local.force(operator.attempt.run.id, "FAILED")
         ti.try_number = tries
-    monkeypatch.setattr(patience, "_MAX_FAULTS", 2)
+    monkeypatch.setattr(retry_policy, "_MAX_FAULTS", 2)
     omics_local.clock.freeze()
     omics_local.fault("StartRun", "lost", times=3)
     operator = start_run(deferrable=True)
@@ -116,8 +116,8 @@ def test_a_run_whose_answers_were_all_lost_is_the_tries_own_when_the_task_is_res
 def test_missing_credentials_end_the_try_when_the_time_to_start_is_up(
     start_run, context, omics_local, monkeypatch, caplog
 ):
-    monkeypatch.setattr(patience, "back_off", lambda _faults: 0.02)
-    monkeypatch.setattr(patience, "_MAX_FAULTS", 1)
+    monkeypatch.setattr(retry_policy, "back_off", lambda _faults: 0.02)
+    monkeypatch.setattr(retry_policy, "_MAX_FAULTS", 1)
     without = omics_local.airflow_connection()
     del without["login"], without["password"]
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(without))
@@ -143,7 +143,7 @@ def test_keys_that_are_replaced_meanwhile_are_read(start_run, context, omics_loc
         monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(omics_local.airflow_connection()))
         return 0.01
 
-    monkeypatch.setattr(patience, "back_off", back_off)
+    monkeypatch.setattr(retry_policy, "back_off", back_off)
     assert start_run().execute(context)["status"] == "COMPLETED"
     assert asked == [1]
 

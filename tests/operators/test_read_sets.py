@@ -19,7 +19,7 @@ from airflow_provider_omics.exceptions import (
     ReadSetJobWaitError,
     StartRunConflictError,
 )
-from airflow_provider_omics.hooks import patience, read_set_service
+from airflow_provider_omics.hooks import read_set_service, retry_policy
 from airflow_provider_omics.operators import read_set_job, read_sets
 from airflow_provider_omics.operators.read_sets import ActivateReadSetsOperator, ImportReadSetsOperator
 from airflow_provider_omics.sensors.read_sets import OmicsReadSetImportSensor
@@ -625,6 +625,6 @@ def test_a_connection_that_is_missed_once_when_the_job_is_there_fails_nothing(st
         return 0.01
 
     monkeypatch.setattr(read_set_service, "start_job", start)
-    monkeypatch.setattr(patience, "back_off", back_off)
+    monkeypatch.setattr(retry_policy, "back_off", back_off)
     assert stored.importing("a", aws_conn_id="aws_own").execute(context)["status"] == "COMPLETED"
     assert missed == [True]

@@ -42,7 +42,7 @@ from tests.operators.stores import fired
 INTENTION = Intention("cohort", "manual__2026-01-01", "run", -1, datetime(2026, 1, 1, tzinfo=UTC), 2)
 
 # How the lines begin that say what a try does about its run.
-WORDS = ("This is", "Started", "Reattached", "Before", "No run")
+WORDS = ("First try", "Started", "Reattached", "run ", "No run")
 
 
 @pytest.fixture
@@ -450,7 +450,10 @@ def test_the_log_says_what_was_decided_and_why(start_run, context, ti, omics_loc
         return f"output s3://bucket/runs/{run_id}"
 
     told, run_id = said(1)
-    assert told == ["This is the first try", f"Started run {run_id} (PENDING), {output(run_id)}"]
+    assert told == [
+        "First try: there is no earlier run to look for",
+        f"Started run {run_id} (PENDING), {output(run_id)}",
+    ]
     reattached = f"Reattached to run {run_id} (RUNNING), started by"
     assert said(2) == ([f"{reattached} try 1, {output(run_id)}"], run_id)
     assert said(3) == ([f"{reattached} an earlier try, {output(run_id)}"], run_id)
@@ -458,12 +461,12 @@ def test_the_log_says_what_was_decided_and_why(start_run, context, ti, omics_loc
     omics_local.force(run_id, "FAILED", failureReason="SERVICE_ERROR")
     context["task_state_store"] = Store()
     told, second = said(4)
-    why = f"Before this try came, run {run_id} FAILED: SERVICE_ERROR: the next run is this try's"
+    why = f"run {run_id} FAILED: SERVICE_ERROR, before this try began: it starts the next run"
     assert told == [why, f"Started run {second} (PENDING), {output(second)}"]
     assert said(6) == ([f"Reattached to run {second} (RUNNING), started by try 4, {output(second)}"], second)
 
     ti.max_tries += 1
-    nothing = "No run of an earlier try is to be found; if there is one, StartRun answers with it"
+    nothing = "No run of an earlier try was found; if there is one, StartRun returns it"
     told, third = said(7)
     assert told == [nothing, f"Started run {third} (PENDING), {output(third)}"]
 

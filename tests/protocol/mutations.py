@@ -49,7 +49,7 @@ POLLS, LISTING, LIMIT = "triggers/polls.py", "triggers/listing.py", "polling/rat
 SENSORS = "tests/operators/test_sensor_limits.py::"
 NOTICED = "tests/triggers/test_noticed.py::"
 UPGRADES = "tests/operators/test_upgrades.py::"
-TURN, PATIENCE = "triggers/turn.py", "hooks/patience.py"
+TURN, POLICY = "triggers/turn.py", "hooks/retry_policy.py"
 TOLD, OUTLETS = "results/outlets.py", "tests/operators/test_outlets.py"
 LOGS, NEWS = "results/logs.py", "tests/operators/test_progress_log.py::"
 LOOPS = "tests/operators/test_loops.py"
@@ -129,7 +129,7 @@ MUTATIONS = (
     Mutation("the run that a try waits for is its only one", RUN, 'run = pushed(context["ti"]) if mine else None', "run = None", OPERATOR + "test_a_run_that_failed_is_the_tries_own_whatever_the_trigger_said"),
     Mutation("a resumed task knows what it has asked for", DEFERRAL, "attempt.service.starting if", "None if", "tests/operators/test_faults.py::test_a_run_whose_answers_were_all_lost_is_the_tries_own_when_the_task_is_resumed"),
     Mutation("409 is no failure", SUBMISSIONS, 'log.warning("%s", error)\n                return None', "raise", OPERATOR + "test_a_409_is_answered_by_a_look_up"),
-    Mutation("409 is answered by looking for as long as a run may take to be listed", SUBMISSIONS, "if time.monotonic() >= patience:", "if True:"),
+    Mutation("409 is answered by looking for as long as a run may take to be listed", SUBMISSIONS, "if time.monotonic() >= until:", "if True:"),
     Mutation("after 409 an older run is not the answer", SUBMISSIONS, "found.submission >= at_least", "True"),
     Mutation("409 asks for a look-up though there was one", ATTEMPT, "conflict=submission, looked_up=False", "conflict=submission"),
     Mutation("what a look-up finds is no news if a later run is known", ATTEMPT, "known.seen.submission > found.submission", "False", CARRIED),
@@ -230,9 +230,9 @@ MUTATIONS = (
     Mutation("a connection that a task names has to be there", HOOK, "            if conn_id == cls.default_conn_name:\n                raise\n", "            raise\n", BORNE + "test_a_connection_that_is_not_there_is_an_error_before_any_call"),
     Mutation("a fault of ours leaves nobody waiting", POLLS, "if not task.cancelled() and isinstance(error := task.exception(), Exception):", "if False:", HUB + "test_a_look_that_breaks_by_our_own_fault_leaves_nobody_waiting"),
     Mutation("the missing and the due take turns", POLLS, "(first is None or self._missing_next or self._owed > 0)", "True", HUB + "test_a_new_run_is_seen_while_a_crowd_of_ends_is_drained"),
-    Mutation("a refusal is told as one", PATIENCE, "        if is_refused(error):", "        if False:", REFUSED + "test_it_ends_with_the_submit_timeout"),
+    Mutation("a refusal is told as one", POLICY, "        if is_refused(error):", "        if False:", REFUSED + "test_it_ends_with_the_submit_timeout"),
     Mutation("a turn starts what was first rendered", RUN, "self._build_request() if request is None else request", "self._build_request()", REFUSED + "test_a_deferrable_task_waits_for_its_turn_and_starts_what_it_was_to_start"),
-    Mutation("when the time is up nothing is started", PATIENCE, "if self._given_up is not None:", "if False:", REFUSED + "test_when_the_time_is_up_nothing_is_started_any_more"),
+    Mutation("when the time is up nothing is started", POLICY, "if self._given_up is not None:", "if False:", REFUSED + "test_when_the_time_is_up_nothing_is_started_any_more"),
     Mutation("a task that is ended in the queue is looked up", TURN, "found = service.newest(hook)", "found = None", REFUSED + "test_a_person_ends_the_run_of_an_answer_that_was_lost"),
     # --- what it says and hands on ---
     Mutation("what Airflow's server refuses is no asset", TOLD, "if not uri.isascii():", "if False:", OUTLETS),
@@ -243,7 +243,7 @@ MUTATIONS = (
     Mutation("without a failed task the engine's log is shown", "results/failed_tasks.py", '{"engine": engine_stream(run), "run"', '{"run"', "tests/operators/test_run_end.py"),
     Mutation("escape sequences are not quoted", "core/text.py", '_ESCAPE.sub("", text)', "text", "tests/results/test_failures.py"),
     Mutation("what is not found is told with where", "aws/refusals.py", "{message.rstrip('.')}. {where}", "{message}", "tests/operators/test_not_found.py"),
-    Mutation("a fault that passes makes no failure for good", "results/failed_tasks.py", "faults, most=MOST_FAULTS)", "faults, most=0)", "tests/operators/test_left_behind.py::test_a_fault_that_passes_makes_no_failure_for_good"),
+    Mutation("a fault that passes makes no failure for good", "results/failed_tasks.py", "faults, most=MOST_FAULTS", "faults, most=0", "tests/operators/test_left_behind.py::test_a_fault_that_passes_makes_no_failure_for_good"),
     Mutation("a fault that passes loses no outputs", "results/outputs.py", 'run {run.id}"), most=MOST_FAULTS', 'run {run.id}"), most=0', "tests/operators/test_left_behind.py::test_a_fault_that_passes_loses_no_outputs"),
     Mutation("keys that are replaced do not end the copying of a log", LOGS, "            if is_stale(error):\n", "            if False:\n", NEWS + "test_keys_that_are_replaced_do_not_end_the_copying"),
     Mutation("an SSO session that has ended passes", ERRORS, "    | SSOError\n", "", "tests/aws/test_errors.py"),

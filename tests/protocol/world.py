@@ -32,7 +32,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError, HTTPClientEr
 
 from airflow_provider_omics.core.intention import Intention
 from airflow_provider_omics.core.protocol import Fail, GiveUp
-from airflow_provider_omics.hooks import omics, patience, submissions
+from airflow_provider_omics.hooks import omics, retry_policy, submissions
 from airflow_provider_omics.local import catalog, life
 from airflow_provider_omics.local.engine import call
 from airflow_provider_omics.local.manifest import manifest_lines
@@ -457,7 +457,7 @@ def world_time():
     clock = SimpleNamespace(time=now, monotonic=now, sleep=sleep)
     real_pursue = submissions.pursue
     with ExitStack() as patches:
-        for module in (omics, submissions, patience, attempt, start_run_task, botocore.endpoint):
+        for module in (omics, submissions, retry_policy, attempt, start_run_task, botocore.endpoint):
             patches.enter_context(patch.object(module, "time", clock))
         patches.enter_context(patch.object(submissions, "pursue", pursue))
         patches.enter_context(patch.object(submissions, "LOOK_AGAIN", 30.0))
@@ -465,8 +465,8 @@ def world_time():
         patches.enter_context(patch.object(failure_report, "failed_tasks", lambda _hook, _run: ([], 0)))
         patches.enter_context(patch.object(outputs, "outputs", lambda _hook, _run: None))
         # Chance is Hypothesis' alone.
-        patches.enter_context(patch.object(patience, "jittered", lambda seconds: seconds))
-        patches.enter_context(patch.object(patience, "back_off", lambda _faults: 1.0))
+        patches.enter_context(patch.object(retry_policy, "jittered", lambda seconds: seconds))
+        patches.enter_context(patch.object(retry_policy, "back_off", lambda _faults: 1.0))
         yield
 
 

@@ -31,9 +31,9 @@ _FULL_SECONDS: Final = 60.0
 _LOST: Final = ConnectionNotFoundError | WrongAccountError
 
 
-class Patience:
+class RetryPolicy:
     """
-    What one attempt in its worker has met at StartRun, and what it still puts up with.
+    How often and how long one attempt, in its worker, asks StartRun, by the answers that it has had.
 
     :param until: until when refusals are waited out here, in epoch seconds; None leaves that to who can wait better.
     :param turn: the turn in which to ask, if the task was given one.
@@ -128,7 +128,7 @@ class Faults:
         return min(usual, back_off(self.count)) if self.count else jittered(usual)
 
 
-def patiently(
+def with_retries(
     hook: OmicsHook,
     question: Callable[[OmicsHook], T],
     faults: Faults,
