@@ -28,7 +28,9 @@ def get_provider_info() -> dict[str, Any]:
             _modules(
                 "airflow_provider_omics.operators.run",
                 "airflow_provider_omics.operators.cancel",
-                "airflow_provider_omics.operators.read_sets",
+                "airflow_provider_omics.operators.delete",
+                "airflow_provider_omics.operators.import_read_sets",
+                "airflow_provider_omics.operators.activate_read_sets",
             )
         ],
         "sensors": [_modules("airflow_provider_omics.sensors.run", "airflow_provider_omics.sensors.read_sets")],

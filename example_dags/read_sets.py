@@ -10,7 +10,8 @@ import pendulum
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.providers.common.compat.sdk import DAG, AirflowSkipException, task
 
-from airflow_provider_omics.operators.read_sets import ActivateReadSetsOperator, ImportReadSetsOperator
+from airflow_provider_omics.operators.activate_read_sets import ActivateOmicsReadSetsOperator
+from airflow_provider_omics.operators.import_read_sets import ImportOmicsReadSetsOperator
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
 
 BUCKET = "omics-artifacts-01d6xmpl4e72dd32"
@@ -48,14 +49,14 @@ with DAG(
             for sample, key in sorted(samples.items())[:MOST]
         ]
 
-    imported = ImportReadSetsOperator(
+    imported = ImportOmicsReadSetsOperator(
         task_id="import_read_sets",
         sequence_store_id="{{ params.sequence_store_id }}",
         role_arn=ROLE,
         sources=arrived(),
     )
     # What was imported just now is active; a task like this one is for read sets that have been there for a month.
-    activated = ActivateReadSetsOperator(
+    activated = ActivateOmicsReadSetsOperator(
         task_id="activate_read_sets",
         sequence_store_id="{{ params.sequence_store_id }}",
         sources=imported.output["read_set_ids"],

@@ -72,7 +72,7 @@ def test_the_sdist_can_test_itself(built):
     "name",
     [
         "operators.run.StartOmicsRunOperator",
-        "operators.read_sets.ImportReadSetsOperator",
+        "operators.import_read_sets.ImportOmicsReadSetsOperator",
         "hooks.omics.OmicsHook",
         "triggers.run.OmicsRunTrigger",
         "triggers.events.OmicsEventTrigger",

@@ -165,53 +165,6 @@ class CancelOmicsRunOperator(OmicsOperator):
         return list(found.runs.values()), found.problems
 
 
-class DeleteOmicsRunOperator(OmicsOperator):
-    """
-    Delete HealthOmics' record of a run that has ended; its outputs in S3 and its logs stay.
-
-    A run that does not exist is no error, and neither is an id that renders to nothing; one that is too new to be
-    visible is looked for during a minute.
-
-    :param run_id: run to delete (templated).
-    :param uuid: the run's uuid; a run of another uuid, which has taken over the id, is left alone (templated).
-    :param aws_conn_id: Airflow connection of type ``aws``; None takes boto3's own credentials (templated).
-    :param region_name: AWS Region; by default the connection's (templated).
-    :param verify: whether to verify TLS certificates, or the path of a CA bundle (templated).
-    :param botocore_config: options of ``botocore.config.Config``; they win over the connection's ``config_kwargs``.
-    :raises OmicsError: if the run has not ended.
-    """
-
-    template_fields: Sequence[str] = ("run_id", "uuid", *OmicsOperator.template_fields)
-    _stays_text: ClassVar[Sequence[str]] = template_fields
-
-    def __init__(
-        self,
-        *,
-        run_id: str,
-        uuid: str | None = None,
-        **kwargs: Any,  # noqa: ANN401 - whatever BaseOperator takes
-    ) -> None:
-        super().__init__(**kwargs)
-        self.run_id = run_id
-        self.uuid = uuid
-        self.has_uuid = uuid is not None
-
-    def execute(self, context: Context) -> None:  # noqa: ARG002 - Airflow's signature
-        """Delete the run."""
-        run = run_of(self.run_id, self.uuid, has_uuid=self.has_uuid)
-        if run is None:
-            self.log.info("There is no run to delete")
-            return
-        from airflow_provider_omics.cancellation.find import VISIBLE_SECONDS, visible  # noqa: PLC0415 - no boto3 in DAGs
-
-        hook = self.hook()
-        if visible(hook, run, time.monotonic() + VISIBLE_SECONDS) is None:
-            self.log.info("Run %s is not found: it is deleted already, or its id is wrong", run.id)
-            return
-        hook.delete_run(run)
-        self.log.info("Run %s is deleted", run.id)
-
-
 def _as_it_is(hook: OmicsHook, done: Cancellation) -> Run:
     """Return a run that is cancelled as it is then; what cannot be asked for now does not undo that."""
     if not done.accepted:

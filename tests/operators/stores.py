@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
-from airflow_provider_omics.operators.read_sets import ActivateReadSetsOperator, ImportReadSetsOperator
+from airflow_provider_omics.operators.activate_read_sets import ActivateOmicsReadSetsOperator
+from airflow_provider_omics.operators.import_read_sets import ImportOmicsReadSetsOperator
 
 ROLE = "arn:aws:iam::123456789012:role/omics"
 STORE = "1234567890"
@@ -40,11 +41,11 @@ class Stored:
 
     def importing(self, *samples, **arguments):
         given = {"role_arn": ROLE, "sources": [source(sample) for sample in samples], "poll_interval": 0.05}
-        return ImportReadSetsOperator(task_id="run", sequence_store_id=self.id, **{**given, **arguments})
+        return ImportOmicsReadSetsOperator(task_id="run", sequence_store_id=self.id, **{**given, **arguments})
 
     def activating(self, *ids, **arguments):
         given = {"sources": list(ids), "poll_interval": 0.05}
-        return ActivateReadSetsOperator(task_id="run", sequence_store_id=self.id, **{**given, **arguments})
+        return ActivateOmicsReadSetsOperator(task_id="run", sequence_store_id=self.id, **{**given, **arguments})
 
     def read_sets(self):
         """Return the store's read sets, the newest first."""

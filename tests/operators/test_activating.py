@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ActivateReadSetsOperator while a job that is not listed activates its read sets."""
+"""ActivateOmicsReadSetsOperator while a job that is not listed activates its read sets."""
 
 import sys
 import time
@@ -9,7 +9,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
 
 from airflow_provider_omics.exceptions import ReadSetJobRefusedError, ReadSetJobTimeoutError
-from airflow_provider_omics.operators import read_sets
+from airflow_provider_omics.operators import activate_read_sets
 from airflow_provider_omics.triggers.read_sets import OmicsPauseTrigger
 from tests.operators.stores import deferred, fired
 from tests.operators.test_faults import ONCE
@@ -31,7 +31,7 @@ def test_in_its_worker_it_looks_as_often_as_it_takes(activating, context, omics_
         if len(depths) == 20:
             omics_local.force_read_set(operator.sources[0], "ACTIVE")
 
-    monkeypatch.setattr(read_sets.time, "sleep", sleep)
+    monkeypatch.setattr(activate_read_sets.time, "sleep", sleep)
     assert operator.execute(context)["read_set_ids"] == list(operator.sources)
     assert len(depths) == 20
     assert len(set(depths)) == 1, "each look would be nested in the one before"

@@ -13,8 +13,10 @@ from airflow.providers.common.compat.sdk import DAG, AirflowFailException, TaskD
 from airflow_provider_omics.compat import AIRFLOW_2
 from airflow_provider_omics.exceptions import OmicsRequestError
 from airflow_provider_omics.hooks.omics import OmicsHook
-from airflow_provider_omics.operators.cancel import CancelOmicsRunOperator, DeleteOmicsRunOperator
-from airflow_provider_omics.operators.read_sets import ActivateReadSetsOperator, ImportReadSetsOperator
+from airflow_provider_omics.operators.activate_read_sets import ActivateOmicsReadSetsOperator
+from airflow_provider_omics.operators.cancel import CancelOmicsRunOperator
+from airflow_provider_omics.operators.delete import DeleteOmicsRunOperator
+from airflow_provider_omics.operators.import_read_sets import ImportOmicsReadSetsOperator
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
 from airflow_provider_omics.sensors.read_sets import OmicsReadSetImportSensor
 from airflow_provider_omics.sensors.run import OmicsRunSensor
@@ -25,13 +27,13 @@ OF_TASKS = {
     CancelOmicsRunOperator: {},
     DeleteOmicsRunOperator: {"run_id": "1"},
     StartOmicsRunOperator: {"workflow_id": "1234567", "role_arn": ROLE, "output_uri": "s3://b"},
-    ImportReadSetsOperator: {"sequence_store_id": "{{ x }}", "role_arn": ROLE, "sources": "{{ x }}"},
-    ActivateReadSetsOperator: {"sequence_store_id": "{{ x }}", "sources": "{{ x }}"},
+    ImportOmicsReadSetsOperator: {"sequence_store_id": "{{ x }}", "role_arn": ROLE, "sources": "{{ x }}"},
+    ActivateOmicsReadSetsOperator: {"sequence_store_id": "{{ x }}", "sources": "{{ x }}"},
     OmicsRunSensor: {"run_id": "1"},
     OmicsReadSetImportSensor: {"sequence_store_id": "1", "job_id": "1"},
 }
 WAITING = [kind for kind in OF_TASKS if kind not in (CancelOmicsRunOperator, DeleteOmicsRunOperator)]
-SUBMITTING = [StartOmicsRunOperator, ImportReadSetsOperator, ActivateReadSetsOperator]
+SUBMITTING = [StartOmicsRunOperator, ImportOmicsReadSetsOperator, ActivateOmicsReadSetsOperator]
 RUNS = [CancelOmicsRunOperator, DeleteOmicsRunOperator, StartOmicsRunOperator, OmicsRunSensor]
 QUEUE = "https://sqs.us-east-1.amazonaws.com/123456789012/events"
 tasks = pytest.mark.parametrize("kind", OF_TASKS, ids=lambda kind: kind.__name__)

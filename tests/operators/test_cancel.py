@@ -10,7 +10,8 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_omics.cancellation import find
 from airflow_provider_omics.exceptions import OmicsError, OmicsRequestError
-from airflow_provider_omics.operators.cancel import CancelOmicsRunOperator, DeleteOmicsRunOperator
+from airflow_provider_omics.operators.cancel import CancelOmicsRunOperator
+from airflow_provider_omics.operators.delete import DeleteOmicsRunOperator
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
 
 

@@ -8,8 +8,8 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, XComArg, task
 
 from airflow_provider_omics.exceptions import OmicsRequestError
-from airflow_provider_omics.operators.cancel import DeleteOmicsRunOperator
-from airflow_provider_omics.operators.read_sets import ImportReadSetsOperator
+from airflow_provider_omics.operators.delete import DeleteOmicsRunOperator
+from airflow_provider_omics.operators.import_read_sets import ImportOmicsReadSetsOperator
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
 
 ROLE = "arn:aws:iam::123456789012:role/omics"
@@ -118,11 +118,11 @@ def test_a_connection_argument_is_refused_too(argument, kind, rendered, omics_lo
 def test_a_read_set_job_has_no_argument_that_may_be_none(argument, rendered):
     source = {"sourceFiles": {"source1": "s3://bucket/x"}, "sourceFileType": "BAM", "subjectId": "a", "sampleId": "b"}
     given = {"sequence_store_id": "1234567890", "role_arn": ROLE, "sources": [source]}
-    assert rendered(ImportReadSetsOperator, **given, client_token=None).build_request()
+    assert rendered(ImportOmicsReadSetsOperator, **given, client_token=None).build_request()
     with pytest.raises(OmicsRequestError) as error:
-        rendered(ImportReadSetsOperator, **{**given, argument: "{{ x }}"}).build_request()
+        rendered(ImportOmicsReadSetsOperator, **{**given, argument: "{{ x }}"}).build_request()
     sentence = f"{argument} rendered to None: leave the argument out, or give a value"
-    assert str(error.value) == f"ImportReadSetsOperator run: {sentence}"
+    assert str(error.value) == f"ImportOmicsReadSetsOperator run: {sentence}"
 
 
 # --- mapped tasks, whose constructor sees what came out ---

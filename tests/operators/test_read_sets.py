@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ImportReadSetsOperator and ActivateReadSetsOperator against the local endpoint."""
+"""ImportOmicsReadSetsOperator and ActivateOmicsReadSetsOperator against the local endpoint."""
 
 import json
 import re
@@ -20,8 +20,9 @@ from airflow_provider_omics.exceptions import (
     StartRunConflictError,
 )
 from airflow_provider_omics.hooks import read_set_service, retry_policy
-from airflow_provider_omics.operators import read_set_job, read_sets
-from airflow_provider_omics.operators.read_sets import ActivateReadSetsOperator, ImportReadSetsOperator
+from airflow_provider_omics.operators import activate_read_sets, read_set_job
+from airflow_provider_omics.operators.activate_read_sets import ActivateOmicsReadSetsOperator
+from airflow_provider_omics.operators.import_read_sets import ImportOmicsReadSetsOperator
 from airflow_provider_omics.sensors.read_sets import OmicsReadSetImportSensor
 from airflow_provider_omics.triggers.read_sets import OmicsPauseTrigger, OmicsReadSetJobTrigger
 from tests.operators.stores import ROLE, STORE, deferred, fired, next_try, resumed, source
@@ -345,7 +346,7 @@ def test_nothing_starts_after_a_kill(stored, context):
 def test_bad_input_is_refused_when_the_dag_is_parsed(arguments, rules):
     given = {"sequence_store_id": STORE, "role_arn": ROLE, "sources": [source("a")]}
     with pytest.raises(OmicsRequestError, match=rules):
-        ImportReadSetsOperator(task_id="run", **{**given, **arguments})
+        ImportOmicsReadSetsOperator(task_id="run", **{**given, **arguments})
 
 
 def test_what_is_rendered_is_checked_before_any_call(stored, context, omics_local):
@@ -374,8 +375,8 @@ def test_however_the_sources_are_written_the_request_is_the_same(native):
     )
     rendered = {"store": "0123456789", "samples": [source("a")], "sample": "a", "params": {}}
     given = {"sequence_store_id": "{{ store }}", "role_arn": ROLE, "dag": dag}
-    whole = ImportReadSetsOperator(task_id="a", sources="{{ samples | tojson }}", **given)
-    inside = ImportReadSetsOperator(task_id="b", sources=[source("{{ sample }}")], **given)
+    whole = ImportOmicsReadSetsOperator(task_id="a", sources="{{ samples | tojson }}", **given)
+    inside = ImportOmicsReadSetsOperator(task_id="b", sources=[source("{{ sample }}")], **given)
     for operator in (whole, inside):
         operator.render_template_fields(rendered, dag.get_template_env())
         assert operator.build_request() == {
@@ -383,7 +384,7 @@ def test_however_the_sources_are_written_the_request_is_the_same(native):
             "roleArn": ROLE,
             "sources": [source("a")],
         }
-    numbers = ActivateReadSetsOperator(task_id="c", sources=["{{ id }}"], sequence_store_id="{{ store }}", dag=dag)
+    numbers = ActivateOmicsReadSetsOperator(task_id="c", sources=["{{ id }}"], sequence_store_id="{{ store }}", dag=dag)
     numbers.render_template_fields({**rendered, "id": "1234567890"}, dag.get_template_env())
     assert numbers.build_request()["sources"] == [{"readSetId": "1234567890"}]
 
@@ -448,7 +449,7 @@ def test_a_lost_answer_starts_no_second_activation(stored, context, ti, omics_lo
 
 
 def test_read_sets_that_another_job_activates_are_waited_for(stored, context, omics_local, monkeypatch):
-    monkeypatch.setattr(read_sets, "_LOOK_AGAIN", 0.05)
+    monkeypatch.setattr(activate_read_sets, "_LOOK_AGAIN", 0.05)
     ids = stored.archived("a", "b")
     omics_local.switch(speed=20)
     sources = [{"readSetId": read_set_id} for read_set_id in ids]
@@ -529,7 +530,7 @@ def test_what_has_no_reads_is_refused_before_any_job(stored, context, omics_loca
 )
 def test_bad_read_sets_are_refused_when_the_dag_is_parsed(sources, rule):
     with pytest.raises(OmicsRequestError, match=rule):
-        ActivateReadSetsOperator(task_id="run", sequence_store_id=STORE, sources=sources)
+        ActivateOmicsReadSetsOperator(task_id="run", sequence_store_id=STORE, sources=sources)
 
 
 # --- the sensor ---

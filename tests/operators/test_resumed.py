@@ -29,10 +29,10 @@ def operators(start_run, stored, omics_local):
     return {
         "StartOmicsRunOperator.execute_complete": lambda: start_run(deferrable=True),
         "StartOmicsRunOperator.execute_turn": lambda: start_run(deferrable=True),
-        "ImportReadSetsOperator.execute_complete": lambda: stored.importing("a", "b", deferrable=True),
-        "ImportReadSetsOperator.execute_again": lambda: stored.importing("a", "b", deferrable=True),
-        "ActivateReadSetsOperator.execute_complete": lambda: stored.activating(read_set, deferrable=True),
-        "ActivateReadSetsOperator.execute_again": lambda: stored.activating(read_set, deferrable=True),
+        "ImportOmicsReadSetsOperator.execute_complete": lambda: stored.importing("a", "b", deferrable=True),
+        "ImportOmicsReadSetsOperator.execute_again": lambda: stored.importing("a", "b", deferrable=True),
+        "ActivateOmicsReadSetsOperator.execute_complete": lambda: stored.activating(read_set, deferrable=True),
+        "ActivateOmicsReadSetsOperator.execute_again": lambda: stored.activating(read_set, deferrable=True),
         "OmicsRunSensor.execute_complete": lambda: OmicsRunSensor(
             task_id="run",
             run_id=run["id"],
@@ -46,10 +46,10 @@ def operators(start_run, stored, omics_local):
 NAMES = (
     "StartOmicsRunOperator.execute_complete",
     "StartOmicsRunOperator.execute_turn",
-    "ImportReadSetsOperator.execute_complete",
-    "ImportReadSetsOperator.execute_again",
-    "ActivateReadSetsOperator.execute_complete",
-    "ActivateReadSetsOperator.execute_again",
+    "ImportOmicsReadSetsOperator.execute_complete",
+    "ImportOmicsReadSetsOperator.execute_again",
+    "ActivateOmicsReadSetsOperator.execute_complete",
+    "ActivateOmicsReadSetsOperator.execute_again",
     "OmicsRunSensor.execute_complete",
 )
 
@@ -109,7 +109,7 @@ def sources_of(deferral):
 
 
 def test_what_an_import_does_not_know_of_its_past_has_a_default(deferral, operators, context):
-    name = "ImportReadSetsOperator.execute_complete"
+    name = "ImportOmicsReadSetsOperator.execute_complete"
     event = fired(deferral(name))
     for member in example(name)["waiting"]:
         kwargs = example(name)
@@ -119,7 +119,7 @@ def test_what_an_import_does_not_know_of_its_past_has_a_default(deferral, operat
 
 def test_an_event_of_another_major_version_leaves_the_deadline(deferral, operators, context, omics_local):
     omics_local.clock.freeze()
-    name = "ImportReadSetsOperator.execute_complete"
+    name = "ImportOmicsReadSetsOperator.execute_complete"
     job = deferral(name).trigger.job_args
     event = {"version": "2.0", "job": job}
     with pytest.raises(TaskDeferred) as again:

@@ -1,19 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Make arriving reads inputs of runs: import them into a sequence store, and activate those that are archived."""
+"""Make archived read sets of a sequence store readable again."""
 
 from __future__ import annotations
 
 import math
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omics.core.request import OWN_TAGS
 from airflow_provider_omics.exceptions import (
     ClientTokenSpentError,
     ReadSetJobFailedError,
     ReadSetJobTimeoutError,
-    ReadSetJobWaitError,
 )
 from airflow_provider_omics.operators.read_set_job import Limits, ReadSetJobOperator
 
@@ -30,117 +28,7 @@ if TYPE_CHECKING:
 _LOOK_AGAIN = 30.0
 
 
-class ImportReadSetsOperator(ReadSetJobOperator):
-    """
-    Import files from S3 as read sets of a sequence store, each once over all retries, and wait until they are there.
-
-    The arguments up to ``client_token`` are the members of `StartReadSetImportJob
-    <https://docs.aws.amazon.com/omics/latest/api/API_StartReadSetImportJob.html>`__ under their own names; all are
-    templated, and every broken rule is told in one error before any call.
-
-    XCom: ``job_id`` and ``sequence_store_id`` from the moment the job is known; when it has ended ``read_set_ids`` and
-    ``read_sets``, of the sources that worked if others failed: for each a dict of ``read_set_id``, ``name``,
-    ``subject_id``, ``sample_id`` and ``omics_uris``, which a run takes, ``source1`` first. The task returns these and
-    ``status`` as one dict.
-
-    A retry waits for the job of the try before it. After a job that did not import everything, it starts one for what
-    is missing. Nothing can cancel a job: when somebody ends the task, it goes on as it is.
-
-    :param sequence_store_id: sequence store, 10 to 36 digits.
-    :param role_arn: service role that HealthOmics assumes for the job, 20 to 2048 characters.
-    :param sources: 1 to 100 of the API's source items (``sourceFiles``, ``sourceFileType``, ``subjectId``,
-        ``sampleId``, …), as a list or as its JSON.
-    :param client_token: idempotency token, 1 to 127 characters, sent verbatim: one job for it, ever. By default it
-        follows from the task instance and stays the same over automatic retries.
-    :param airflow_tags: whether to tag the read sets with ``airflow:request_id``, ``airflow:dag_id``,
-        ``airflow:task_id``, ``airflow:run_id`` and ``airflow:map_index``. Without them a retry, or a clear within the
-        Dag run, takes any job since the Dag run began that imports only such sources for its own.
-    :param wait_for_completion: whether to wait for the job's end; if not, the task succeeds when it has started.
-    :param deferrable: whether to wait in the triggerer, which frees the worker slot; by default
-        ``[operators] default_deferrable``.
-    :param poll_interval: time between two polls of the job, as ``timedelta`` or in seconds; by default ``[omics]
-        poll_interval``, which stretches with the job's age, up to five minutes.
-    :param submit_timeout: for how long, as ``timedelta`` or in seconds, to wait while HealthOmics takes no more jobs (5
-        imports go on at a time by default); meanwhile the task is deferred if it is deferrable.
-    :param aws_conn_id: Airflow connection of type ``aws``; None takes boto3's own credentials (templated).
-    :param region_name: AWS Region; by default the connection's (templated).
-    :param verify: whether to verify TLS certificates, or the path of a CA bundle (templated).
-    :param botocore_config: options of ``botocore.config.Config``; they win over the connection's ``config_kwargs``.
-    :raises OmicsRequestError: if the request breaks a rule; no retry follows.
-    :raises ReadSetJobFailedError: if a source was not imported; the text names the first five.
-    :raises ReadSetJobRefusedError: if HealthOmics takes no job for longer than ``submit_timeout``.
-    :raises ReadSetJobTimeoutError: if the job has not ended within ``execution_timeout``.
-    """
-
-    kind = "import"
-    template_fields: Sequence[str] = (*ReadSetJobOperator.template_fields, "role_arn")
-
-    def __init__(
-        self,
-        *,
-        sequence_store_id: str,
-        role_arn: str,
-        sources: Sequence[Mapping[str, object]] | str,
-        airflow_tags: bool = True,
-        **kwargs: Any,  # noqa: ANN401 - whatever ReadSetJobOperator takes
-    ) -> None:
-        super().__init__(sequence_store_id=sequence_store_id, sources=sources, **kwargs)
-        self.role_arn = role_arn
-        self.airflow_tags = airflow_tags
-        self.build_request(known_only=True)
-
-    def build(self, arguments: Mapping[str, object]) -> tuple[dict[str, JsonValue], list[str]]:
-        """Return the StartReadSetImportJob request, and warnings."""
-        from airflow_provider_omics.core.read_set_request import build_import  # noqa: PLC0415
-
-        return build_import(arguments, reserved_tags=OWN_TAGS if self.airflow_tags else 0)
-
-    def pursue(
-        self,
-        context: Context,
-        *,
-        retry: bool,
-        request: dict[str, JsonValue] | None = None,
-        deadline: float | None = None,
-        until: float | None = None,
-    ) -> dict[str, Any]:
-        """Find or start the job, wait for it, and return what the task returns."""
-        from airflow_provider_omics.core.protocol import Wait  # noqa: PLC0415 - a DAG file does not pay for it
-        from airflow_provider_omics.core.read_set_job import imported  # noqa: PLC0415 - likewise
-
-        limits = self.limits(deadline, until)
-        service = self.service(context, request or self.build_request(), limits)
-        # Once the job is there, nothing that is asked of Airflow or AWS may fail it but the wait.
-        region = str(service.hook.region)
-        job = (verdict := self.find_or_start(context, service, limits, retry=retry)).run
-        # What earlier jobs have imported; the newest one tells for itself.
-        mine = {source.read_set_id for source in job.sources}
-        others = tuple(source for source in service.finished.values() if source.read_set_id not in mine)
-        known = {"region": region, "earlier": imported(replace(job, sources=others), self.role_arn, region)}
-        if isinstance(verdict, Wait):
-            return self.wait(context, service, job, limits, **known)
-        return self.conclude(context, job, known)
-
-    def conclude(self, context: Context, job: ReadSetJob, waiting: dict[str, Any]) -> dict[str, Any]:
-        """Tell which read sets are there, those of earlier jobs first."""
-        from airflow_provider_omics.core.read_set_job import imported  # noqa: PLC0415 - a DAG file does not pay for it
-
-        if self.wait_for_completion and not job.sources:
-            raise ReadSetJobWaitError(
-                f"HealthOmics does not say which sources of {job} are imported; a retry asks again"
-            )
-        region = waiting.get("region") or str(self.hook().region)
-        shown = self.hand_on(context, [*waiting["earlier"], *imported(job, self.role_arn, region)])
-        if self.wait_for_completion and not job.succeeded:
-            advice = f"{len(shown['read_sets'])} of the sources are imported; XCom read_set_ids has them. "
-            if self.client_token:
-                advice += "One job for a client_token, ever: give another one to import the others."
-                raise ClientTokenSpentError(job, advice)
-            raise ReadSetJobFailedError(job, advice + "A retry imports the others.")
-        return {**job.xcom(), **shown}
-
-
-class ActivateReadSetsOperator(ReadSetJobOperator):
+class ActivateOmicsReadSetsOperator(ReadSetJobOperator):
     """
     Make archived read sets of a sequence store readable again, and wait until they are; ACTIVE ones cost nothing.
 
