@@ -130,6 +130,8 @@ class Submissions(ABC, Generic[R]):
         """Return the intention's newest run, looked for as long as it may take to be listed if it must exist."""
         until = time.monotonic() + LISTING_SECONDS
         while True:
+            # When the look begins: a process that then stands still has not looked for as long as it seems.
+            looked = time.monotonic()
             try:
                 found = self.newest(self.hook)
             except ClientError as error:
@@ -139,7 +141,7 @@ class Submissions(ABC, Generic[R]):
                 return None
             if at_least is None or (found is not None and found.submission >= at_least):
                 return found
-            if time.monotonic() >= until:
+            if looked >= until:
                 return None
             log.info(
                 "The %s of %s %s is not listed yet, looking again",

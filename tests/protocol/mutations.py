@@ -129,7 +129,7 @@ MUTATIONS = (
     Mutation("the run that a try waits for is its only one", RUN, 'run = pushed(context["ti"]) if mine else None', "run = None", OPERATOR + "test_a_run_that_failed_is_the_tries_own_whatever_the_trigger_said"),
     Mutation("a resumed task knows what it has asked for", DEFERRAL, "attempt.service.starting if", "None if", "tests/operators/test_faults.py::test_a_run_whose_answers_were_all_lost_is_the_tries_own_when_the_task_is_resumed"),
     Mutation("409 is no failure", SUBMISSIONS, 'log.warning("%s", error)\n                return None', "raise", OPERATOR + "test_a_409_is_answered_by_a_look_up"),
-    Mutation("409 is answered by looking for as long as a run may take to be listed", SUBMISSIONS, "if time.monotonic() >= until:", "if True:"),
+    Mutation("409 is answered by looking for as long as a run may take to be listed", SUBMISSIONS, "if looked >= until:", "if True:"),
     Mutation("after 409 an older run is not the answer", SUBMISSIONS, "found.submission >= at_least", "True"),
     Mutation("409 asks for a look-up though there was one", ATTEMPT, "conflict=submission, looked_up=False", "conflict=submission"),
     Mutation("what a look-up finds is no news if a later run is known", ATTEMPT, "known.seen.submission > found.submission", "False", CARRIED),

@@ -75,6 +75,18 @@ def test_an_answer_that_is_lost_twice_over_is_found_by_409_and_look_up(tags, wor
     assert len(world.runs) == 1
 
 
+def test_a_run_that_is_listed_while_the_process_stands_still_after_a_look_is_found(world):
+    world, a = world(request_id_repeat="conflict", list_delay=20.0), task()
+    kill(try_of(world, a))
+    retry = world.begin(a)
+    go_to(retry, "before", "StartRun")
+    go_to(retry, "after", "ListRuns")
+    world.advance(150)
+    world.finish(retry)
+    assert isinstance(retry.verdict, Wait)
+    assert len(world.runs) == 1
+
+
 @pytest.mark.parametrize("first", [True, False])
 def test_a_run_that_failed_while_its_answer_was_lost_ends_the_try_that_goes_on_with_a_new_client(first, world):
     world, a = world(request_id_repeat="conflict"), task()
