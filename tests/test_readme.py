@@ -4,8 +4,8 @@
 import re
 from pathlib import Path
 
-from airflow_provider_omics.core.members import MEMBERS, Kind, Member
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
+from airflow_provider_omics.request.members import MEMBERS, Kind, Member
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from botocore.exceptions import ClientError
 
-    from airflow_provider_omics.core.documents import JsonValue
     from airflow_provider_omics.exceptions import OmicsError
+    from airflow_provider_omics.request.documents import JsonValue
 
 
 def explained(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 from asgiref.sync import sync_to_async
 
 from airflow_provider_omics.compat import task_states
-from airflow_provider_omics.triggers.background import background
+from airflow_provider_omics.polling.background import background
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,7 +15,7 @@ from airflow_provider_omics.core.versions import read
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_omics.core.documents import JsonValue
+    from airflow_provider_omics.request.documents import JsonValue
 
 REQUEST_ID_TAG: Final = "airflow:request_id"
 _MAX_NAME: Final = 127  # the API allows 128, the console 127

@@ -21,9 +21,8 @@ from airflow_provider_omics.aws.answers import drop_presigned, lighten
 from airflow_provider_omics.aws.config import has_no_prefixes, options_of
 from airflow_provider_omics.aws.errors import error_code, is_denied
 from airflow_provider_omics.aws.manifest import how_it_ended
+from airflow_provider_omics.aws.not_found import where_to_look
 from airflow_provider_omics.aws.refusals import explained
-from airflow_provider_omics.core.members import BOTOCORE_VERSION, MEMBERS
-from airflow_provider_omics.core.not_found import where_to_look
 from airflow_provider_omics.core.run import ACTIVE, Run
 from airflow_provider_omics.exceptions import (
     ConnectionNotFoundError,
@@ -31,6 +30,7 @@ from airflow_provider_omics.exceptions import (
     OmicsRequestError,
     StartRunRequestError,
 )
+from airflow_provider_omics.request.members import BOTOCORE_VERSION, MEMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
     from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper
 
-    from airflow_provider_omics.core.documents import JsonValue
-    from airflow_provider_omics.core.hook_params import HookParams
+    from airflow_provider_omics.aws.hook_params import HookParams
+    from airflow_provider_omics.request.documents import JsonValue
 
 # Explicit, because botocore's default mode and number of attempts differ between its releases.
 _DEFAULTS: Final = Config(retries={"mode": "adaptive", "total_max_attempts": 10})

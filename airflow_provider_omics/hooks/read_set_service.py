@@ -15,10 +15,10 @@ from airflow_provider_omics.hooks.run_service import CLOCK_SKEW
 from airflow_provider_omics.hooks.submissions import Submissions
 
 if TYPE_CHECKING:
-    from airflow_provider_omics.core.documents import JsonValue
     from airflow_provider_omics.core.intention import Intention
     from airflow_provider_omics.core.read_set_job import Kind
     from airflow_provider_omics.hooks.omics import OmicsHook
+    from airflow_provider_omics.request.documents import JsonValue
 
 log = logging.getLogger(__name__)
 

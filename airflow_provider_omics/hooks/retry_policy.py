@@ -9,14 +9,14 @@ import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from airflow_provider_omics.aws.errors import is_full, is_refused, is_stale, is_transient
-from airflow_provider_omics.core.pacing import MAX_INTERVAL, WARN_EVERY, Reminder, Report, back_off, jittered
 from airflow_provider_omics.exceptions import ConnectionNotFoundError, StartRunRefusedError, WrongAccountError
+from airflow_provider_omics.polling.pacing import MAX_INTERVAL, WARN_EVERY, Reminder, Report, back_off, jittered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_provider_omics.core.pacing import Turn
     from airflow_provider_omics.hooks.omics import OmicsHook
+    from airflow_provider_omics.polling.pacing import Turn
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)

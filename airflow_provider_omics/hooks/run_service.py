@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from airflow_provider_omics.compat import StateStore
-    from airflow_provider_omics.core.documents import JsonValue
     from airflow_provider_omics.core.intention import Intention
     from airflow_provider_omics.hooks.omics import OmicsHook
     from airflow_provider_omics.hooks.retry_policy import RetryPolicy
+    from airflow_provider_omics.request.documents import JsonValue
 
 log = logging.getLogger(__name__)
 _STORE_KEY: Final = "omics_run"

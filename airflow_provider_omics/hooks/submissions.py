@@ -13,18 +13,18 @@ from botocore.exceptions import ClientError
 
 from airflow_provider_omics.aws.errors import is_denied, is_refused, is_stale
 from airflow_provider_omics.core.attempt import pursue
-from airflow_provider_omics.core.pacing import WARN_EVERY, Reminder
 from airflow_provider_omics.core.protocol import R
 from airflow_provider_omics.exceptions import StartRunConflictError, StartRunRefusedError
 from airflow_provider_omics.hooks.retry_policy import RetryPolicy
+from airflow_provider_omics.polling.pacing import WARN_EVERY, Reminder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_provider_omics.core.documents import JsonValue
     from airflow_provider_omics.core.intention import Intention
     from airflow_provider_omics.core.protocol import ExistingRun, Known, Record, Verdict
     from airflow_provider_omics.hooks.omics import OmicsHook
+    from airflow_provider_omics.request.documents import JsonValue
 
 log = logging.getLogger(__name__)
 # Seconds for which a run that must exist is looked for: as long as a new run may take to be listed.

@@ -7,8 +7,8 @@ import logging
 from abc import abstractmethod
 from typing import TYPE_CHECKING
 
+from airflow_provider_omics.aws import console
 from airflow_provider_omics.compat import BaseOperator, BaseOperatorLink, XCom
-from airflow_provider_omics.core import console
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import TaskInstanceKey

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow_provider_omics.compat import Context
-    from airflow_provider_omics.core.documents import JsonValue
     from airflow_provider_omics.core.protocol import ExistingRun
     from airflow_provider_omics.core.read_set_job import ReadSetJob
     from airflow_provider_omics.hooks.omics import OmicsHook
+    from airflow_provider_omics.request.documents import JsonValue
 
 # Seconds after which read sets are looked at again that a job activates which is not listed.
 _LOOK_AGAIN = 30.0

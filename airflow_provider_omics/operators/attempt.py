@@ -17,7 +17,6 @@ from airflow_provider_omics.cancellation.decision import is_cancelled_at_deadlin
 from airflow_provider_omics.cancellation.worker import may_cancel_late, soon, state_of
 from airflow_provider_omics.compat import KILL_SECONDS, conf, loop_pass, push_link, state_store
 from airflow_provider_omics.core.intention import Intention
-from airflow_provider_omics.core.pacing import interval
 from airflow_provider_omics.core.protocol import Fail, GiveUp, Known, Succeed, Wait
 from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.exceptions import (
@@ -28,15 +27,16 @@ from airflow_provider_omics.exceptions import (
     StartRunConflictError,
 )
 from airflow_provider_omics.links.run import run_links
+from airflow_provider_omics.polling.pacing import interval
 from airflow_provider_omics.results.progress_log import RunProgressLogger
 
 if TYPE_CHECKING:
     from airflow_provider_omics.compat import Context, RunningTask
-    from airflow_provider_omics.core.documents import JsonValue
     from airflow_provider_omics.hooks.omics import OmicsHook
     from airflow_provider_omics.hooks.retry_policy import Faults, RetryPolicy
     from airflow_provider_omics.hooks.run_service import RunService
     from airflow_provider_omics.operators.start_run_task import StartRunTask
+    from airflow_provider_omics.request.documents import JsonValue
 
 log = logging.getLogger(__name__)
 # How long a worker tries to cancel a run whose time is up.

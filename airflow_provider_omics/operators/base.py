@@ -7,9 +7,9 @@ import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_omics.compat import BaseOperator, check_storable, render_text, resolved_when_unmapped
-from airflow_provider_omics.core.request import RequestError, rendered, rendered_to_none
 from airflow_provider_omics.exceptions import OmicsRequestError
 from airflow_provider_omics.request.arguments import broken_connection_rules, seconds_of, verify_of
+from airflow_provider_omics.request.start_run import RequestError, rendered, rendered_to_none
 
 if TYPE_CHECKING:
     import os
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     import jinja2
     from airflow.triggers.base import BaseTrigger
 
+    from airflow_provider_omics.aws.hook_params import HookParams
     from airflow_provider_omics.compat import Context
-    from airflow_provider_omics.core.documents import JsonValue
-    from airflow_provider_omics.core.hook_params import HookParams
     from airflow_provider_omics.hooks.omics import OmicsHook
+    from airflow_provider_omics.request.documents import JsonValue
 
 
 class OmicsConnection:
@@ -47,7 +47,7 @@ class OmicsConnection:
 
         :raises OmicsRequestError: if one is of a wrong type.
         """
-        from airflow_provider_omics.core.hook_params import HookParams  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.aws.hook_params import HookParams  # noqa: PLC0415 - a DAG file does not pay for it
 
         self._check_connection()
         return HookParams(self.aws_conn_id, self.region_name, verify_of(self.verify), self.botocore_config)

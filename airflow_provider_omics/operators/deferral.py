@@ -6,10 +6,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from airflow_provider_omics.core.pacing import Report
 from airflow_provider_omics.core.protocol import Wait
 from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.exceptions import StartRunRefusedError
+from airflow_provider_omics.polling.pacing import Report
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
 from airflow_provider_omics.triggers.turn import OmicsTurnTrigger
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from airflow.triggers.base import BaseTrigger
 
     from airflow_provider_omics.compat import Context
-    from airflow_provider_omics.core.documents import JsonValue
     from airflow_provider_omics.operators.attempt import Attempt
     from airflow_provider_omics.operators.start_run_task import StartRunTask
+    from airflow_provider_omics.request.documents import JsonValue
 
 
 class Deferral(TypedDict):

@@ -6,20 +6,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omics.core.request import OWN_TAGS
 from airflow_provider_omics.exceptions import (
     ClientTokenSpentError,
     ReadSetJobFailedError,
     ReadSetJobWaitError,
 )
 from airflow_provider_omics.operators.read_set_job import ReadSetJobOperator
+from airflow_provider_omics.request.start_run import OWN_TAGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow_provider_omics.compat import Context
-    from airflow_provider_omics.core.documents import JsonValue
     from airflow_provider_omics.core.read_set_job import ReadSetJob
+    from airflow_provider_omics.request.documents import JsonValue
 
 
 class ImportOmicsReadSetsOperator(ReadSetJobOperator):

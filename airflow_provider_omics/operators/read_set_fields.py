@@ -6,13 +6,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
-from airflow_provider_omics.core.request import UNRENDERED, RequestError, rendered, rendered_to_none
 from airflow_provider_omics.operators.base import OmicsOperator
+from airflow_provider_omics.request.start_run import UNRENDERED, RequestError, rendered, rendered_to_none
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_provider_omics.core.documents import JsonValue
+    from airflow_provider_omics.request.documents import JsonValue
 
 
 class ReadSetJobFields(OmicsOperator):

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from typing import NoReturn, TypeVar
 
     from airflow_provider_omics.compat import Context
-    from airflow_provider_omics.core.documents import JsonValue
     from airflow_provider_omics.core.protocol import Fail, Known, Succeed, Wait
     from airflow_provider_omics.core.read_set_job import Kind, ReadSetJob
     from airflow_provider_omics.hooks.omics import OmicsHook
     from airflow_provider_omics.hooks.read_set_service import ReadSetJobService
+    from airflow_provider_omics.request.documents import JsonValue
 
     T = TypeVar("T")
 

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow_provider_omics.compat import Context, RunningTask
-    from airflow_provider_omics.core.documents import JsonValue
     from airflow_provider_omics.core.run import Run
     from airflow_provider_omics.exceptions import RunFailedError
     from airflow_provider_omics.links.run import RunLink
     from airflow_provider_omics.operators.attempt import Attempt
+    from airflow_provider_omics.request.documents import JsonValue
     from airflow_provider_omics.results.lineage import Lineage
 
 _ENDINGS = {"CANCELLED": RunCancelledError, "DELETED": RunDeletedError}

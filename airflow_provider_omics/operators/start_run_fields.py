@@ -7,11 +7,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_omics.compat import render_text
-from airflow_provider_omics.core import documents
-from airflow_provider_omics.core.members import BY_ARGUMENT, FILE_ARGUMENTS
-from airflow_provider_omics.core.request import OWN_TAGS, UNRENDERED, RequestError, build_request, rendered
 from airflow_provider_omics.exceptions import StartRunRequestError
 from airflow_provider_omics.operators.base import OmicsOperator
+from airflow_provider_omics.request import documents
+from airflow_provider_omics.request.members import BY_ARGUMENT, FILE_ARGUMENTS
+from airflow_provider_omics.request.start_run import OWN_TAGS, UNRENDERED, RequestError, build_request, rendered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import jinja2
 
     from airflow_provider_omics.compat import Context
-    from airflow_provider_omics.core.documents import JsonValue
+    from airflow_provider_omics.request.documents import JsonValue
 
 
 class StartRunFields(OmicsOperator):

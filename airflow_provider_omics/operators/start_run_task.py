@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
     from airflow_provider_omics.compat import Context
     from airflow_provider_omics.core import protocol
-    from airflow_provider_omics.core.documents import JsonValue
     from airflow_provider_omics.core.event import RunEvent, TurnEvent
-    from airflow_provider_omics.core.pacing import Report, Turn
     from airflow_provider_omics.core.run import Run
     from airflow_provider_omics.operators.attempt import Attempt
+    from airflow_provider_omics.polling.pacing import Report, Turn
+    from airflow_provider_omics.request.documents import JsonValue
 
     Told = TypeVar("Told", RunEvent, TurnEvent)
 
@@ -185,9 +185,9 @@ class StartRunTask(RunEnd):
         deadline: float | None = None,
         until: float | None = None,
     ) -> dict[str, str]:
-        from airflow_provider_omics.core.pacing import Report  # noqa: PLC0415 - a DAG file does not pay for it
         from airflow_provider_omics.core.protocol import Wait  # noqa: PLC0415 - a DAG file does not pay for it
         from airflow_provider_omics.hooks.retry_policy import RetryPolicy  # noqa: PLC0415 - DAG files need no boto3
+        from airflow_provider_omics.polling.pacing import Report  # noqa: PLC0415 - a DAG file does not pay for it
 
         attempt = self._begin(context, deadline or self._deadline())
         if attempt.deadline is not None:

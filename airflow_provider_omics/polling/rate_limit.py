@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from airflow_provider_omics.core.pacing import Budget
+from airflow_provider_omics.polling.pacing import Budget
 
 
 class SharedLimit:

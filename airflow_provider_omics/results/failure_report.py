@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_omics.core.console import engine_log_url
+from airflow_provider_omics.aws.console import engine_log_url
 from airflow_provider_omics.exceptions import RunFailedError, RunFailedForGoodError
 from airflow_provider_omics.results.failed_tasks import failed_tasks, log_end
 from airflow_provider_omics.results.failures import understand

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from airflow_provider_omics.aws.errors import error_code
-from airflow_provider_omics.core import documents
 from airflow_provider_omics.core.text import clipped, one_line
 from airflow_provider_omics.hooks.retry_policy import MOST_FAULTS, Faults, with_retries
+from airflow_provider_omics.request import documents
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_omics.core.pacing import Reminder
+from airflow_provider_omics.polling.pacing import Reminder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

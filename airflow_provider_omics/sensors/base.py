@@ -39,12 +39,12 @@ if TYPE_CHECKING:
 
     from airflow.triggers.base import BaseTrigger
 
+    from airflow_provider_omics.aws.hook_params import HookParams
     from airflow_provider_omics.compat import Context
-    from airflow_provider_omics.core.documents import JsonValue
-    from airflow_provider_omics.core.hook_params import HookParams
     from airflow_provider_omics.core.protocol import Started
     from airflow_provider_omics.exceptions import OmicsError
     from airflow_provider_omics.hooks.retry_policy import Faults
+    from airflow_provider_omics.request.documents import JsonValue
 
 T = TypeVar("T", bound="Started")
 # What no retry of the sensor mends, or what Airflow skips for soft_fail when a sensor polls in its worker.

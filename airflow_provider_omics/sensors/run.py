@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from airflow.triggers.base import BaseTrigger
 
+    from airflow_provider_omics.aws.hook_params import HookParams
     from airflow_provider_omics.compat import Context
-    from airflow_provider_omics.core.hook_params import HookParams
     from airflow_provider_omics.core.run import Run
 
 _ENDINGS = {"FAILED": RunFailedError, "CANCELLED": RunCancelledError, "DELETED": RunDeletedError}

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from airflow.triggers.base import TriggerEvent
 
+from airflow_provider_omics.aws.hook_params import HookParams
 from airflow_provider_omics.compat import event_trigger_classes, is_triggerer_process
 from airflow_provider_omics.core.eventbridge import Wanted
-from airflow_provider_omics.core.hook_params import HookParams
 from airflow_provider_omics.core.versions import ignore
 from airflow_provider_omics.exceptions import OmicsRequestError
+from airflow_provider_omics.polling.event_queue import WAIT, EventQueue
+from airflow_provider_omics.polling.hub import join
 from airflow_provider_omics.request.arguments import broken_connection_rules, verify_of
-from airflow_provider_omics.triggers.hub import join
-from airflow_provider_omics.triggers.queue import WAIT, EventQueue
 
 if TYPE_CHECKING:
     import os
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from airflow.triggers.base import BaseEventTrigger
     from airflow.triggers.shared_stream import AdvanceItem, SharedStreamProducer
 
-    from airflow_provider_omics.core.documents import JsonValue
     from airflow_provider_omics.core.eventbridge import Event
+    from airflow_provider_omics.request.documents import JsonValue
 else:
     BaseEventTrigger, SharedStreamProducer = event_trigger_classes()
 

@@ -12,23 +12,23 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_omics.aws.hook_params import HookParams
+from airflow_provider_omics.cancellation.guarded_trigger import with_shared_names
 from airflow_provider_omics.compat import conf
 from airflow_provider_omics.core.event import ReadSetJobEvent
-from airflow_provider_omics.core.hook_params import HookParams
-from airflow_provider_omics.core.pacing import WARN_EVERY, Reminder, back_off, first_look, interval, jittered
 from airflow_provider_omics.core.read_set_job import ReadSetJob
 from airflow_provider_omics.core.versions import VERSION, UnreadableError, check, ignore, read
+from airflow_provider_omics.polling.hub import join
+from airflow_provider_omics.polling.pacing import WARN_EVERY, Reminder, back_off, first_look, interval, jittered
 from airflow_provider_omics.results.progress import UnknownStatus
-from airflow_provider_omics.triggers.guarded import with_shared_names
-from airflow_provider_omics.triggers.hub import join
 from airflow_provider_omics.triggers.noticed import until_noticed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from airflow_provider_omics.core.documents import JsonValue
     from airflow_provider_omics.hooks.omics import OmicsHook
-    from airflow_provider_omics.triggers.hub import Hub
+    from airflow_provider_omics.polling.hub import Hub
+    from airflow_provider_omics.request.documents import JsonValue
 
 _SHORTEST: Final = 30.0
 # Seconds that a look may take beyond the deadline.

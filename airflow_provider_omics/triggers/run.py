@@ -15,22 +15,22 @@ from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_omics.cancellation.cancel import cancel_through, persistently
 from airflow_provider_omics.cancellation.decision import UNKNOWN, deadline_cancels, is_cancelled_at_deadline
+from airflow_provider_omics.cancellation.guarded_trigger import GuardedTrigger, with_shared_names
 from airflow_provider_omics.cancellation.task_states import ask_airflow, state_of
 from airflow_provider_omics.compat import is_current_try
 from airflow_provider_omics.core.event import RunEvent
-from airflow_provider_omics.core.pacing import WARN_EVERY, Reminder, Report
 from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.core.text import one_line
 from airflow_provider_omics.core.versions import read
+from airflow_provider_omics.polling.hub import join
+from airflow_provider_omics.polling.pacing import WARN_EVERY, Reminder, Report
 from airflow_provider_omics.results.progress import TaskCounts, UnknownStatus, has_tasks, heartbeat
-from airflow_provider_omics.triggers.guarded import GuardedTrigger, with_shared_names
-from airflow_provider_omics.triggers.hub import join
 
 if TYPE_CHECKING:
-    from airflow_provider_omics.core.documents import JsonValue
-    from airflow_provider_omics.core.hook_params import HookParams
-    from airflow_provider_omics.triggers.hub import Hub
-    from airflow_provider_omics.triggers.polls import Watch
+    from airflow_provider_omics.aws.hook_params import HookParams
+    from airflow_provider_omics.polling.hub import Hub
+    from airflow_provider_omics.polling.poller import Watch
+    from airflow_provider_omics.request.documents import JsonValue
 
 # Deadlines of many may come together, and the budget holds for them, too. Airflow 2's own time-out comes in between.
 _CANCEL_SECONDS: Final = 900.0

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_omics.cancellation.cancel import persistently
+from airflow_provider_omics.cancellation.guarded_trigger import GuardedTrigger
 from airflow_provider_omics.core.event import TurnEvent
 from airflow_provider_omics.core.intention import Intention
-from airflow_provider_omics.core.pacing import Report
 from airflow_provider_omics.core.versions import read
-from airflow_provider_omics.triggers.guarded import GuardedTrigger
-from airflow_provider_omics.triggers.hub import join
+from airflow_provider_omics.polling.hub import join
+from airflow_provider_omics.polling.pacing import Report
 from airflow_provider_omics.triggers.noticed import noticed_after, until_noticed
 
 if TYPE_CHECKING:
-    from airflow_provider_omics.core.documents import JsonValue
-    from airflow_provider_omics.core.hook_params import HookParams
+    from airflow_provider_omics.aws.hook_params import HookParams
     from airflow_provider_omics.core.run import Run
     from airflow_provider_omics.hooks.omics import OmicsHook
-    from airflow_provider_omics.triggers.hub import Hub
+    from airflow_provider_omics.polling.hub import Hub
+    from airflow_provider_omics.request.documents import JsonValue
 
 
 class OmicsTurnTrigger(GuardedTrigger):

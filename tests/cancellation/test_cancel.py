@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 from botocore.exceptions import ClientError
 
+from airflow_provider_omics.aws.hook_params import HookParams
 from airflow_provider_omics.cancellation import cancel as module
 from airflow_provider_omics.cancellation.cancel import cancel, cancel_through
-from airflow_provider_omics.core.hook_params import HookParams
 from airflow_provider_omics.exceptions import RunNotCancelledError
 from airflow_provider_omics.hooks.omics import OmicsHook
-from airflow_provider_omics.triggers import hub as hubs
+from airflow_provider_omics.polling import hub as hubs
 from tests.cancellation.conftest import asked
 
 

@@ -8,14 +8,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from airflow_provider_omics.cancellation import task_states
+from airflow_provider_omics.aws.hook_params import HookParams
+from airflow_provider_omics.cancellation import guarded_trigger, task_states
 from airflow_provider_omics.cancellation.cancel import cancel
 from airflow_provider_omics.cancellation.worker import soon
-from airflow_provider_omics.core.hook_params import HookParams
 from airflow_provider_omics.exceptions import RunNotCancelledError
 from airflow_provider_omics.hooks.omics import OmicsHook
 from airflow_provider_omics.operators.attempt import IN_A_HURRY
-from airflow_provider_omics.triggers import guarded
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
 from tests.cancellation.conftest import asked
 from tests.triggers.waiting import until
@@ -60,7 +59,7 @@ async def end(trigger):
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    if guarded._HAS_ON_KILL:
+    if guarded_trigger._HAS_ON_KILL:
         await trigger.on_kill()
 
 
@@ -69,7 +68,7 @@ def left(omics_local):
 
 
 def test_two_hundred_are_cancelled_by_one_call_each(triggers, questions, omics_local, monkeypatch):
-    monkeypatch.setattr(guarded, "_ON_KILL_SECONDS", 0.5)
+    monkeypatch.setattr(guarded_trigger, "_ON_KILL_SECONDS", 0.5)
     several = triggers(200)
     omics_local.switch(quotas="published")
 
@@ -81,7 +80,7 @@ def test_two_hundred_are_cancelled_by_one_call_each(triggers, questions, omics_l
         await asyncio.gather(*(end_later(number, trigger) for number, trigger in enumerate(several)))
         # Airflow's part is over: what goes on belongs to no trigger any more.
         assert left(omics_local)
-        await until(lambda: not guarded._endings)
+        await until(lambda: not guarded_trigger._endings)
 
     asyncio.run(go())
     assert left(omics_local) == []
@@ -91,7 +90,7 @@ def test_two_hundred_are_cancelled_by_one_call_each(triggers, questions, omics_l
 
 
 def test_a_triggerer_that_stops_names_what_it_leaves(triggers, questions, omics_local, monkeypatch, caplog):
-    monkeypatch.setattr(guarded, "_ON_KILL_SECONDS", 0.5)
+    monkeypatch.setattr(guarded_trigger, "_ON_KILL_SECONDS", 0.5)
     several = triggers(3)
     omics_local.fault("CancelRun", "error", code="ThrottlingException", probability=1)
 
@@ -107,7 +106,7 @@ def test_a_triggerer_that_stops_names_what_it_leaves(triggers, questions, omics_
 
 
 def test_a_triggerer_that_stops_before_airflow_has_told_says_so(triggers, monkeypatch, caplog):
-    monkeypatch.setattr(guarded, "_ON_KILL_SECONDS", 0.1)
+    monkeypatch.setattr(guarded_trigger, "_ON_KILL_SECONDS", 0.1)
 
     def unreachable(_tis):
         raise RuntimeError("the API server is gone")

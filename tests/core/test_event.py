@@ -6,10 +6,10 @@ import json
 import pytest
 
 from airflow_provider_omics.core.event import RunEvent, TurnEvent
-from airflow_provider_omics.core.pacing import Turn
 from airflow_provider_omics.core.read_set_job import ReadSetJob
 from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.core.versions import UnreadableError
+from airflow_provider_omics.polling.pacing import Turn
 
 RUN = Run("1", "u", "arn:x", "s3://b/1", "FAILED", "RUN_TASK_FAILED", "task x failed", 1.5)
 

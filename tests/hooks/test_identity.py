@@ -9,11 +9,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from airflow_provider_omics.aws import identity
-from airflow_provider_omics.core.hook_params import HookParams
+from airflow_provider_omics.aws.hook_params import HookParams
 from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.exceptions import WrongAccountError
 from airflow_provider_omics.hooks.omics import OmicsHook
-from airflow_provider_omics.triggers import hub as hubs
+from airflow_provider_omics.polling import hub as hubs
 from tests.triggers.conftest import connection, start  # noqa: F401 - fixtures
 from tests.triggers.waiting import end_of, until
 

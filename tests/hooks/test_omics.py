@@ -9,7 +9,7 @@ from botocore import UNSIGNED
 from botocore.exceptions import EndpointConnectionError, SSLError
 
 from airflow_provider_omics.aws.errors import is_transient
-from airflow_provider_omics.core.hook_params import HookParams
+from airflow_provider_omics.aws.hook_params import HookParams
 from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.hooks.omics import OmicsHook
 

@@ -4,7 +4,7 @@
 import pytest
 
 from airflow_provider_omics.aws import identity
-from airflow_provider_omics.core.not_found import account_of, where_to_look
+from airflow_provider_omics.aws.not_found import account_of, where_to_look
 from airflow_provider_omics.core.read_set_job import ReadSetJob
 from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.exceptions import OmicsError, OmicsRequestError, StartRunRequestError

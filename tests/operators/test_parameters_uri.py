@@ -10,10 +10,10 @@ import re
 import pytest
 from airflow.providers.common.compat.sdk import DAG
 
-from airflow_provider_omics.core.members import BY_ARGUMENT
 from airflow_provider_omics.exceptions import StartRunRequestError
 from airflow_provider_omics.hooks.omics import OmicsHook
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
+from airflow_provider_omics.request.members import BY_ARGUMENT
 from airflow_provider_omics.results.description import description
 from tests.conftest import HOME
 

@@ -10,13 +10,12 @@ from types import SimpleNamespace
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
-from airflow_provider_omics.cancellation import task_states, worker
+from airflow_provider_omics.cancellation import guarded_trigger, task_states, worker
 from airflow_provider_omics.core.event import TurnEvent
-from airflow_provider_omics.core.pacing import Turn
 from airflow_provider_omics.exceptions import OmicsError, StartRunRefusedError
 from airflow_provider_omics.hooks import retry_policy
 from airflow_provider_omics.hooks.omics import OmicsHook
-from airflow_provider_omics.triggers import guarded
+from airflow_provider_omics.polling.pacing import Turn
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
 from airflow_provider_omics.triggers.turn import OmicsTurnTrigger
 
@@ -194,10 +193,10 @@ def killed(start_run, context, omics_local, monkeypatch):
 
     def kill(state, *, mine=True, lost=False, meanwhile=lambda: None, **arguments):
         # What is unknown is asked again until the time is up; a slow machine is given time to cancel.
-        monkeypatch.setattr(guarded, "_ASK_SECONDS", 1.0 if state == "unknown" else 60.0)
-        monkeypatch.setattr(guarded, "_ON_KILL_SECONDS", 60.0)
+        monkeypatch.setattr(guarded_trigger, "_ASK_SECONDS", 1.0 if state == "unknown" else 60.0)
+        monkeypatch.setattr(guarded_trigger, "_ON_KILL_SECONDS", 60.0)
         monkeypatch.setattr(task_states, "task_states", lambda tis: [state] * len(tis))
-        monkeypatch.setattr(guarded, "waits_for", lambda _ti, _key, _value: mine)
+        monkeypatch.setattr(guarded_trigger, "waits_for", lambda _ti, _key, _value: mine)
         operator = start_run(deferrable=True, **arguments)
         if lost:
             omics_local.fault("StartRun", "lost", times=1)
@@ -214,7 +213,7 @@ def killed(start_run, context, omics_local, monkeypatch):
             waiting.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await waiting
-            if guarded._HAS_ON_KILL:
+            if guarded_trigger._HAS_ON_KILL:
                 await trigger.on_kill()
 
         asyncio.run(go())

@@ -9,8 +9,8 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_omics.core import versions
 from airflow_provider_omics.core.event import TurnEvent
-from airflow_provider_omics.core.pacing import Turn
 from airflow_provider_omics.core.versions import VERSION
+from airflow_provider_omics.polling.pacing import Turn
 from airflow_provider_omics.sensors.run import OmicsRunSensor
 from tests.operators.stores import ROLE, deferred, fired
 from tests.operators.test_upgrades import GOLDEN, UNTIL

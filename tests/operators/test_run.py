@@ -20,7 +20,6 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_omics.cancellation import worker
 from airflow_provider_omics.core.event import RunEvent
 from airflow_provider_omics.core.intention import Intention
-from airflow_provider_omics.core.members import BY_ARGUMENT
 from airflow_provider_omics.exceptions import (
     OmicsError,
     RequestIdSpentError,
@@ -36,6 +35,7 @@ from airflow_provider_omics.hooks import omics, submissions
 from airflow_provider_omics.hooks.omics import VISIBLE_AFTER, OmicsHook
 from airflow_provider_omics.operators import attempt
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
+from airflow_provider_omics.request.members import BY_ARGUMENT
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
 from tests.operators.stores import fired
 

@@ -37,7 +37,7 @@ DECISION, SERVICE, HOOK, TASK = (
 NONE = "tests/operators/test_none.py::"
 ARGUMENTS = "tests/operators/test_arguments.py::"
 DEFERRAL, BASE = "operators/deferral.py", "operators/base.py"
-GUARDED, RUN, CANCEL = "triggers/guarded.py", "operators/start_run_task.py", "operators/cancel.py"
+GUARDED, RUN, CANCEL = "cancellation/guarded_trigger.py", "operators/start_run_task.py", "operators/cancel.py"
 FIND = "cancellation/find.py"
 CANCELLING, WAYS, MANY = (
     "cancellation/cancel.py",
@@ -45,7 +45,7 @@ CANCELLING, WAYS, MANY = (
     "tests/cancellation/test_many.py::",
 )
 WAIT, SUBMISSIONS = "triggers/run.py", "hooks/submissions.py"
-POLLS, LISTING, LIMIT = "triggers/polls.py", "triggers/listing.py", "polling/rate_limit.py"
+POLLS, LISTING, LIMIT = "polling/poller.py", "polling/listing.py", "polling/rate_limit.py"
 SENSORS = "tests/operators/test_sensor_limits.py::"
 NOTICED = "tests/triggers/test_noticed.py::"
 UPGRADES = "tests/operators/test_upgrades.py::"
@@ -56,7 +56,7 @@ LOOPS = "tests/operators/test_loops.py"
 LATE = "tests/operators/test_late.py::"
 STRANGE = "tests/operators/test_too_new.py::"
 OWN, ACCOUNTS = "tests/operators/test_own_names.py::", "tests/hooks/test_identity.py::"
-PACING, ERRORS, HUBS = "core/pacing.py", "aws/errors.py", "triggers/hub.py"
+PACING, ERRORS, HUBS = "polling/pacing.py", "aws/errors.py", "polling/hub.py"
 FAULTS, BORNE = "tests/triggers/test_faults.py::", "tests/operators/test_faults.py::"
 CANCELS, REFUSED, HUB = (
     "tests/operators/test_cancel.py",
@@ -219,8 +219,8 @@ MUTATIONS = (
     Mutation("deadlines that come together keep within the budget", CANCELLING, "        await limit.spend()\n", "", "tests/triggers/test_run.py::test_many_deadlines_that_come_together_are_cancelled_within_the_quota"),
     Mutation("a connection that is throttled slows down alone", LIMIT, "self.budget = Budget(shared.budget.limit)", "self.budget = shared.budget", HUB + "test_a_connection_that_is_throttled_does_not_hold_up_another"),
     Mutation("all connections share one budget", LIMIT, "self._shared.budget.spend(loop.time())", "pass", HUB + "test_the_budget_is_that_of_all_connections"),
-    Mutation("a burst of throttles counts once", PACING, "if now - self._slowed >= 1:", "if True:", "tests/core/test_pacing.py"),
-    Mutation("calls that were under way together count once", PACING, "if begun >= self._failed:", "if True:", "tests/core/test_pacing.py"),
+    Mutation("a burst of throttles counts once", PACING, "if now - self._slowed >= 1:", "if True:", "tests/polling/test_pacing.py"),
+    Mutation("calls that were under way together count once", PACING, "if begun >= self._failed:", "if True:", "tests/polling/test_pacing.py"),
     Mutation("what is away is asked by one call at a time", HUBS, "limit.unanswered(begun)", "pass", FAULTS + "test_what_is_away_is_asked_by_one_call_at_a_time"),
     Mutation("a probe that failed wakes who waits for it", LIMIT, "asyncio.get_running_loop().time())\n        self._told.set()", "asyncio.get_running_loop().time())", WAYS + "test_a_dead_endpoint_is_asked_one_call_at_a_time"),
     Mutation("a mended connection is read anew", HUBS, "anew = anew or limit.budget.faults >= _READ_ANEW", "pass", FAULTS + "test_a_mended_connection_is_read_anew"),
@@ -249,7 +249,7 @@ MUTATIONS = (
     Mutation("an SSO session that has ended passes", ERRORS, "    | SSOError\n", "", "tests/aws/test_errors.py"),
     Mutation("a connection is read anew while a gateway answers", HUBS, "self._in_vain >= _READ_ANEW", "False", FAULTS + "test_a_mended_connection_is_read_anew_while_a_gateway_answers_for_its_endpoint"),
     Mutation("faults of HealthOmics make few clients", HUBS, "and self._anew.due(asyncio.get_running_loop().time())", "", FAULTS + "test_a_mended_connection_is_read_anew_while_a_gateway_answers_for_its_endpoint"),
-    Mutation("a queue that is away slows nothing else", "triggers/queue.py", "self._receive, self._threads, limit=self._hub.events", "self._receive, self._threads", FAULTS + "test_a_queue_that_is_away_slows_nothing_else"),
+    Mutation("a queue that is away slows nothing else", "polling/event_queue.py", "self._receive, self._threads, limit=self._hub.events", "self._receive, self._threads", FAULTS + "test_a_queue_that_is_away_slows_nothing_else"),
     Mutation("a job is not waited for beyond its deadline", "triggers/read_sets.py", "None if left is None else max(0.0, left - pause) + _LAST_LOOK", "None", FAULTS + "test_a_job_is_not_waited_for_beyond_its_deadline_though_nothing_answers"),
     Mutation("runs of an unknown status make no listing pay", POLLS, "if not watch.missing and watch.run.known]", "if not watch.missing]", "tests/triggers/test_listing_pays.py"),
     # --- before anything is started ---
@@ -261,7 +261,7 @@ MUTATIONS = (
     Mutation("a time of nothing is refused", "request/arguments.py", "0 < number < _LONGEST or", "0 <= number < _LONGEST or", ARGUMENTS + "test_a_poll_interval_is_a_timedelta_or_seconds"),
     # --- None ---
     Mutation("what a template prints for None is None", BASE, 'value.strip() == "None"', "False", NONE + "test_what_is_harmless_is_left_out_with_a_line_in_the_log"),
-    Mutation("a member that came out as None is refused", "core/request.py", "violations = [rendered_to_none(name) for name in refused]", "violations = []", NONE + "test_anything_else_is_refused"),
+    Mutation("a member that came out as None is refused", "request/start_run.py", "violations = [rendered_to_none(name) for name in refused]", "violations = []", NONE + "test_anything_else_is_refused"),
     Mutation("a connection that came out as None is refused", BASE, "if name in none]\n        broken +=", "if False]\n        broken +=", NONE + "test_a_connection_argument_is_refused_too"),
     Mutation("None from upstream is rendered, in a mapped task too", "compat.py", 'hasattr(values, "resolve")}', "False}", NONE + "test_a_policy_of_none_from_upstream_is_refused"),
     Mutation("None that is written means not given, in a mapped task too", "compat.py", 'if hasattr(values, "resolve")}', "if True}", NONE + "test_what_is_written_into_expand_may_be_none"),

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_omics.core.request import RequestError
 from airflow_provider_omics.request.arguments import broken_connection_rules, seconds_of, verify_of
+from airflow_provider_omics.request.start_run import RequestError
 
 
 @pytest.mark.parametrize(

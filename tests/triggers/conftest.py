@@ -6,7 +6,7 @@ import json
 import pytest
 
 from airflow_provider_omics.core.run import Run
-from airflow_provider_omics.triggers import hub as hubs
+from airflow_provider_omics.polling import hub as hubs
 
 
 @pytest.fixture

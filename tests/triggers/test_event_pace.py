@@ -7,7 +7,8 @@ from functools import partial
 
 import pytest
 
-from airflow_provider_omics.triggers import events, queue
+from airflow_provider_omics.polling import event_queue
+from airflow_provider_omics.triggers import events
 from airflow_provider_omics.triggers.events import OmicsEventTrigger
 from tests.core.test_eventbridge import RUN
 from tests.triggers.waiting import until
@@ -15,7 +16,7 @@ from tests.triggers.waiting import until
 
 @pytest.fixture
 def url(connection, monkeypatch):
-    monkeypatch.setattr(queue, "WAIT", 1)
+    monkeypatch.setattr(event_queue, "WAIT", 1)
     monkeypatch.setattr(events, "_STORED", 1.0)
     return connection.client("sqs").create_queue(QueueName="omics-events")["QueueUrl"]
 

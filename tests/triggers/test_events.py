@@ -13,10 +13,11 @@ import pytest
 
 from airflow_provider_omics.core.eventbridge import STATUSES
 from airflow_provider_omics.exceptions import OmicsRequestError
-from airflow_provider_omics.triggers import events, queue
+from airflow_provider_omics.polling import event_queue
+from airflow_provider_omics.polling.hub import join
+from airflow_provider_omics.polling.poller import IN_FLIGHT
+from airflow_provider_omics.triggers import events
 from airflow_provider_omics.triggers.events import OmicsEventTrigger
-from airflow_provider_omics.triggers.hub import join
-from airflow_provider_omics.triggers.polls import IN_FLIGHT
 from tests.core.test_eventbridge import RUN
 from tests.events_page import document, make_queue
 from tests.triggers.waiting import DEFAULT, until
@@ -27,7 +28,7 @@ URL = "https://sqs.us-east-1.amazonaws.com/123456789012/omics-events"
 @pytest.fixture
 def sqs(connection, monkeypatch):
     """Return a client of SQS; ReceiveMessage waits for a second, and a message may come again after two."""
-    monkeypatch.setattr(queue, "WAIT", 1)
+    monkeypatch.setattr(event_queue, "WAIT", 1)
     monkeypatch.setattr(events, "_SHORTEST", 2)
     return connection.client("sqs")
 
@@ -362,7 +363,7 @@ def test_a_queue_that_is_not_there_yet_is_waited_for(sqs, send, url, caplog):
     ],
 )
 def test_what_fails_to_be_received_or_deleted_is_tried_again(connection, send, left, url, caplog, fault, monkeypatch):
-    monkeypatch.setattr(queue, "back_off", lambda _faults: 0.05)
+    monkeypatch.setattr(event_queue, "back_off", lambda _faults: 0.05)
     for operation in ("ReceiveMessage", "DeleteMessageBatch"):
         connection.fault(f"sqs:{operation}", times=2, **fault)
     send()
@@ -381,14 +382,14 @@ def test_what_fails_to_be_received_or_deleted_is_tried_again(connection, send, l
 
 
 def test_expired_credentials_are_read_anew(connection, send, url, monkeypatch):
-    monkeypatch.setattr(queue, "back_off", lambda _faults: 0.05)
+    monkeypatch.setattr(event_queue, "back_off", lambda _faults: 0.05)
     connection.fault("sqs:ReceiveMessage", "error", code="ExpiredTokenException")
     send()
 
     async def go():
         async with join(DEFAULT) as hub:
             before = await hub.call(lambda hook: hook.sqs)
-            waiting = queue.EventQueue(hub, url, 30)
+            waiting = event_queue.EventQueue(hub, url, 30)
             assert len(await waiting.receive()) == 1
             waiting.close()
             return before is await hub.call(lambda hook: hook.sqs)
@@ -439,7 +440,7 @@ def test_it_spends_nothing_of_the_budget_and_the_loop_goes_on(url, monkeypatch):
 
     async def go():
         async with join(DEFAULT) as hub:
-            waiting = queue.EventQueue(hub, url, 2)
+            waiting = event_queue.EventQueue(hub, url, 2)
             assert await waiting.receive() == []
             beating = asyncio.create_task(beat())
             assert await waiting.receive() == []
@@ -452,7 +453,7 @@ def test_it_spends_nothing_of_the_budget_and_the_loop_goes_on(url, monkeypatch):
 
 
 def test_the_loop_goes_on_between_messages(send, url, monkeypatch):
-    turns, parse = [], queue.Event.parse
+    turns, parse = [], event_queue.Event.parse
     for _ in range(2):
         send()
 
@@ -463,23 +464,23 @@ def test_the_loop_goes_on_between_messages(send, url, monkeypatch):
 
     async def go():
         async with join(DEFAULT) as hub:
-            waiting = queue.EventQueue(hub, url, 2)
+            waiting = event_queue.EventQueue(hub, url, 2)
             while len(turns) < 4:
                 await waiting.receive()
             waiting.close()
 
-    monkeypatch.setattr(queue.Event, "parse", noted)
+    monkeypatch.setattr(event_queue.Event, "parse", noted)
     asyncio.run(asyncio.wait_for(go(), 60))
     assert turns[:4] == ["parsed", "others"] * 2
 
 
 def test_queues_that_are_waited_for_leave_the_hub_its_threads(url, monkeypatch):
-    monkeypatch.setattr(queue, "WAIT", 8)
+    monkeypatch.setattr(event_queue, "WAIT", 8)
 
     async def go():
         async with join(DEFAULT) as hub:
             await hub.call(lambda hook: hook.sqs)
-            queues = [queue.EventQueue(hub, url, 30) for _ in range(IN_FLIGHT)]
+            queues = [event_queue.EventQueue(hub, url, 30) for _ in range(IN_FLIGHT)]
             receiving = [asyncio.create_task(it.receive()) for it in queues]
             await asyncio.sleep(0.5)
             await hub.call(lambda _hook: None)
@@ -492,11 +493,11 @@ def test_queues_that_are_waited_for_leave_the_hub_its_threads(url, monkeypatch):
 
 
 def test_a_message_that_cannot_be_deleted_is_told(url, caplog, monkeypatch):
-    monkeypatch.setattr(queue, "back_off", lambda _faults: 0)
+    monkeypatch.setattr(event_queue, "back_off", lambda _faults: 0)
 
     async def go():
         async with join(DEFAULT) as hub:
-            waiting = queue.EventQueue(hub, url, 2)
+            waiting = event_queue.EventQueue(hub, url, 2)
             await waiting.delete(["no receipt"])
             waiting.close()
 

@@ -9,12 +9,12 @@ import time
 
 import pytest
 
-from airflow_provider_omics.core import pacing
-from airflow_provider_omics.core.hook_params import HookParams
+from airflow_provider_omics.aws.hook_params import HookParams
 from airflow_provider_omics.core.read_set_job import ReadSetJob
 from airflow_provider_omics.hooks.omics import OmicsHook
-from airflow_provider_omics.triggers import hub as hubs
-from airflow_provider_omics.triggers import polls, queue, read_sets
+from airflow_provider_omics.polling import event_queue, pacing, poller
+from airflow_provider_omics.polling import hub as hubs
+from airflow_provider_omics.triggers import read_sets
 from airflow_provider_omics.triggers.read_sets import OmicsReadSetJobTrigger
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
 from tests.triggers.waiting import end_of, until
@@ -25,7 +25,7 @@ SOME = 4
 
 @pytest.fixture
 def quick(monkeypatch):
-    for module in (pacing, polls):
+    for module in (pacing, poller):
         monkeypatch.setattr(module, "back_off", lambda _faults: 0.05)
 
 
@@ -134,7 +134,7 @@ def test_what_is_away_is_asked_by_one_call_at_a_time(start, monkeypatch):
         return made
 
     # At most those that were under way together, before the first had failed, and then one by one.
-    assert asyncio.run(go()) <= polls.IN_FLIGHT + 4
+    assert asyncio.run(go()) <= poller.IN_FLIGHT + 4
 
 
 @pytest.mark.usefixtures("quick")
@@ -203,12 +203,12 @@ def test_a_mended_connection_is_read_anew_while_a_gateway_answers_for_its_endpoi
 
 
 def test_a_queue_that_is_away_slows_nothing_else(connection, monkeypatch):
-    monkeypatch.setattr(queue, "back_off", lambda _faults: 0.01)
+    monkeypatch.setattr(event_queue, "back_off", lambda _faults: 0.01)
     connection.fault("sqs:ReceiveMessage", "drop", times=SOME)
 
     async def go():
         async with hubs.join(HookParams()) as hub:
-            waiting = queue.EventQueue(hub, f"{connection.url}/123456789012/none", 30)
+            waiting = event_queue.EventQueue(hub, f"{connection.url}/123456789012/none", 30)
             receiving = asyncio.create_task(waiting.receive())
             await until(lambda: not connection.faults())
             faults = hub.budget.faults

@@ -7,12 +7,11 @@ import threading
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from airflow_provider_omics.core import pacing
-from airflow_provider_omics.core.hook_params import HookParams
+from airflow_provider_omics.aws.hook_params import HookParams
 from airflow_provider_omics.exceptions import ConnectionNotFoundError
 from airflow_provider_omics.hooks.omics import OmicsHook
-from airflow_provider_omics.triggers import hub as hubs
-from airflow_provider_omics.triggers import polls
+from airflow_provider_omics.polling import hub as hubs
+from airflow_provider_omics.polling import pacing, poller
 from tests.triggers.waiting import end_of, until
 
 
@@ -168,7 +167,7 @@ def test_a_fault_of_one_page_costs_that_page_alone(connection, start, monkeypatc
 
 def test_a_listing_that_was_refused_is_tried_again(connection, start, monkeypatch, caplog):
     connection.fault("ListRuns", "error", code="ValidationException", times=1)
-    monkeypatch.setattr(polls, "back_off", lambda _faults: 0.1)
+    monkeypatch.setattr(poller, "back_off", lambda _faults: 0.1)
     runs = start(20)
 
     async def go():
@@ -307,7 +306,7 @@ def test_the_budget_is_kept(connection, start, monkeypatch):
 
     made, elapsed = asyncio.run(go())
     # Those that were under way when the counting began come as they like.
-    assert made <= 20 * 1.1 * elapsed + 1 + polls.IN_FLIGHT
+    assert made <= 20 * 1.1 * elapsed + 1 + poller.IN_FLIGHT
 
 
 def test_a_new_run_is_seen_while_a_crowd_of_ends_is_drained(connection, start, monkeypatch):
@@ -412,7 +411,7 @@ def test_who_comes_when_the_last_one_leaves_is_served(connection, start):
 
 def test_a_fault_of_the_hub_itself_is_told_to_everyone(start, monkeypatch):
     runs = start(2)
-    monkeypatch.setattr("airflow_provider_omics.triggers.polls.Polls._listing_pays", lambda _self: 1 / 0)
+    monkeypatch.setattr("airflow_provider_omics.polling.poller.Polls._listing_pays", lambda _self: 1 / 0)
 
     async def go():
         async with asyncio.timeout(60):
@@ -495,7 +494,7 @@ def test_a_look_that_breaks_by_our_own_fault_leaves_nobody_waiting(connection, s
     def broken(_self, _watch, _error):
         raise ImportError("this image has no boto3")
 
-    monkeypatch.setattr(polls.Polls, "_note_fault", broken)
+    monkeypatch.setattr(poller.Polls, "_note_fault", broken)
     connection.fault("GetRun", "error", probability=1)
     with pytest.raises(ImportError, match="no boto3"):
         asyncio.run(asyncio.wait_for(end_of(run), 60))

@@ -7,13 +7,14 @@ import time
 
 import pytest
 
+from airflow_provider_omics.aws.hook_params import HookParams
+from airflow_provider_omics.cancellation import guarded_trigger
 from airflow_provider_omics.core.event import RunEvent
-from airflow_provider_omics.core.hook_params import HookParams
 from airflow_provider_omics.core.intention import Intention
-from airflow_provider_omics.core.pacing import Report
 from airflow_provider_omics.core.read_set_job import ReadSetJob
 from airflow_provider_omics.core.run import Run
-from airflow_provider_omics.triggers import guarded, noticed
+from airflow_provider_omics.polling.pacing import Report
+from airflow_provider_omics.triggers import noticed
 from airflow_provider_omics.triggers.read_sets import OmicsPauseTrigger, OmicsReadSetJobTrigger
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
 from airflow_provider_omics.triggers.turn import OmicsTurnTrigger
@@ -108,14 +109,14 @@ def test_the_deadline_is_kept_while_the_event_has_to_wait(run, connection, monke
         assert not waiting.done()
         waiting.cancel()
 
-    monkeypatch.setattr(guarded, "_HAS_ON_KILL", True)
+    monkeypatch.setattr(guarded_trigger, "_HAS_ON_KILL", True)
     asyncio.run(go())
 
 
 def test_a_person_who_ends_the_task_meanwhile_is_heard(run, monkeypatch):
     """The run is not looked at any more, as its event only has to wait; it may be one that nobody could look at."""
     monkeypatch.setenv("AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD", "600")
-    monkeypatch.setattr(guarded, "_HAS_ON_KILL", False)
+    monkeypatch.setattr(guarded_trigger, "_HAS_ON_KILL", False)
     killed, told = [], asyncio.Event()
 
     class Told(OmicsRunTrigger):

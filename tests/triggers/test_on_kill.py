@@ -7,10 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from airflow_provider_omics.aws.hook_params import HookParams
+from airflow_provider_omics.cancellation import guarded_trigger as module
 from airflow_provider_omics.cancellation import task_states
-from airflow_provider_omics.core.hook_params import HookParams
 from airflow_provider_omics.core.run import Run
-from airflow_provider_omics.triggers import guarded as module
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
 
 TI = {"dag_id": "cohort", "run_id": "manual", "task_id": "start", "map_index": -1, "try_number": 1}

@@ -10,9 +10,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from airflow_provider_omics.aws.hook_params import HookParams
 from airflow_provider_omics.cancellation import task_states
 from airflow_provider_omics.core.event import RunEvent
-from airflow_provider_omics.core.hook_params import HookParams
 from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.hooks.omics import VISIBLE_AFTER
 from airflow_provider_omics.triggers import run as triggers
@@ -179,7 +179,7 @@ def talkative(trigger, omics_local, monkeypatch, caplog):
     caplog.set_level(logging.INFO)
     monkeypatch.setenv("AIRFLOW__OMICS__HEARTBEAT_INTERVAL", "0.01")
     monkeypatch.setenv("AIRFLOW__OMICS__CALLS_PER_SECOND", "1000")
-    monkeypatch.setattr("airflow_provider_omics.triggers.polls._SECONDS_A_LINE", 0.001)
+    monkeypatch.setattr("airflow_provider_omics.polling.poller._SECONDS_A_LINE", 0.001)
     omics_local.switch(speed=1)
     omics_local.clock.freeze()
 
@@ -280,7 +280,7 @@ def test_a_heartbeat_of_nought_is_never(talkative, omics_local, monkeypatch):
 
 
 def test_very_many_say_less_often_how_their_runs_are_going(talkative, omics_local, monkeypatch):
-    monkeypatch.setattr("airflow_provider_omics.triggers.polls._SECONDS_A_LINE", 1_000_000)
+    monkeypatch.setattr("airflow_provider_omics.polling.poller._SECONDS_A_LINE", 1_000_000)
     waiting = talkative()
     asyncio.run(events_after(waiting, lambda: len(omics_local.calls("GetRun")) >= 5, omics_local))
     assert waiting._beat == ""

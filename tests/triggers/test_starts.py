@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from airflow_provider_omics.core.pacing import Report
-from airflow_provider_omics.triggers import starts
+from airflow_provider_omics.polling import starts
+from airflow_provider_omics.polling.pacing import Report
 from tests.triggers.waiting import until
 
 

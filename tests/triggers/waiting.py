@@ -3,8 +3,8 @@
 
 import asyncio
 
-from airflow_provider_omics.core.hook_params import HookParams
-from airflow_provider_omics.triggers import hub as hubs
+from airflow_provider_omics.aws.hook_params import HookParams
+from airflow_provider_omics.polling import hub as hubs
 
 DEFAULT = HookParams()
 

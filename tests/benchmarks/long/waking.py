@@ -31,7 +31,7 @@ def ending_at(end: float) -> dict[str, float]:
 
 async def wait_for(run, interval: float) -> tuple[str, float]:
     """Wait as a deferred task does, and return which run ended and when that was seen."""
-    from airflow_provider_omics.core.hook_params import HookParams  # noqa: PLC0415 - the home must be made before
+    from airflow_provider_omics.aws.hook_params import HookParams  # noqa: PLC0415 - the home must be made before
     from airflow_provider_omics.triggers.run import OmicsRunTrigger  # noqa: PLC0415 - likewise
 
     async for event in OmicsRunTrigger.of(run, HookParams("aws_default"), interval).run():

@@ -18,16 +18,16 @@ from functools import partial
 from operator import methodcaller
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_omics.core.pacing import back_off, first_look, interval, jittered
+from airflow_provider_omics.polling.background import background
+from airflow_provider_omics.polling.listing import Listing
+from airflow_provider_omics.polling.pacing import back_off, first_look, interval, jittered
 from airflow_provider_omics.results.progress import UNKNOWN_EVERY
-from airflow_provider_omics.triggers.background import background
-from airflow_provider_omics.triggers.listing import Listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow_provider_omics.core.run import Run
-    from airflow_provider_omics.triggers.hub import Hub
+    from airflow_provider_omics.polling.hub import Hub
 
 log = logging.getLogger(__name__)
 # Which part of an interval is kept free after a listing, to ask for the runs that it does not show.

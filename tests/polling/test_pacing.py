@@ -8,8 +8,8 @@ from itertools import count
 
 import pytest
 
-from airflow_provider_omics.core import pacing
-from airflow_provider_omics.core.pacing import Budget, Reminder, Report, Turns
+from airflow_provider_omics.polling import pacing
+from airflow_provider_omics.polling.pacing import Budget, Reminder, Report, Turns
 
 # What passes before a deferred task is in the queue.
 NOTICED = 15.0

@@ -10,14 +10,14 @@ import math
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_omics.core.pacing import back_off
 from airflow_provider_omics.core.run import ACTIVE
+from airflow_provider_omics.polling.pacing import back_off
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from airflow_provider_omics.triggers.hub import Hub
-    from airflow_provider_omics.triggers.polls import Watch
+    from airflow_provider_omics.polling.hub import Hub
+    from airflow_provider_omics.polling.poller import Watch
 
 log = logging.getLogger(__name__)
 _PAGE: Final = 100

@@ -9,8 +9,8 @@ import botocore.session
 import pytest
 from packaging.version import Version
 
-from airflow_provider_omics.core.members import BOTOCORE_VERSION, BY_ARGUMENT, FILE_ARGUMENTS, MEMBERS, Kind, matcher
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
+from airflow_provider_omics.request.members import BOTOCORE_VERSION, BY_ARGUMENT, FILE_ARGUMENTS, MEMBERS, Kind, matcher
 
 NAMES = {
     "workflowId",

@@ -7,11 +7,11 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_omics.core.pacing import Turns
-from airflow_provider_omics.triggers.background import background
+from airflow_provider_omics.polling.background import background
+from airflow_provider_omics.polling.pacing import Turns
 
 if TYPE_CHECKING:
-    from airflow_provider_omics.core.pacing import Report, Turn
+    from airflow_provider_omics.polling.pacing import Report, Turn
 
 _PACE: Final = 0.25
 

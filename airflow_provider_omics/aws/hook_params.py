@@ -6,8 +6,8 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 
-from airflow_provider_omics.core.documents import JsonValue  # noqa: TC001 - dataclass fields are read at run time
 from airflow_provider_omics.core.versions import read
+from airflow_provider_omics.request.documents import JsonValue  # noqa: TC001 - dataclass fields are read at run time
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from airflow_provider_omics.core.eventbridge import Event
-from airflow_provider_omics.core.pacing import back_off
+from airflow_provider_omics.polling.pacing import back_off
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from airflow_provider_omics.hooks.omics import OmicsHook
-    from airflow_provider_omics.triggers.hub import Hub
+    from airflow_provider_omics.polling.hub import Hub
 
 log = logging.getLogger(__name__)
 # Seconds that one ReceiveMessage waits for a message; a triggerer that ends may have to wait for it.

@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 from asgiref.sync import sync_to_async
 
 from airflow_provider_omics.compat import conf
-from airflow_provider_omics.core.pacing import Reminder
 from airflow_provider_omics.exceptions import ConnectionNotFoundError, WrongAccountError
+from airflow_provider_omics.polling.background import background
+from airflow_provider_omics.polling.pacing import Reminder
+from airflow_provider_omics.polling.poller import IN_FLIGHT, Polls
 from airflow_provider_omics.polling.rate_limit import RateLimit, SharedLimit
-from airflow_provider_omics.triggers.background import background
-from airflow_provider_omics.triggers.polls import IN_FLIGHT, Polls
-from airflow_provider_omics.triggers.starts import StartQueue
+from airflow_provider_omics.polling.starts import StartQueue
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
-    from airflow_provider_omics.core.hook_params import HookParams
-    from airflow_provider_omics.core.pacing import Budget
+    from airflow_provider_omics.aws.hook_params import HookParams
     from airflow_provider_omics.hooks.omics import OmicsHook
+    from airflow_provider_omics.polling.pacing import Budget
 
     T = TypeVar("T")
 

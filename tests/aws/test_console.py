@@ -3,7 +3,7 @@
 
 import pytest
 
-from airflow_provider_omics.core import console
+from airflow_provider_omics.aws import console
 
 ARN = "arn:aws:omics:us-west-2:123456789012:run/3282892"
 
