@@ -57,6 +57,8 @@ ui: $(READY3) ## the same, and leave Airflow's UI and the endpoint up until Ctrl
 
 # Pure modules and the endpoint: one line of Airflow is enough, and test-all tries both.
 ONCE := tests/aws tests/contract tests/core tests/local tests/request
+# They run when those of real processes have ended, so that all the parts take about the same time.
+LATER := $(ONCE) tests/triggers
 # 5 says that PYTEST leaves no test of a part.
 define tests
 	$(1)/python -m pytest -m $(2) $(PYTEST) || [ $$? = 5 ]
@@ -64,20 +66,29 @@ endef
 
 .PHONY: test
 test: ## everything that fits CI: lint, and the tests on both Airflow lines, all at the same time as they wait a lot
-	@$(MAKE) --jobs=5 lint test3 test2 processes3 processes2 \
-		&& echo "make test passed in $$((SECONDS / 60)) min $$((SECONDS % 60)) s"
+	@$(MAKE) --jobs=5 lint test3 test2 && echo "make test passed in $$((SECONDS / 60)) min $$((SECONDS % 60)) s"
 
 .PHONY: test3
-test3: $(READY3) ## the tests on the newest Airflow 3, but for those that start real Airflow processes
-	$(call tests,$(BIN3),"not slow and not airflow")
+test3: most3 processes3 later3 ## the tests on the newest Airflow 3
 
 .PHONY: test2
-test2: $(READY2) ## the same on Airflow 2.11
-	$(call tests,$(BIN2),"not slow and not airflow" $(addprefix --ignore=,$(ONCE)))
+test2: most2 processes2 ## the tests on Airflow 2.11, but for those that need not run on both lines
+
+.PHONY: most3
+most3: $(READY3)
+	$(call tests,$(BIN3),"not slow and not airflow" $(addprefix --ignore=,$(LATER)))
+
+.PHONY: later3
+later3: processes3
+	$(call tests,$(BIN3),"not slow and not airflow" $(LATER))
 
 .PHONY: processes3
-processes3: $(READY3) ## the tests that start real Airflow processes, on the newest Airflow 3
+processes3: $(READY3) ## those that start real Airflow processes, on the newest Airflow 3
 	$(call tests,$(BIN3),"not slow and airflow")
+
+.PHONY: most2
+most2: $(READY2)
+	$(call tests,$(BIN2),"not slow and not airflow" $(addprefix --ignore=,$(ONCE)))
 
 .PHONY: processes2
 processes2: $(READY2) ## the same on Airflow 2.11

@@ -137,6 +137,7 @@ def test_sixty_workers_that_are_killed_at_once(start, omics_local):
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(left(omics_local)) == sorted(named)
+    # One whose answer was lost may be cancelled nevertheless.
+    assert set(left(omics_local)) <= set(named)
     assert len(named) <= 15
     assert "GetRun" not in omics_local.counts()
