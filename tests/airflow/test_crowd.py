@@ -26,8 +26,8 @@ def test_a_cohort_that_is_marked_failed_leaves_no_run(airflow, omics, count):
         return number == count
 
     airflow.until(all_deferred, "all tasks to be deferred", timeout=2400)
-    taken = "SELECT count(*) FROM trigger WHERE triggerer_id IS NULL"
-    airflow.until(lambda: airflow.database.query(taken) == [[0]], "the triggerer to take all triggers")
+    untaken = 'SELECT count(*) FROM "trigger" WHERE triggerer_id IS NULL'
+    airflow.until(lambda: airflow.database.query(untaken) == [(0,)], "the triggerer to take all triggers")
     # It starts them in its next rounds; before that nobody hears that their tasks are ended.
     time.sleep(10)
     omics.endpoint.switch(quotas="published")
