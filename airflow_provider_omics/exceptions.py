@@ -214,3 +214,13 @@ class ReadSetJobTimeoutError(OmicsError):
 
 class ReadSetJobWaitError(OmicsError):
     """Waiting for the job failed; the job itself goes on."""
+
+    @classmethod
+    def of(cls, job: ReadSetJob, why: str) -> ReadSetJobWaitError:
+        """
+        Return the error that says what becomes of the job.
+
+        :param job: the job as it was last seen.
+        :param why: what went wrong.
+        """
+        return cls(f"Waiting for {job} broke, and the job goes on: {why}\nA retry waits for the same job.")

@@ -21,6 +21,8 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
 from botocore.parsers import ResponseParserError
 
+from airflow_provider_omics.exceptions import ConnectionNotFoundError, WrongAccountError
+
 # What botocore itself repeats: `botocore.retries.standard` and `botocore/data/_retry.json`, of the services that are
 # called here. A test compares.
 _THROTTLED: Final = frozenset(
@@ -44,6 +46,9 @@ _THROTTLED: Final = frozenset(
 _SERVICE_FAULTS: Final = frozenset(
     {"BadDigest", "IDPCommunicationError", "InternalServerException", "RequestTimeout", "RequestTimeoutException"}
 )
+# For so many faults in a row, some minutes, a connection that is missing, so that this process talks to another account
+# or to none, may be a fault of a secrets backend; after that it may be a mistake that a person should soon see.
+_MOST_LOST: Final = 10
 _TIMED_OUT: Final = 408
 _TOO_MANY: Final = 429
 _SERVER_FAULT: Final = 500
@@ -60,7 +65,7 @@ _REPLACED: Final = frozenset(
         "UnrecognizedClientException",
     }
 )
-# Of whoever hands out credentials: the metadata service of an instance or a container, STS, SSO, an ended login.
+# Of what hands out credentials: the metadata service of an instance or a container, STS, SSO, an ended login.
 _NO_CREDENTIALS: Final = (
     NoCredentialsError
     | CredentialRetrievalError
@@ -102,16 +107,30 @@ def is_unanswered(error: BaseException) -> bool:
     return is_stale(error) or (isinstance(error, _NO_ANSWER) and not _is_misconfigured(error))
 
 
-def is_expired(error: BaseException) -> bool:
-    """Tell whether a new client, with new credentials, may do what this one can no longer do."""
-    return isinstance(error, ClientError) and error_code(error) in _EXPIRED
-
-
 def is_stale(error: BaseException) -> bool:
     """Tell whether a client should not be used again, because its credentials are missing, old or replaced."""
-    replaced = isinstance(error, ClientError) and error_code(error) in _REPLACED
+    refused = isinstance(error, ClientError) and error_code(error) in _REPLACED | _EXPIRED
     handed_out = isinstance(error, RuntimeError) and _STILL_EXPIRED in str(error)
-    return replaced or handed_out or is_expired(error) or isinstance(error, _NO_CREDENTIALS)
+    return refused or handed_out or isinstance(error, _NO_CREDENTIALS)
+
+
+def is_lost(error: BaseException) -> bool:
+    """Tell whether a connection is missing, or leads to another account than the run's."""
+    return isinstance(error, ConnectionNotFoundError | WrongAccountError)
+
+
+def takes_new_client(error: BaseException) -> bool:
+    """Tell whether the next call is to be made with the connection and the credentials as they are then."""
+    return is_stale(error) or is_lost(error)
+
+
+def may_pass(error: BaseException, faults: int = 0) -> bool:
+    """
+    Tell whether an error may pass, so that who waits for something that exists goes on.
+
+    :param faults: how many that one has met in a row.
+    """
+    return (is_lost(error) and faults < _MOST_LOST) or is_transient(error)
 
 
 def is_throttled(error: BaseException) -> bool:

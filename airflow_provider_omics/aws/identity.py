@@ -82,7 +82,7 @@ def account_of(connection: AwsConnectionWrapper, sts: Callable[[], Any]) -> str 
 
 def caller_of(sts: Callable[[], Any]) -> str | None:
     """
-    Return the ARN of whoever a client of STS calls for, None if STS does not say.
+    Return the ARN of the caller that a client of STS has credentials of, None if STS does not say.
 
     :param sts: makes the client.
     """

@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
-from airflow_provider_omics.exceptions import ConnectionNotFoundError, RunNotCancelledError, WrongAccountError
+from airflow_provider_omics.exceptions import RunNotCancelledError
 from airflow_provider_omics.polling.pacing import WARN_EVERY, Reminder, back_off
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def cancel(
     :param pause: returns the seconds to wait after so many faults in a row.
     :raises RunNotCancelledError: if the run is not cancelled in time.
     """
-    from airflow_provider_omics.aws.errors import is_stale, is_transient  # noqa: PLC0415 - a DAG file needs no botocore
+    from airflow_provider_omics.aws.errors import may_pass, takes_new_client  # noqa: PLC0415 - not for DAG files
 
     asking = steps(run, known=known)
     answer: bool | Run | None = None
@@ -121,10 +121,9 @@ def cancel(
                 answer = step(hook)
                 break
             except Exception as error:
-                lost = isinstance(error, ConnectionNotFoundError | WrongAccountError)
-                if not (lost or is_transient(error)):
+                if not may_pass(error):
                     raise
-                if lost or is_stale(error):
+                if takes_new_client(error):
                     hook.renew()
                 wait, why = pause(faults), str(error)
                 log.info("Run %s is not cancelled yet: %s", run.id, error)

@@ -113,7 +113,7 @@ def _look(hook: OmicsHook, run: Run, wanted: Callable[[Mapping[str, str]], bool]
             return
         except Exception as error:  # noqa: BLE001 - the others are cancelled nevertheless
             if is_denied(error) and not until:
-                # Whoever may not look at it may not cancel it either; it is another's, most likely.
+                # A caller who may not look at it may not cancel it either; it is another's, most likely.
                 log.warning("Run %s may not be looked at, and is left alone: %s", run.id, error)
                 return
             found.problems.append(f"Run {run.id} cannot be looked at: {error}")

@@ -23,6 +23,7 @@ from airflow_provider_omics.aws.errors import error_code, is_denied
 from airflow_provider_omics.aws.manifest import how_it_ended
 from airflow_provider_omics.aws.not_found import where_to_look
 from airflow_provider_omics.aws.refusals import explained
+from airflow_provider_omics.aws.s3 import place_of
 from airflow_provider_omics.core.run import ACTIVE, Run
 from airflow_provider_omics.exceptions import (
     ConnectionNotFoundError,
@@ -187,7 +188,7 @@ class OmicsHook(AwsBaseHook):
         return run
 
     def caller(self) -> str | None:
-        """Return the ARN of whoever calls AWS by this hook, None if STS does not say."""
+        """Return the ARN of the caller that this hook has credentials of, None if STS does not say."""
         return identity.caller_of(lambda: self.client_of("sts", identity.BRIEF))
 
     def list_runs(self, name: str, since: float) -> list[dict[str, Any]]:
@@ -313,10 +314,9 @@ class OmicsHook(AwsBaseHook):
         :param output_uri: the run's ``run_output_uri``, as its task pushes it to XCom.
         :raises ClientError: if the caller may not list them (``s3:ListBucket``).
         """
-        bucket, _, folder = output_uri.removeprefix("s3://").rstrip("/").partition("/")
-        pages = self.client_of("s3").get_paginator("list_objects_v2")
-        found = pages.paginate(Bucket=bucket, Prefix=f"{folder}/" if folder else "")
-        return [f"s3://{bucket}/{item['Key']}" for page in found for item in page.get("Contents", [])]
+        bucket, folder = place_of(output_uri)
+        pages = self.client_of("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=folder)
+        return [f"s3://{bucket}/{item['Key']}" for page in pages for item in page.get("Contents", [])]
 
     def delete_run(self, run: Run) -> None:
         """

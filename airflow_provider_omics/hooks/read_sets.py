@@ -141,9 +141,7 @@ def wait_for(
             now = get_job(hook, job)
         except Exception as error:
             if not faults.bears(error) and not isinstance(error, OmicsError):
-                raise ReadSetJobWaitError(
-                    f"Waiting for {job} broke, and the job goes on: {error}\nA retry waits for the same job."
-                ) from error
+                raise ReadSetJobWaitError.of(job, str(error)) from error
             if faults.met(error):
                 hook = new_hook()
         else:

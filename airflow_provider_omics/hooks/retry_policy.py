@@ -8,9 +8,17 @@ import math
 import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from airflow_provider_omics.aws.errors import is_full, is_refused, is_stale, is_transient
-from airflow_provider_omics.exceptions import ConnectionNotFoundError, StartRunRefusedError, WrongAccountError
-from airflow_provider_omics.polling.pacing import MAX_INTERVAL, WARN_EVERY, Reminder, Report, back_off, jittered
+from airflow_provider_omics.aws.errors import is_full, is_refused, is_transient, may_pass, takes_new_client
+from airflow_provider_omics.exceptions import StartRunRefusedError
+from airflow_provider_omics.polling.pacing import (
+    MAX_INTERVAL,
+    READ_ANEW,
+    WARN_EVERY,
+    Reminder,
+    Report,
+    back_off,
+    jittered,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,15 +28,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
-# Some minutes: of a service that is away, after which who can wait elsewhere does so; of a connection that is missing,
-# which may be a mistake that a person should soon see.
+# Some minutes of a service that is away, after which who can wait elsewhere does so.
 _MAX_FAULTS: Final = 10
 # How many faults that pass are borne, in about a minute, by what decides on a retry or would be lost for good.
 MOST_FAULTS: Final = 6
-# After so many faults in a row the connection is read anew: it may have another endpoint by now.
-_READ_ANEW: Final = 3
 _FULL_SECONDS: Final = 60.0
-_LOST: Final = ConnectionNotFoundError | WrongAccountError
 
 
 class RetryPolicy:
@@ -108,7 +112,7 @@ class Faults:
 
     def bears(self, error: Exception) -> bool:
         """Tell whether an error may pass."""
-        return (isinstance(error, _LOST) and self.count < _MAX_FAULTS) or is_transient(error)
+        return may_pass(error, self.count)
 
     def met(self, error: Exception) -> bool:
         """
@@ -119,9 +123,8 @@ class Faults:
         if not self.bears(error):
             raise error
         self.count += 1
-        level = logging.WARNING if self._warning.due(time.monotonic()) else logging.INFO
-        log.log(level, "%s failed, asking again: %s", self._what, error)
-        return isinstance(error, _LOST) or is_stale(error) or self.count >= _READ_ANEW
+        log.log(self._warning.level(time.monotonic()), "%s failed, asking again: %s", self._what, error)
+        return takes_new_client(error) or self.count >= READ_ANEW
 
     def pause(self, usual: float) -> float:
         """Return the seconds after which to ask again, at the latest after the usual ones."""

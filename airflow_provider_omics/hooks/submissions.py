@@ -50,8 +50,7 @@ def pursue_renewing(
             raise
         except Exception as error:  # noqa: BLE001 - what does not pass is raised again
             pause = service.retry_policy.pause(error)
-            level = logging.WARNING if warning.due(time.monotonic()) else logging.INFO
-            log.log(level, "Going on in %.1f s with a new client: %s", pause, error)
+            log.log(warning.level(time.monotonic()), "Going on in %.1f s with a new client: %s", pause, error)
             time.sleep(pause)
             service.renew(*hooks())
             known = replace(known, retry=True)
@@ -177,9 +176,9 @@ class Submissions(ABC, Generic[R]):
 
     def created_here(self, run: R) -> bool:
         """Compare the run's creation with HealthOmics' first answer to this attempt."""
-        first = self.first_answer
         if self.is_first:
             return True
+        first = self.first_answer
         return run.creation_time is not None and first is not None and run.creation_time >= first
 
     @property

@@ -33,7 +33,7 @@ from airflow_provider_omics.results.progress_log import RunProgressLogger
 if TYPE_CHECKING:
     from airflow_provider_omics.compat import Context, RunningTask
     from airflow_provider_omics.hooks.omics import OmicsHook
-    from airflow_provider_omics.hooks.retry_policy import Faults, RetryPolicy
+    from airflow_provider_omics.hooks.retry_policy import RetryPolicy
     from airflow_provider_omics.hooks.run_service import RunService
     from airflow_provider_omics.operators.start_run_task import StartRunTask
     from airflow_provider_omics.request.documents import JsonValue
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 # How long a worker tries to cancel a run whose time is up.
 _CANCEL_SECONDS = 60.0
+# How long it looks for a run whose StartRun was not answered by then; Airflow's own time-out comes ten seconds later.
+_GIVE_UP_SECONDS = 10.0
 # A client that must answer before the process is killed.
 IN_A_HURRY: dict[str, Any] = {
     "connect_timeout": 1.5,
@@ -195,22 +197,17 @@ class Attempt:
             time.sleep(min(left, pause))
             try:
                 now = hook.get_run(run)
-            except Exception as error:  # noqa: BLE001 - what does not pass is raised again
-                if self._goes_on_anew(run, error, faults):
+            except Exception as error:
+                # One of ours says itself that nothing was asked.
+                if not faults.bears(error) and not isinstance(error, OmicsError):
+                    raise RunWaitError.of(run, f"{type(error).__name__}: {error}") from error
+                if faults.met(error):
                     hook = self._operator.hook()
                 continue
             faults.count = 0
             self.progress.seen(run, now)
             self.run = run = now
         return run
-
-    def _goes_on_anew(self, run: Run, error: Exception, faults: Faults) -> bool:
-        try:
-            return faults.met(error)
-        except OmicsError:
-            raise  # It says itself that nothing was asked.
-        except Exception as lasting:
-            raise RunWaitError.of(run, f"{type(lasting).__name__}: {lasting}") from lasting
 
     # --- ways out ---
 
@@ -259,7 +256,7 @@ class Attempt:
     def give_up(self) -> None:
         """Cancel the run of a StartRun whose answer was lost, if there is one: the time to wait for it is over."""
         log.info("StartRun has not answered within execution_timeout: a run that it started is looked for")
-        self._settle(time.monotonic() + _CANCEL_SECONDS / 6, late=True)
+        self._settle(time.monotonic() + _GIVE_UP_SECONDS, late=True)
 
     def kill(self) -> None:
         """Cancel the run, or leave it, in the few seconds between SIGTERM and SIGKILL, and start nothing more."""
@@ -268,7 +265,8 @@ class Attempt:
         # The main thread was stopped anywhere, perhaps in the middle of a call to Airflow: another one has to ask.
         # Airflow's own time-out is known in this thread alone.
         late = isinstance(sys.exception(), AirflowTaskTimeout)
-        thread = threading.Thread(target=self._settle, args=(time.monotonic() + KILL_SECONDS, late), daemon=True)
+        until = time.monotonic() + KILL_SECONDS
+        thread = threading.Thread(target=self._settle, args=(until,), kwargs={"late": late}, daemon=True)
         thread.start()
         thread.join(KILL_SECONDS)
 
@@ -276,7 +274,7 @@ class Attempt:
         if self._operator.killed:
             raise OmicsError("The task was killed before it could start a run: nothing was started")
 
-    def _settle(self, until: float, late: bool = False) -> None:  # noqa: FBT001, FBT002 - as a thread passes it
+    def _settle(self, until: float, *, late: bool = False) -> None:
         if not self._operator.cancel_on_kill:
             return
         past_deadline = late or (self.deadline is not None and time.time() >= self.deadline)

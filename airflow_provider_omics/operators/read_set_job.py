@@ -153,9 +153,7 @@ class ReadSetJobOperator(ReadSetJobFields):
             same = {name: waiting.get(name) for name in ("request", "deadline", "until")}
             return self.pursue(context, retry=True, **same)
         if told.error:
-            raise ReadSetJobWaitError(
-                f"Waiting for {told.job} broke, and the job goes on: {told.error}\nA retry waits for the same job."
-            )
+            raise ReadSetJobWaitError.of(told.job, told.error)
         if told.timed_out:
             raise self._timed_out(told.job)
         # The event leaves out the sources.

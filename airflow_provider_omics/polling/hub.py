@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 from asgiref.sync import sync_to_async
 
 from airflow_provider_omics.compat import conf
-from airflow_provider_omics.exceptions import ConnectionNotFoundError, WrongAccountError
 from airflow_provider_omics.polling.background import background
-from airflow_provider_omics.polling.pacing import Reminder
+from airflow_provider_omics.polling.pacing import READ_ANEW, Reminder
 from airflow_provider_omics.polling.poller import IN_FLIGHT, Polls
 from airflow_provider_omics.polling.rate_limit import RateLimit, SharedLimit
 from airflow_provider_omics.polling.starts import StartQueue
@@ -31,14 +30,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _CALLS_PER_SECOND: Final = 8.0
-# After so many calls in a row without an answer the connection is read anew: it may have another endpoint by now; so
-# it is, every so many seconds, while each answer is a fault.
-_READ_ANEW: Final = 3
+# While each answer is a fault, the connection is read anew every so many seconds.
 _ANEW_SECONDS: Final = 60.0
-# For so many of them, some minutes, a connection that is not there, so that this process talks to another account or to
-# none, may be a fault of a secrets backend.
-_NOT_FOUND: Final = 10
-_LOST: Final = ConnectionNotFoundError | WrongAccountError
 
 _hubs: dict[tuple[asyncio.AbstractEventLoop, str], Hub] = {}
 # On which occasions the collector was told to look no more through what is there to stay.
@@ -106,10 +99,9 @@ class Hub:
 
         :param faults: how many that one has met in a row.
         """
-        from airflow_provider_omics.aws.errors import is_transient  # noqa: PLC0415 - imported in a thread by now
+        from airflow_provider_omics.aws.errors import may_pass  # noqa: PLC0415 - imported in a thread by now
 
-        lost = isinstance(error, _LOST) and faults < _NOT_FOUND
-        return lost or is_transient(error)
+        return may_pass(error, faults)
 
     async def call(
         self,
@@ -143,15 +135,15 @@ class Hub:
     def _note_fault(self, error: Exception, hook: OmicsHook | None, begun: float, limit: RateLimit) -> None:
         from airflow_provider_omics.aws import errors  # noqa: PLC0415 - in a thread by now
 
-        anew = errors.is_stale(error) or isinstance(error, _LOST)
+        anew = errors.takes_new_client(error)
         if anew or errors.is_unanswered(error):
             limit.unanswered(begun)
-            anew = anew or limit.budget.faults >= _READ_ANEW
+            anew = anew or limit.budget.faults >= READ_ANEW
         else:
             limit.answered()
             self._in_vain = self._in_vain + 1 if errors.is_transient(error) and not errors.is_throttled(error) else 0
             # A gateway answers for an endpoint that has moved; a fault of HealthOmics' own costs few clients.
-            anew = self._in_vain >= _READ_ANEW and self._anew.due(asyncio.get_running_loop().time())
+            anew = self._in_vain >= READ_ANEW and self._anew.due(asyncio.get_running_loop().time())
         if anew and hook is not None and self._hook is hook:
             self._hook = self._connecting = None
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import uuid
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from typing import Final
 
 # How often a fault that goes on is a warning, in seconds.
 WARN_EVERY: Final = 600.0
+# After so many faults in a row the connection is read anew: it may have another endpoint by now.
+READ_ANEW: Final = 3
 # The longest pause between two looks at an old run.
 MAX_INTERVAL: Final = 300.0
 # A run is looked at about this many times over its life, after its youth.
@@ -65,6 +68,10 @@ class Reminder:
             return False
         self._next = now + self._seconds
         return True
+
+    def level(self, now: float) -> int:
+        """Return the level to log at: a warning when it is time, and information in between."""
+        return logging.WARNING if self.due(now) else logging.INFO
 
 
 class Budget:

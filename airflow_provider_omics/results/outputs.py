@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from airflow_provider_omics.aws.errors import error_code
+from airflow_provider_omics.aws.s3 import place_of
 from airflow_provider_omics.core.text import clipped, one_line
 from airflow_provider_omics.hooks.retry_policy import MOST_FAULTS, Faults, with_retries
 from airflow_provider_omics.request import documents
@@ -50,7 +51,7 @@ def names_of(named: Mapping[str, object]) -> str:
 
 
 def _outputs(hook: OmicsHook, run: Run) -> dict[str, Any] | None:
-    bucket, folder = _place(run.output_uri)
+    bucket, folder = place_of(run.output_uri)
     s3 = hook.client_of("s3")
     for name in _SUMMARIES:
         key = f"{folder}logs/{name}"
@@ -76,9 +77,3 @@ def _summary(text: bytes, name: str) -> Any:  # noqa: ANN401 - any JSON
     if wrong := next(documents.not_json(named, name), None):
         raise ValueError(wrong)
     return named
-
-
-def _place(output_uri: str) -> tuple[str, str]:
-    """Return the bucket of a run's outputs, and their prefix, which is empty or ends with a slash."""
-    bucket, _, folder = output_uri.removeprefix("s3://").rstrip("/").partition("/")
-    return bucket, f"{folder}/" if folder else ""

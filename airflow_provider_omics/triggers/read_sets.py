@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -119,12 +118,12 @@ class OmicsReadSetJobTrigger(BaseTrigger):
                     left = None if self.deadline is None else self.deadline - time.time()
                     # At the deadline it is looked at once more: it may have ended while nobody looked.
                     await asyncio.sleep(pause if left is None else max(0.0, min(left, pause)))
-                    before, faults = job, faults + 1
+                    before = job
                     # Where nothing answers, a look may have to wait for hours until it is made.
                     with suppress(TimeoutError):
                         async with asyncio.timeout(None if left is None else max(0.0, left - pause) + _LAST_LOOK):
-                            job = await self._look(hub, job, faults - 1)
-                    faults = faults if job is before else 0
+                            job = await self._look(hub, job, faults)
+                    faults = faults + 1 if job is before else 0
                     if job.status != before.status:
                         self.log.info("HealthOmics %s", job)
                     if warning := self._unknown.warning(job, time.time()):
@@ -147,8 +146,9 @@ class OmicsReadSetJobTrigger(BaseTrigger):
             if not hub.bears(error, faults):
                 raise
             if not hub.slowed_by(error):
-                level = logging.WARNING if self._warning.due(time.time()) else logging.INFO
-                self.log.log(level, "%s could not be looked at, asking again: %s", job.name, error)
+                self.log.log(
+                    self._warning.level(time.time()), "%s could not be looked at, asking again: %s", job.name, error
+                )
             return job
         hub.budget.succeeded()
         return now

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -152,8 +151,7 @@ class OmicsRunTrigger(GuardedTrigger):
         if warning := self._unknown.warning(run, time.time()):
             self.log.warning("%s", warning)
         if fault is not None:
-            level = logging.WARNING if self._warning.due(time.time()) else logging.INFO
-            self.log.log(level, "GetRun of run %s failed, asking again: %s", run.id, fault)
+            self.log.log(self._warning.level(time.time()), "GetRun of run %s failed, asking again: %s", run.id, fault)
             self._faults += 1
             self._fault = f"{_now()} {one_line(str(fault))}"
         if fault is None and run.status == before.status:

@@ -8,12 +8,11 @@ from dataclasses import replace
 import pytest
 from botocore.exceptions import ClientError
 
-from airflow_provider_omics.aws import identity
+from airflow_provider_omics.aws import errors, identity
 from airflow_provider_omics.aws.hook_params import HookParams
 from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.exceptions import WrongAccountError
 from airflow_provider_omics.hooks.omics import OmicsHook
-from airflow_provider_omics.polling import hub as hubs
 from tests.triggers.conftest import connection, start  # noqa: F401 - fixtures
 from tests.triggers.waiting import end_of, until
 
@@ -127,7 +126,7 @@ def test_a_triggerer_that_missed_its_connection_once_finds_it_again(connection, 
 
 
 def test_a_triggerer_of_another_account_gives_up_and_calls_nothing_deleted(elsewhere, start, monkeypatch):  # noqa: F811
-    monkeypatch.setattr(hubs, "_NOT_FOUND", 2)
+    monkeypatch.setattr(errors, "_MOST_LOST", 2)
     [run] = start()
     with pytest.raises(WrongAccountError):
         asyncio.run(end_of(run, params=HookParams(elsewhere)))

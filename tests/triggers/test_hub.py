@@ -7,6 +7,7 @@ import threading
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from airflow_provider_omics.aws import errors
 from airflow_provider_omics.aws.hook_params import HookParams
 from airflow_provider_omics.exceptions import ConnectionNotFoundError
 from airflow_provider_omics.hooks.omics import OmicsHook
@@ -201,7 +202,7 @@ def test_one_member_without_permission_fails_alone(connection, start, monkeypatc
 
 
 def test_a_connection_that_does_not_exist_fails_its_own_members(connection, start, monkeypatch):
-    monkeypatch.setattr(hubs, "_NOT_FOUND", 2)
+    monkeypatch.setattr(errors, "_MOST_LOST", 2)
     monkeypatch.setattr(pacing, "back_off", lambda _faults: 0.05)
     run, other = start(2)
 
