@@ -15,7 +15,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from airflow_provider_omics.local import control, neighbours
+from airflow_provider_omics.local import control, other_services
 from airflow_provider_omics.local.engine import OPERATIONS, call, needs_object, not_implemented
 from airflow_provider_omics.local.protocol import ServiceError
 from airflow_provider_omics.local.state import Caller
@@ -159,7 +159,7 @@ class App:
         if service == "sts":
             body = await _body(receive)
             receive = _again(body)
-        operation = neighbours.operation_of(service, scope, headers, body if service == "sts" else b"")
+        operation = other_services.operation_of(service, scope, headers, body if service == "sts" else b"")
         fault = self.engine.traffic.fault(operation)
         if fault and fault.kind == "delay":
             await asyncio.sleep(fault.seconds)
@@ -168,11 +168,11 @@ class App:
             return
         elif fault:
             await _body(receive)
-            await self._send(send, Answer(*neighbours.planned_error(service, fault)))
+            await self._send(send, Answer(*other_services.planned_error(service, fault)))
             return
-        if operation == neighbours.WHO:
+        if operation == other_services.WHO:
             self.engine.traffic.record(operation, self.engine.state.clock.now(), {})
-            await self._send(send, Answer(200, neighbours.caller_identity(account)))
+            await self._send(send, Answer(200, other_services.caller_identity(account)))
             return
         if self._aws is None:
             async with self._aws_lock:

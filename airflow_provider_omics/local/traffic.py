@@ -10,7 +10,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
-from airflow_provider_omics.local import neighbours
+from airflow_provider_omics.local import other_services
 from airflow_provider_omics.local.checks import check
 from airflow_provider_omics.local.protocol import ServiceError
 
@@ -142,11 +142,11 @@ def fault_from(members: Mapping[str, Any], codes: Mapping[str, int], operations:
     if "probability" in members and "times" not in members:
         fault.times = None
     service, _, beside = fault.operation.partition(":")
-    if fault.operation not in ("*", *operations, *neighbours.OPERATIONS):
+    if fault.operation not in ("*", *operations, *other_services.OPERATIONS):
         raise ValueError(f"The model has no operation {fault.operation!r}.")
     if beside and fault.kind == "lost":
         raise ValueError(f"A fault of {fault.operation} cannot be lost; it can be drop, error or delay.")
-    codes = neighbours.CODES[service] if beside else codes
+    codes = other_services.CODES[service] if beside else codes
     if fault.kind == "error" and fault.code not in codes and (beside or not _HTTP_ERROR.fullmatch(fault.code)):
         raise ValueError(f"The model has no error {fault.code!r}; it has {', '.join(sorted(codes))}.")
     return fault
