@@ -9,11 +9,15 @@ from urllib.error import HTTPError
 
 import pytest
 
-from demo.airflow_home import AIRFLOW_3, Run
+from demo.airflow_home import AIRFLOW, AIRFLOW_3, Run
 from tests.airflow.dags.backfill import PLAN
 
 pytestmark = pytest.mark.airflow
-SLOW = [pytest.mark.slow, pytest.mark.timeout(3600)]
+SLOW = [
+    pytest.mark.slow,
+    pytest.mark.timeout(3600),
+    pytest.mark.skipif(AIRFLOW.startswith("3.1."), reason="SQLite locks out 3.1's API server, which then answers 500"),
+]
 log = logging.getLogger(__name__)
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -35,8 +39,11 @@ def backfill(airflow, dag_id, hours):
         between = {"from_date": dates[0].isoformat(), "to_date": dates[-1].isoformat()}
         # SQLite takes so long a transaction only while nobody else writes.
         airflow.kill("scheduler", signal.SIGTERM)
-        airflow.until(lambda: created(airflow, {"dag_id": dag_id, "max_active_runs": 30, **between}), "the backfill")
-        airflow.start("scheduler")
+        try:
+            asked = {"dag_id": dag_id, "max_active_runs": 30, **between}
+            airflow.until(lambda: created(airflow, asked), "the backfill")
+        finally:
+            airflow.start("scheduler")
         over = "SELECT 1 FROM backfill WHERE dag_id=? AND completed_at IS NULL"
         airflow.until(lambda: not airflow.database.query(over, dag_id), "the backfill to be over", timeout=3600)
     else:

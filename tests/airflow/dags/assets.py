@@ -24,7 +24,8 @@ with DAG("deferred_writes", schedule=None):
     )
 
 
-@task
+# Each URI as a key of XCom would be part of a path, in which 3.1 does not quote it.
+@task(multiple_outputs=False)
 def read(**context: Any) -> dict[str, str]:
     """Return URI and output URI of what woke this Dag run."""
     # Airflow 3 names an event of an alias twice: under the alias, too.
