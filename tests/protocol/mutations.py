@@ -83,9 +83,9 @@ MUTATIONS = (
     Mutation("the map index is a part", INTENTION, "self.map_index, start", "start", "tests/core/test_intention.py"),
     Mutation("the pass of a loop is a part", TASK, "        **loop_pass(context),\n", "", LOOPS),
     Mutation("its region is what tells it apart", INTENTION, "else [self.region_id, self.region_index]", "else []", "tests/core/test_intention.py"),
-    Mutation("a region outside loops is no part", "compat.py", '("loop")\n    if loop is None:', '("loop") or type("Loop", (), {"index": 0})\n    if False:', LOOPS),
-    Mutation("nobody waits for an earlier try's run in a pass", "compat.py", 'if "A loop producer requires" not in str(error):', "if True:", LOOPS),
-    Mutation("an answer that fails is no answer", "compat.py", 'if "A loop producer requires" not in str(error):', "if False:", LOOPS),
+    Mutation("a region outside loops is no part", "compat/context.py", '("loop")\n    if loop is None:', '("loop") or type("Loop", (), {"index": 0})\n    if False:', LOOPS),
+    Mutation("nobody waits for an earlier try's run in a pass", "compat/task_states.py", 'if "A loop producer requires" not in str(error):', "if True:", LOOPS),
+    Mutation("an answer that fails is no answer", "compat/task_states.py", 'if "A loop producer requires" not in str(error):', "if False:", LOOPS),
     Mutation("no try changes the payload", SERVICE, "{**self.intention.tags(request_id),", '{"try": str(self._try_number), **self.intention.tags(request_id),', OPERATOR + "test_a_look_up_that_is_denied_relies_on_the_request_id"),
     Mutation("a caller's requestId is sent verbatim", SUBMISSIONS, "self._own_request_id or self.intention", "self.intention"),
     # --- starting ---
@@ -207,8 +207,8 @@ MUTATIONS = (
     Mutation("a dead endpoint gets few CancelRun", CANCELLING, "await hub.call(call, limit=limit)", "await hub.call(call)", WAYS + "test_a_dead_endpoint_is_asked_one_call_at_a_time"),
     Mutation("a throttled CancelRun slows the next ones down", CANCELLING, "limit.budget.throttled(asyncio", "id(asyncio", WAYS + "test_cancelruns_limit_is_its_own"),
     Mutation("a cancel goes on without its trigger", GUARDED, "            with suppress(asyncio.CancelledError):\n                await asyncio.wait({ending}, timeout=left)", "            await asyncio.wait({ending}, timeout=left)\n            ending.cancel()", MANY + "test_two_hundred_are_cancelled_by_one_call_each"),
-    Mutation("a mapped task is not taken for one of its name", "compat.py", "        if not clash and fits:", "        if fits:", "tests/cancellation/test_task_states.py"),
-    Mutation("a question has room for so many ids", "compat.py", "        if not clash and fits:", "        if not clash:", "tests/cancellation/test_task_states.py::test_a_question_has_room_for_so_many_ids"),
+    Mutation("a mapped task is not taken for one of its name", "compat/task_states.py", "        if not clash and fits:", "        if fits:", "tests/cancellation/test_task_states.py"),
+    Mutation("a question has room for so many ids", "compat/task_states.py", "        if not clash and fits:", "        if not clash:", "tests/cancellation/test_task_states.py::test_a_question_has_room_for_so_many_ids"),
     Mutation("tasks that are ended together are one question", "cancellation/task_states.py", "await asyncio.sleep(_TOGETHER)", "await asyncio.sleep(0)", MANY + "test_two_hundred_are_cancelled_by_one_call_each"),
     Mutation("a triggerer that stops names what it leaves", GUARDED, 'log.error("This triggerer', 'log.debug("This triggerer', MANY + "test_a_triggerer_that_stops_names_what_it_leaves"),
     # --- waiting, and being refused ---
@@ -263,8 +263,8 @@ MUTATIONS = (
     Mutation("what a template prints for None is None", BASE, 'value.strip() == "None"', "False", NONE + "test_what_is_harmless_is_left_out_with_a_line_in_the_log"),
     Mutation("a member that came out as None is refused", "request/start_run.py", "violations = [rendered_to_none(name) for name in refused]", "violations = []", NONE + "test_anything_else_is_refused"),
     Mutation("a connection that came out as None is refused", BASE, "if name in none]\n        broken +=", "if False]\n        broken +=", NONE + "test_a_connection_argument_is_refused_too"),
-    Mutation("None from upstream is rendered, in a mapped task too", "compat.py", 'hasattr(values, "resolve")}', "False}", NONE + "test_a_policy_of_none_from_upstream_is_refused"),
-    Mutation("None that is written means not given, in a mapped task too", "compat.py", 'if hasattr(values, "resolve")}', "if True}", NONE + "test_what_is_written_into_expand_may_be_none"),
+    Mutation("None from upstream is rendered, in a mapped task too", "compat/arguments.py", 'hasattr(values, "resolve")}', "False}", NONE + "test_a_policy_of_none_from_upstream_is_refused"),
+    Mutation("None that is written means not given, in a mapped task too", "compat/arguments.py", 'if hasattr(values, "resolve")}', "if True}", NONE + "test_what_is_written_into_expand_may_be_none"),
     # --- links ---
     Mutation("a link that breaks breaks no run", "links/run.py", "except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on", "except ZeroDivisionError as error:", "tests/operators/test_links.py::test_a_link_that_breaks_breaks_no_run"),
     # --- secrets ---

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where Airflow's versions differ, a module for each question. Nothing else in the provider asks for a version."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow.providers.common.compat.sdk import BaseOperator, BaseOperatorLink, Context, XCom, conf
+
+from airflow_provider_omics.compat.arguments import check_storable, render_text, resolved_when_unmapped
+from airflow_provider_omics.compat.context import (
+    first_poke,
+    is_deferral_timeout,
+    loop_pass,
+    resumed_too_late,
+    state_store,
+)
+from airflow_provider_omics.compat.task_states import is_current_try, note_try, task_states, waits_for
+from airflow_provider_omics.compat.triggers import event_trigger_classes, is_in_triggerer, is_triggerer_process
+from airflow_provider_omics.compat.versions import AIRFLOW_2, KILL_SECONDS
+from airflow_provider_omics.compat.xcom import push_link
+
+try:
+    from airflow.sdk.exceptions import AirflowRescheduleException
+except ImportError:
+    from airflow.exceptions import AirflowRescheduleException
+
+if TYPE_CHECKING:
+    from airflow_provider_omics.compat.context import StateStore as StateStore
+    from airflow_provider_omics.compat.task_states import RunningTask as RunningTask
+    from airflow_provider_omics.compat.task_states import TaskInstance as TaskInstance
+
+__all__ = [
+    "AIRFLOW_2",
+    "KILL_SECONDS",
+    "AirflowRescheduleException",
+    "BaseOperator",
+    "BaseOperatorLink",
+    "Context",
+    "XCom",
+    "check_storable",
+    "conf",
+    "event_trigger_classes",
+    "first_poke",
+    "is_current_try",
+    "is_deferral_timeout",
+    "is_in_triggerer",
+    "is_triggerer_process",
+    "loop_pass",
+    "note_try",
+    "push_link",
+    "render_text",
+    "resolved_when_unmapped",
+    "resumed_too_late",
+    "state_store",
+    "task_states",
+    "waits_for",
+]

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How arguments become what they are: rendered, resolved for a mapped task, stored with a deferral."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from typing import Any
+
+    import jinja2
+    from airflow.providers.common.compat.sdk import Context
+
+
+def render_text(template: jinja2.Template, context: Context) -> str:
+    """Render to text even in a native environment, which would turn version ``1.10`` into the number 1.1."""
+    values = copy.copy(context)
+    values.update((key, value) for key, value in template.globals.items() if key not in context)  # type: ignore[typeddict-item]
+    environment = template.environment
+    nodes = template.root_render_func(
+        environment.context_class(environment, values, template.name, template.blocks)  # type: ignore[arg-type]
+    )
+    return "".join(str(node) for node in nodes)
+
+
+def resolved_when_unmapped(operator: Any, handed_on: Collection[str]) -> set[str]:  # noqa: ANN401 - of either line
+    """
+    Return the arguments of a mapped task that Airflow resolved before it made the operator: what its constructor sees.
+
+    What is written in the DAG itself, ``expand(name=["a", None])``, is not among them. Of ``expand_kwargs()`` Airflow
+    keeps what each constructor was called with: what one hands on to its base looks given, and is not told.
+    """
+    dag = operator.get_dag()
+    mapped = dag.task_dict.get(operator.task_id) if dag else None
+    value = getattr(getattr(mapped, "expand_input", None), "value", None)
+    if isinstance(value, dict):
+        return {name for name, values in value.items() if hasattr(values, "resolve")}
+    # expand_kwargs() takes one XComArg, or a list of dicts and XComArgs.
+    whole = value if isinstance(value, list) else [value]
+    if mapped is None or not any(hasattr(item, "resolve") for item in whole):
+        return set()
+    given = set(operator._BaseOperator__init_kwargs)  # noqa: SLF001 - nothing else tells
+    return given - set(mapped.partial_kwargs) - set(handed_on)
+
+
+def check_storable(values: dict[str, Any]) -> None:
+    """
+    Store values as Airflow stores a trigger's arguments and a resumed task's, and read them again.
+
+    Airflow 3 raises what its serialiser does not know when the task defers; 2.11 makes text of it.
+
+    :raises TypeError: or ValueError, AttributeError, RecursionError, of Airflow's, if they do not come back the same.
+    """
+    kept: Any
+    try:
+        from airflow.sdk import serde as kept  # noqa: PLC0415 - new in 3.2
+    except ImportError:
+        from airflow.serialization.serialized_objects import BaseSerialization as kept  # noqa: PLC0415, N813 - before
+    read = kept.deserialize(json.loads(json.dumps(kept.serialize(values), allow_nan=False)))
+    if read != values:
+        raise ValueError(f"it would come back as {read!r:.500}")

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the context of a task tells, and how a task is resumed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from airflow_provider_omics.compat.versions import AIRFLOW_2
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+    from typing import Any, Protocol
+
+    from airflow.providers.common.compat.sdk import Context
+
+    class StateStore(Protocol):
+        """What of a task instance outlives its attempts, on Airflow 3.3 and newer; a clear does not empty it."""
+
+        def get(self, key: str) -> object:
+            """Return the value of a key, None if there is none."""
+
+        def set(self, key: str, value: object) -> None:
+            """Keep a JSON value under a key."""
+
+
+def state_store(context: Context) -> StateStore | None:
+    """Return the task's state store, None below Airflow 3.3."""
+    return context.get("task_state_store")  # type: ignore[return-value]  # unknown to older ones
+
+
+def loop_pass(context: Context) -> dict[str, Any]:
+    """
+    Return what tells the passes of a task in a task loop apart, in the words of an intention; nothing of other tasks.
+
+    Airflow 3.4 and newer put ``loop`` into the context of a task if a task group around it is a loop. The region alone
+    says nothing: a mapped task has one outside loops, too.
+    """
+    loop: Any = context.get("loop")
+    if loop is None:
+        return {}
+    ti: Any = context["ti"]
+    return {"region_id": str(ti.region_id), "region_index": ti.region_index, "loop_index": loop.index}
+
+
+def is_deferral_timeout(next_method: str, next_kwargs: dict[str, Any] | None) -> bool:
+    """Tell whether a task is resumed because Airflow's own deadline for its deferral has passed."""
+    return next_method == "__fail__" and "timeout" in str((next_kwargs or {}).get("error", "")).lower()
+
+
+def resumed_too_late(execution_timeout: timedelta | None) -> Context | None:
+    """Return the context of a task that Airflow 2 ends, as its time is up, and does not resume; None of any other."""
+    if not AIRFLOW_2 or execution_timeout is None:
+        return None
+    from airflow.providers.common.compat.sdk import (  # noqa: PLC0415 - a DAG file does not pay for it
+        AirflowException,
+        get_current_context,
+    )
+
+    try:
+        context: Context = get_current_context()
+    except AirflowException:
+        return None
+    begun = context["ti"].start_date
+    return context if begun is not None and datetime.now(UTC) >= begun + execution_timeout else None
+
+
+def first_poke(context: Context) -> float:
+    """Return when a sensor that is rescheduled looked first, in epoch seconds."""
+    ti = context["ti"]
+    # Airflow 2 keeps the start of the first one as that of all.
+    first = ti.get_first_reschedule_date(context) if hasattr(ti, "get_first_reschedule_date") else ti.start_date
+    return (first or datetime.now(UTC)).timestamp()

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a task instance has come to meanwhile, as Airflow knows it: its state, its try, what it waits for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow.providers.common.compat.sdk import XCom
+
+from airflow_provider_omics.cancellation.decision import REMOVED
+from airflow_provider_omics.compat.versions import AIRFLOW_2
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Protocol
+
+    from airflow.sdk.types import RuntimeTaskInstanceProtocol
+
+    RunningTask = RuntimeTaskInstanceProtocol
+
+    class TaskInstance(Protocol):
+        """What names a task instance, in a worker and in a triggerer."""
+
+        dag_id: str
+        run_id: str
+        task_id: str
+        map_index: int | None
+        try_number: int
+
+
+# The run ids and task ids of one question are a part of its URL; each may have 250 characters.
+_IDS_AT_ONCE = 100
+_TRY_KEY = "try_number"
+
+
+def task_states(tis: Sequence[TaskInstance]) -> list[str | None]:
+    """
+    Ask Airflow for the present states of task instances of one Dag, in few questions.
+
+    The state of one that is no longer there is ``REMOVED``.
+    """
+    if AIRFLOW_2:
+        return [_row_of(ti)[0] for ti in tis]
+    states: dict[tuple[str, str, int], str | None] = {}
+    rest = list(tis)
+    while rest:
+        rest = _ask_states(rest, states)
+    return [states[_key(ti)] for ti in tis]
+
+
+def _ask_states(tis: list[TaskInstance], states: dict[tuple[str, str, int], str | None]) -> list[TaskInstance]:
+    """Ask one question; return the task instances that did not fit into it."""
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: PLC0415 - needed in a running task only
+
+    asked: list[TaskInstance] = []
+    rest: list[TaskInstance] = []
+    run_ids: dict[str, None] = {}
+    task_ids: dict[str, None] = {}
+    for ti in tis:
+        # In the answer, which has every map index of a task, task `a` with map index 1 has the name of a task `a_1`.
+        clash = ti.task_id not in task_ids and any(
+            ti.task_id == _unmapped(other) or other == _unmapped(ti.task_id) for other in task_ids
+        )
+        fits = len({*run_ids, ti.run_id}) + len({*task_ids, ti.task_id}) <= _IDS_AT_ONCE
+        if not clash and fits:
+            run_ids[ti.run_id] = task_ids[ti.task_id] = None
+            asked.append(ti)
+        else:
+            rest.append(ti)
+    answer = RuntimeTaskInstance.get_task_states(dag_id=tis[0].dag_id, task_ids=sorted(task_ids), run_ids=list(run_ids))
+    for ti in asked:
+        run_id, task_id, map_index = _key(ti)
+        state = answer.get(run_id, {}).get(_name(task_id, map_index), REMOVED)
+        states[run_id, task_id, map_index] = state and str(state)
+    return rest
+
+
+def _key(ti: TaskInstance) -> tuple[str, str, int]:
+    return ti.run_id, ti.task_id, -1 if ti.map_index is None else ti.map_index
+
+
+def _name(task_id: str, map_index: int) -> str:
+    return task_id if map_index < 0 else f"{task_id}_{map_index}"
+
+
+def _unmapped(name: str) -> str | None:
+    """Return the task whose mapped instance would have a task's name, None if there can be none."""
+    task_id, _, map_index = name.rpartition("_")
+    return task_id if map_index.isdecimal() else None
+
+
+def is_current_try(ti: TaskInstance) -> bool:
+    """Tell whether a task instance is still in the try that :func:`note_try` has noted, and not in a later one."""
+    if AIRFLOW_2:
+        return _row_of(ti)[1] == ti.try_number
+    return waits_for(ti, _TRY_KEY, ti.try_number)
+
+
+def note_try(ti: RunningTask) -> None:
+    """Note which try this is, for :func:`is_current_try`: Airflow 3 tells no task which try it is in by now."""
+    if not AIRFLOW_2:
+        ti.xcom_push(key=_TRY_KEY, value=ti.try_number)
+
+
+def waits_for(ti: TaskInstance, key: str, value: object) -> bool:
+    """Tell whether a deferred task instance still waits for what an XCom of it names, and not, after a clear, anew."""
+    if AIRFLOW_2:
+        return _row_of(ti)[1] == ti.try_number
+    from airflow.sdk.exceptions import AirflowRuntimeError  # noqa: PLC0415 - Airflow 2 has none
+
+    of_task = {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id, "map_index": ti.map_index}
+    try:
+        return bool(XCom.get_one(key=key, **of_task) == value)
+    except AirflowRuntimeError as error:
+        # In a loop 3.4 tells it the present try alone. It ends no trigger that another triggerer has taken over.
+        if "A loop producer requires" not in str(error):
+            raise
+        return False
+
+
+def _row_of(ti: TaskInstance) -> tuple[str | None, int]:
+    """Return state and try number as Airflow 2's database has them."""
+    from airflow.models.taskinstance import TaskInstance as Row  # noqa: PLC0415 - Airflow 3 lets no task import it
+    from airflow.utils.session import create_session  # noqa: PLC0415 - likewise
+
+    key = {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id, "map_index": ti.map_index}
+    with create_session() as session:
+        row = session.query(Row.state, Row.try_number).filter_by(**key).one_or_none()
+    return (row[0], row[1]) if row else (REMOVED, 0)
