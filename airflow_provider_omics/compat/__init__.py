@@ -18,7 +18,13 @@ from airflow_provider_omics.compat.context import (
 from airflow_provider_omics.compat.task_states import is_current_try, note_try, task_states, waits_for
 from airflow_provider_omics.compat.triggers import event_trigger_classes, is_in_triggerer, is_triggerer_process
 from airflow_provider_omics.compat.versions import AIRFLOW_2, KILL_SECONDS
-from airflow_provider_omics.compat.xcom import push_link
+from airflow_provider_omics.compat.xcom import (
+    TaskKey,
+    pull_in_trigger,
+    push_from_trigger,
+    push_link,
+    push_link_from_trigger,
+)
 
 try:
     from airflow.sdk.exceptions import AirflowRescheduleException
@@ -37,6 +43,7 @@ __all__ = [
     "BaseOperator",
     "BaseOperatorLink",
     "Context",
+    "TaskKey",
     "XCom",
     "check_storable",
     "conf",
@@ -48,7 +55,10 @@ __all__ = [
     "is_triggerer_process",
     "loop_pass",
     "note_try",
+    "pull_in_trigger",
+    "push_from_trigger",
     "push_link",
+    "push_link_from_trigger",
     "render_text",
     "resolved_when_unmapped",
     "resumed_too_late",
