@@ -233,7 +233,7 @@ class AirflowProcesses:
     def _parsed(self, dag_id: str) -> bool:
         if errors := self.database.query("SELECT filename, stacktrace FROM import_error"):
             raise RuntimeError("\n".join(f"{file}: {trace}" for file, trace in errors))
-        return bool(self.database.query("SELECT 1 FROM serialized_dag WHERE dag_id=?", dag_id))
+        return bool(self.database.query("SELECT 1 FROM serialized_dag JOIN dag USING (dag_id) WHERE dag_id=?", dag_id))
 
     def _output(self, name: str) -> Path:
         return self.home / f"{name}.out"
