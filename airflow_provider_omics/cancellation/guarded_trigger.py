@@ -107,7 +107,7 @@ class GuardedTrigger(BaseTrigger):
         if not self.cancel_on_kill:
             return
         self.log.info("This trigger was cancelled: the triggerer's own log says whether its run is, too")
-        ending = background(self._end())
+        ending = background(self._end(), asks=True)
         _endings.add(ending)
         ending.add_done_callback(_endings.discard)
         loop = asyncio.get_running_loop()

@@ -53,4 +53,4 @@ async def _ask(dag_id: str) -> None:
 
 async def ask_airflow(question: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Ask Airflow something to the end, even if the trigger is cancelled meanwhile: 3.1 would mix up later answers."""
-    return await asyncio.shield(background(sync_to_async(question)(*args, **kwargs)))
+    return await asyncio.shield(background(sync_to_async(question)(*args, **kwargs), asks=True))

@@ -16,7 +16,12 @@ from airflow_provider_omics.compat.context import (
     state_store,
 )
 from airflow_provider_omics.compat.task_states import is_current_try, note_try, task_states, waits_for
-from airflow_provider_omics.compat.triggers import event_trigger_classes, is_in_triggerer, is_triggerer_process
+from airflow_provider_omics.compat.triggers import (
+    asking_context,
+    event_trigger_classes,
+    is_in_triggerer,
+    is_triggerer_process,
+)
 from airflow_provider_omics.compat.versions import AIRFLOW_2, KILL_SECONDS
 from airflow_provider_omics.compat.xcom import (
     TaskKey,
@@ -45,6 +50,7 @@ __all__ = [
     "Context",
     "TaskKey",
     "XCom",
+    "asking_context",
     "check_storable",
     "conf",
     "event_trigger_classes",

@@ -5,10 +5,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow.providers.common.compat.sdk import XCom
-
 from airflow_provider_omics.cancellation.decision import REMOVED
 from airflow_provider_omics.compat.versions import AIRFLOW_2
+from airflow_provider_omics.compat.xcom import TaskKey, pull_in_trigger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,11 +107,10 @@ def waits_for(ti: TaskInstance, key: str, value: object) -> bool:
         return _row_of(ti)[1] == ti.try_number
     from airflow.sdk.exceptions import AirflowRuntimeError  # noqa: PLC0415 - Airflow 2 has none
 
-    of_task = {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id, "map_index": ti.map_index}
     try:
-        return bool(XCom.get_one(key=key, **of_task) == value)
+        return bool(pull_in_trigger(TaskKey.of(ti), key) == value)
     except AirflowRuntimeError as error:
-        # In a loop 3.4 tells it the present try alone. It ends no trigger that another triggerer has taken over.
+        # Of a loop 3.4 tells nothing to a process that does not ask in the name of a trigger.
         if "A loop producer requires" not in str(error):
             raise
         return False

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import sys
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,15 @@ def is_triggerer_process() -> bool:
 def is_in_triggerer(trigger: BaseTrigger) -> bool:
     """Tell whether a triggerer runs a trigger, which alone gives it an id, and not ``dag.test()``."""
     return getattr(trigger, "trigger_id", None) is not None
+
+
+def asking_context() -> contextvars.Context:
+    """Return a context that has of the present one only by which trigger Airflow 3.4 is asked: for passes of a loop."""
+    context = contextvars.Context()
+    for variable, value in contextvars.copy_context().items():
+        if variable.name == "airflow_current_trigger_ti":
+            context.run(variable.set, value)
+    return context
 
 
 def event_trigger_classes() -> tuple[type[Any], type[Any]]:

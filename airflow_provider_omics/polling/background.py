@@ -7,12 +7,19 @@ import asyncio
 import contextvars
 from typing import TYPE_CHECKING, TypeVar
 
+from airflow_provider_omics.compat import asking_context
+
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
 T = TypeVar("T")
 
 
-def background(coroutine: Coroutine[None, None, T]) -> asyncio.Task[T]:
-    """Start a task that belongs to no trigger: what it logs must not end up in the log of the one that came first."""
-    return asyncio.get_running_loop().create_task(coroutine, context=contextvars.Context())
+def background(coroutine: Coroutine[None, None, T], *, asks: bool = False) -> asyncio.Task[T]:
+    """
+    Start a task that belongs to no trigger: what it logs must not end up in the log of the one that came first.
+
+    :param asks: whether it asks Airflow in the name of the trigger that starts it.
+    """
+    context = asking_context() if asks else contextvars.Context()
+    return asyncio.get_running_loop().create_task(coroutine, context=context)

@@ -3,21 +3,15 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from airflow.providers.common.compat.sdk import BaseOperator
 from airflow.triggers.base import BaseTrigger, TriggerEvent
-from asgiref.sync import sync_to_async
 
+from airflow_provider_omics.cancellation.task_states import ask_airflow
 from airflow_provider_omics.compat import TaskKey, pull_in_trigger, push_from_trigger, push_link_from_trigger
 from airflow_provider_omics.links.run import OmicsRunLink
 
 PAGE = "https://example.com/runs/1234567"
 RECORD = {"intention": "0f", "try_number": 1, "submission": None, "since": 1.5, "text": "größer"}
-
-
-async def in_airflow(function, *args):
-    return await asyncio.shield(asyncio.ensure_future(sync_to_async(function)(*args)))
 
 
 class PushingTrigger(BaseTrigger):
@@ -30,12 +24,12 @@ class PushingTrigger(BaseTrigger):
 
     async def run(self):
         task = TaskKey(*self.key)
-        said = {"worker": await in_airflow(pull_in_trigger, task, "from_worker")}
-        said["absent"] = await in_airflow(pull_in_trigger, task, "start_run")
-        await in_airflow(push_from_trigger, task, "start_run", {"map_index": task.map_index})
-        await in_airflow(push_from_trigger, task, "start_run", RECORD | {"map_index": task.map_index})
-        said["present"] = await in_airflow(pull_in_trigger, task, "start_run")
-        await in_airflow(push_link_from_trigger, task, OmicsRunLink(), PAGE)
+        said = {"worker": await ask_airflow(pull_in_trigger, task, "from_worker")}
+        said["absent"] = await ask_airflow(pull_in_trigger, task, "start_run")
+        await ask_airflow(push_from_trigger, task, "start_run", {"map_index": task.map_index})
+        await ask_airflow(push_from_trigger, task, "start_run", RECORD | {"map_index": task.map_index})
+        said["present"] = await ask_airflow(pull_in_trigger, task, "start_run")
+        await ask_airflow(push_link_from_trigger, task, OmicsRunLink(), PAGE)
         yield TriggerEvent(said)
 
 
