@@ -96,7 +96,7 @@ class App:
             await self._send(send, self._error(error))
             return
         record = engine.traffic.record(operation.name, engine.state.clock.now(), labels)
-        fault = engine.traffic.fault(operation.name)
+        fault = engine.traffic.fault(operation.name, body)
         if fault and fault.kind == "delay":
             await asyncio.sleep(fault.seconds)
         if fault and fault.kind == "drop":

@@ -33,6 +33,8 @@ class Fault:
     ``drop`` closes the connection before the call is handled, ``lost`` after it, ``error`` answers a ``code`` of the
     model, or one that every service answers, such as ``ExpiredTokenException``, instead of handling it, or an HTTP
     status alone, such as ``503``, as a gateway does; ``delay`` handles it after ``seconds``.
+
+    A fault of HealthOmics may be for those calls alone that are ``containing`` a text in their body: one sample's runs.
     """
 
     operation: str
@@ -42,6 +44,7 @@ class Fault:
     code: str = "InternalServerException"
     message: str = "A planned fault"
     seconds: float = 1.0
+    containing: str = ""
     # How many calls it has struck.
     struck: int = field(default=0, init=False)
 
@@ -101,12 +104,13 @@ class Traffic:
         with self._lock:
             self._faults.clear()
 
-    def fault(self, operation: str) -> Fault | None:
+    def fault(self, operation: str, body: bytes = b"") -> Fault | None:
         """Return the first planned fault that strikes this call, and use it up."""
         with self._lock:
             for fault in self._faults:
                 any_fits = fault.operation == "*" and ":" not in operation
-                if (any_fits or fault.operation == operation) and self._random.random() < fault.probability:
+                fits = (any_fits or fault.operation == operation) and fault.containing.encode() in body
+                if fits and self._random.random() < fault.probability:
                     fault.struck += 1
                     if fault.times is not None:
                         fault.times -= 1
@@ -146,6 +150,8 @@ def fault_from(members: Mapping[str, Any], codes: Mapping[str, int], operations:
         raise ValueError(f"The model has no operation {fault.operation!r}.")
     if beside and fault.kind == "lost":
         raise ValueError(f"A fault of {fault.operation} cannot be lost; it can be drop, error or delay.")
+    if beside and fault.containing:
+        raise ValueError(f"A fault of {fault.operation} strikes any call, not one containing {fault.containing!r}.")
     codes = other_services.CODES[service] if beside else codes
     if fault.kind == "error" and fault.code not in codes and (beside or not _HTTP_ERROR.fullmatch(fault.code)):
         raise ValueError(f"The model has no error {fault.code!r}; it has {', '.join(sorted(codes))}.")

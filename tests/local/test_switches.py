@@ -178,6 +178,13 @@ def test_a_fault_with_a_probability_strikes_some(client, omics_local):
     assert outcomes == {"ok", "error"}
 
 
+def test_a_fault_strikes_calls_that_contain_a_text(start, omics_local, refused):
+    omics_local.fault("StartRun", "error", code="ServiceQuotaExceededException", containing="NA12891", times=None)
+    for _ in range(2):
+        assert start(parameters={"sample": "NA12878"})
+        assert refused(start, parameters={"sample": "NA12891"}) == ("ServiceQuotaExceededException", 402)
+
+
 def test_a_fault_counts_the_calls_that_it_struck(start, client, omics_local):
     omics_local.fault("ListRuns", "delay", probability=1, seconds=0)
     assert start()
@@ -334,6 +341,7 @@ def test_services_beside_it_hang_up_or_wait(kind, error, omics_local):
     [
         ({"operation": "s3:GetObject", "kind": "error", "code": "ThrottlingException"}, "SlowDown"),
         ({"operation": "s3:GetObject", "kind": "lost"}, "cannot be lost"),
+        ({"operation": "s3:GetObject", "kind": "drop", "containing": "NA12891"}, "any call"),
         ({"operation": "sqs:SendMessage", "kind": "drop"}, "no operation"),
     ],
 )
