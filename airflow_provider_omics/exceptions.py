@@ -7,6 +7,7 @@ Everything the provider raises::
     │   └── StartRunRequestError        the arguments of StartRun do, all violations in one text
     ├── ConnectionNotFoundError         the connection that the task names is not there
     ├── WrongAccountError               the connection leads to another account or Region than the run's
+    ├── StartRunElsewhereError          it leads the triggerer to another one than the worker
     ├── StartRunRefusedError            StartRun is throttled or unanswered, or the account full, for too long
     ├── StartRunConflictError           HealthOmics says that the requestId is taken and does not say by which run
     ├── RunEndedError                   the run is over, without its outputs
@@ -78,6 +79,10 @@ class ConnectionNotFoundError(OmicsError):
 
 class WrongAccountError(OmicsError):
     """The process has credentials of another account or Region than the run's: it may neither judge nor cancel it."""
+
+
+class StartRunElsewhereError(OmicsError):
+    """The connection leads the triggerer to another account or Region than the worker, and nothing was started."""
 
 
 class StartRunRefusedError(OmicsError):
@@ -224,3 +229,14 @@ class ReadSetJobWaitError(OmicsError):
         :param why: what went wrong.
         """
         return cls(f"Waiting for {job} broke, and the job goes on: {why}\nA retry waits for the same job.")
+
+
+def error_of(name: str | None, text: str | None) -> OmicsError:
+    """
+    Return the error that a trigger has met, of which its event has class and text.
+
+    :param name: name of the class; one that a newer release has is an OmicsError.
+    :param text: the text.
+    """
+    kind = globals().get(name or "")
+    return _again(kind if isinstance(kind, type) and issubclass(kind, OmicsError) else OmicsError, text or "")

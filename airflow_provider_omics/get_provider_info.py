@@ -62,6 +62,16 @@ def get_provider_info() -> dict[str, Any]:
                         "example": None,
                         "default": "30",
                     },
+                    "start_in": {
+                        "description": (
+                            "Where a deferrable task calls StartRun: triggerer, or worker where triggerers have no "
+                            "permission to start runs; then a throttled StartRun holds a worker slot."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "worker",
+                        "default": "triggerer",
+                    },
                     "heartbeat_interval": {
                         "description": (
                             "Seconds after which a task says how its run is going though the status has not changed; "

@@ -15,7 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from airflow_provider_omics.aws.errors import is_transient
-from airflow_provider_omics.exceptions import WrongAccountError
+from airflow_provider_omics.exceptions import StartRunElsewhereError, WrongAccountError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +61,28 @@ def check(run: Run, connection: AwsConnectionWrapper, region: str, sts: Callable
         f"{getattr(connection, 'conn_id', None) or '(none)'} leads to account "
         f"{account or '(unknown)'}, Region {region}: nothing was asked or cancelled there; mend the connection, or the "
         "place where this process looks for it"
+    )
+
+
+def check_place(
+    account: str | None, region: str | None, connection: AwsConnectionWrapper, own_region: str, sts: Callable[[], Any]
+) -> None:
+    """
+    Raise if a connection leads this process elsewhere than the worker that has deferred the task.
+
+    :param account: the worker's account, None if STS did not say.
+    :param region: the worker's Region.
+    :param own_region: the connection's Region here.
+    :param sts: makes the connection's client of STS.
+    :raises StartRunElsewhereError: if it does.
+    """
+    own = account_of(connection, sts) if account else None
+    if region in (None, own_region) and own in (None, account):
+        return
+    raise StartRunElsewhereError(
+        f"Connection {getattr(connection, 'conn_id', None) or '(none)'} leads the worker to account {account}, Region "
+        f"{region}, and this triggerer to account {own or '(unknown)'}, Region {own_region}: nothing was asked or "
+        "started there; give both the same connection, or set [omics] start_in = worker"
     )
 
 

@@ -16,8 +16,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_omics.aws.hook_params import HookParams
 from airflow_provider_omics.cancellation.cancel import cancel_through
 from airflow_provider_omics.cancellation.decision import UNKNOWN, trigger_cancels
-from airflow_provider_omics.cancellation.task_states import ask_airflow, state_of
-from airflow_provider_omics.compat import waits_for
+from airflow_provider_omics.cancellation.task_states import state_of
 from airflow_provider_omics.core.versions import VERSION, UnreadableError, check, ignore
 from airflow_provider_omics.polling.background import background
 from airflow_provider_omics.polling.hub import join
@@ -70,8 +69,8 @@ class GuardedTrigger(BaseTrigger):
         """Return the one event of this trigger."""
 
     @abstractmethod
-    def mark(self) -> tuple[str, str]:
-        """Return the key and value of the XCom by which the task names what it waits for."""
+    async def is_awaited(self) -> bool:
+        """Ask whether the task, which is deferred, waits for this trigger and not, after a clear, anew."""
 
     @abstractmethod
     def what(self) -> str:
@@ -160,7 +159,7 @@ class GuardedTrigger(BaseTrigger):
         """Return the task's state and, if it is deferred, whether it still waits for what this trigger waits for."""
         ti: Any = self.task_instance  # Airflow 2's row, or Airflow 3's description
         state = await state_of(ti)
-        return state, state != "deferred" or await ask_airflow(waits_for, ti, *self.mark())
+        return state, state != "deferred" or await self.is_awaited()
 
     @property
     def params(self) -> HookParams:

@@ -17,14 +17,31 @@ if TYPE_CHECKING:
 
     RunningTask = RuntimeTaskInstanceProtocol
 
-    class TaskInstance(Protocol):
-        """What names a task instance, in a worker and in a triggerer."""
+    class Named(Protocol):
+        """What names a task instance of a Dag run."""
 
-        dag_id: str
-        run_id: str
-        task_id: str
-        map_index: int | None
-        try_number: int
+        @property
+        def dag_id(self) -> str:
+            """Its Dag."""
+
+        @property
+        def run_id(self) -> str:
+            """Its Dag run."""
+
+        @property
+        def task_id(self) -> str:
+            """Its task."""
+
+        @property
+        def map_index(self) -> int | None:
+            """Its index if the task is mapped; None or -1 otherwise."""
+
+    class TaskInstance(Named, Protocol):
+        """A task instance, in a worker and in a triggerer."""
+
+        @property
+        def try_number(self) -> int:
+            """Its try."""
 
 
 # The run ids and task ids of one question are a part of its URL; each may have 250 characters.
@@ -32,7 +49,7 @@ _IDS_AT_ONCE = 100
 _TRY_KEY = "try_number"
 
 
-def task_states(tis: Sequence[TaskInstance]) -> list[str | None]:
+def task_states(tis: Sequence[Named]) -> list[str | None]:
     """
     Ask Airflow for the present states of task instances of one Dag, in few questions.
 
@@ -47,12 +64,12 @@ def task_states(tis: Sequence[TaskInstance]) -> list[str | None]:
     return [states[_key(ti)] for ti in tis]
 
 
-def _ask_states(tis: list[TaskInstance], states: dict[tuple[str, str, int], str | None]) -> list[TaskInstance]:
+def _ask_states(tis: list[Named], states: dict[tuple[str, str, int], str | None]) -> list[Named]:
     """Ask one question; return the task instances that did not fit into it."""
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: PLC0415 - needed in a running task only
 
-    asked: list[TaskInstance] = []
-    rest: list[TaskInstance] = []
+    asked: list[Named] = []
+    rest: list[Named] = []
     run_ids: dict[str, None] = {}
     task_ids: dict[str, None] = {}
     for ti in tis:
@@ -74,7 +91,7 @@ def _ask_states(tis: list[TaskInstance], states: dict[tuple[str, str, int], str 
     return rest
 
 
-def _key(ti: TaskInstance) -> tuple[str, str, int]:
+def _key(ti: Named) -> tuple[str, str, int]:
     return ti.run_id, ti.task_id, -1 if ti.map_index is None else ti.map_index
 
 
@@ -116,7 +133,7 @@ def waits_for(ti: TaskInstance, key: str, value: object) -> bool:
         return False
 
 
-def _row_of(ti: TaskInstance) -> tuple[str | None, int]:
+def _row_of(ti: Named) -> tuple[str | None, int]:
     """Return state and try number as Airflow 2's database has them."""
     from airflow.models.taskinstance import TaskInstance as Row  # noqa: PLC0415 - Airflow 3 lets no task import it
     from airflow.utils.session import create_session  # noqa: PLC0415 - likewise

@@ -10,7 +10,6 @@ from airflow_provider_omics.core.read_set_job import ReadSetJob
 from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.core.text import storable
 from airflow_provider_omics.core.versions import VERSION, UnreadableError, check, read
-from airflow_provider_omics.polling.pacing import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,30 +22,40 @@ _MAX_SAID: Final = 500
 @dataclass(frozen=True, slots=True)
 class RunEvent:
     """
-    How a run ended, that the deadline came first, or, with ``error``, why the trigger could not go on waiting.
+    How a run ended, that the deadline came first, or, with ``error``, why the trigger could not go on.
 
+    :param run: the run, None if none was started.
     :param cancelled: whether the trigger has cancelled the run when the deadline came.
+    :param started: whether the run is all that the task wants, though it goes on.
+    :param failure: name of the exception that kept the run from being started; ``error`` is its text.
+    :param shown: whether the run's XComs are there.
     :param said: what the trigger has logged, since its log gets lost where no one collects it.
     """
 
-    run: Run
+    run: Run | None
     timed_out: bool = False
     cancelled: bool = False
     error: str | None = None
+    started: bool = False
+    failure: str | None = None
+    shown: bool = True
     said: tuple[str, ...] = ()
 
     def serialize(self) -> dict[str, object]:
         """Return the event as JSON types."""
-        run = {
-            key: storable(value)[:_MAX_MESSAGE] if isinstance(value, str) else value
-            for key, value in asdict(self.run).items()
+        run = asdict(self.run) if self.run else {}
+        clipped = {
+            key: storable(value)[:_MAX_MESSAGE] if isinstance(value, str) else value for key, value in run.items()
         }
         return {
             "version": VERSION,
-            "run": run,
+            "run": clipped or None,
             "timed_out": self.timed_out,
             "cancelled": self.cancelled,
             "error": self.error and storable(self.error)[:_MAX_MESSAGE],
+            "started": self.started,
+            "failure": self.failure,
+            "shown": self.shown,
             "said": [storable(line)[:_MAX_SAID] for line in self.said],
         }
 
@@ -54,27 +63,11 @@ class RunEvent:
     def deserialize(cls, event: Mapping[str, object] | None) -> RunEvent:
         """Read an event; UnreadableError if it is none of ours, say after an upgrade while the task was deferred."""
         members = _members(event, "run")
-        told = read(cls, {**members, "run": read(Run, members["run"] or {}), "said": tuple(members.get("said") or ())})
-        if not (told.run.ended or told.timed_out or told.error):
+        run = read(Run, members["run"]) if members.get("run") else None
+        told = read(cls, {**members, "run": run, "said": tuple(members.get("said") or ())})
+        if not (told.failure if run is None else run.ended or told.timed_out or told.error or told.started):
             raise _unreadable(event)
         return told
-
-
-@dataclass(frozen=True, slots=True)
-class TurnEvent:
-    """That the task may call StartRun now; without a turn, that its time to start a run is up."""
-
-    turn: Turn | None
-
-    def serialize(self) -> dict[str, object]:
-        """Return the event as JSON types."""
-        return {"version": VERSION, "turn": asdict(self.turn) if self.turn else None}
-
-    @classmethod
-    def deserialize(cls, event: Mapping[str, object] | None) -> TurnEvent:
-        """Read an event; UnreadableError if it is none of ours."""
-        members = _members(event, "turn")
-        return read(cls, {**members, "turn": read(Turn, members["turn"]) if members["turn"] else None})
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 # Of the arguments of triggers and of resumed tasks, and of events: the major number rises if an older release would
 # misread them, the minor one with each new member. tests/golden has an example of each.
-VERSION: Final = "1.1"
+VERSION: Final = "1.0"
 
 
 class UnreadableError(ValueError):

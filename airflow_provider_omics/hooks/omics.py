@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import sys
 import time
-from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from airflow_provider_omics.aws import identity
-from airflow_provider_omics.aws.answers import drop_presigned, lighten
+from airflow_provider_omics.aws.answers import Listed, date_of, drop_presigned, lighten
 from airflow_provider_omics.aws.config import has_no_prefixes, options_of
 from airflow_provider_omics.aws.errors import error_code, is_denied
 from airflow_provider_omics.aws.manifest import how_it_ended
@@ -158,9 +157,8 @@ class OmicsHook(AwsBaseHook):
         return "Unknown"
 
     def _note_date(self, parsed: dict[str, Any], **_: object) -> None:
-        date = parsed.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
-        if self.first_answer is None and date:
-            self.first_answer = parsedate_to_datetime(date).timestamp()
+        if self.first_answer is None:
+            self.first_answer = date_of(parsed)
 
     def start_run(self, request: Mapping[str, JsonValue]) -> Run:
         """
@@ -191,18 +189,20 @@ class OmicsHook(AwsBaseHook):
         """Return the ARN of the caller that this hook has credentials of, None if STS does not say."""
         return identity.caller_of(lambda: self.client_of("sts", identity.BRIEF))
 
-    def list_runs(self, name: str, since: float) -> list[dict[str, Any]]:
+    def list_runs(self, name: str, since: float) -> Listed:
         """
-        Return ListRuns' items of a name, the newest first; if very many runs have it, all that are active, and others.
+        Return the runs of a name, the newest first; if very many runs have it, all that are active, and others.
 
         :param name: the runs' exact name.
         :param since: the earliest creation, in epoch seconds.
         """
         runs: dict[str, dict[str, Any]] = {}
+        at: float | None = None
         pages = self.conn.get_paginator("list_runs")
         for status in (None, *ACTIVE):
             only = {"status": status} if status else {}
             for number, page in enumerate(pages.paginate(name=name, **only), 1):
+                at = at or date_of(page)
                 # Whether HealthOmics' filter is exact is not published.
                 named = [item for item in page["items"] if item.get("name") == name]
                 runs |= {item["id"]: item for item in named if item["creationTime"].timestamp() >= since}
@@ -211,7 +211,7 @@ class OmicsHook(AwsBaseHook):
             else:
                 if status is None:
                     break
-        return sorted(runs.values(), key=lambda item: item["creationTime"], reverse=True)
+        return Listed(sorted(runs.values(), key=lambda item: item["creationTime"], reverse=True), at)
 
     def lighten_pages(self) -> None:
         """Make the client, and have it read ListRuns in a third of the time, without ``startTime`` and ``stopTime``."""
@@ -263,9 +263,24 @@ class OmicsHook(AwsBaseHook):
         :param error: the answer that it is not found, whose message names what.
         :param request: the request, by the API's names.
         """
-        account = identity.account_of(self.conn_config, lambda: self.client_of("sts", identity.BRIEF))
+        account = self.account()
         message = error.response.get("Error", {}).get("Message", "") if error else ""
         return where_to_look(message, request, str(self.conn.meta.region_name), account)
+
+    def account(self) -> str | None:
+        """Return the account that the connection leads to, None if STS does not say."""
+        return identity.account_of(self.conn_config, lambda: self.client_of("sts", identity.BRIEF))
+
+    def check_place(self, account: str | None, region: str | None) -> None:
+        """
+        Raise if the connection leads to another account or Region than it leads the worker of a task to.
+
+        :param account: the worker's account, None if STS did not say.
+        :param region: the worker's Region.
+        :raises StartRunElsewhereError: if it does.
+        """
+        ours = str(self.conn.meta.region_name)
+        identity.check_place(account, region, self.conn_config, ours, lambda: self.client_of("sts", identity.BRIEF))
 
     def check_owner(self, run: Run) -> None:
         """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one attempt of a task asks of HealthOmics to find or start the read set job of its intention."""
+"""The requests for the read set job of one intention, and how its jobs are found again."""
 
 from __future__ import annotations
 
@@ -7,33 +7,35 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omics.core.intention import tag_value
-from airflow_provider_omics.core.protocol import ExistingRun
 from airflow_provider_omics.core.read_set_job import ReadSetJob, Source, source_of
 from airflow_provider_omics.hooks.read_sets import get_job, list_jobs, start_job
-from airflow_provider_omics.hooks.run_service import CLOCK_SKEW
-from airflow_provider_omics.hooks.submissions import Submissions
+from airflow_provider_omics.lifecycle.intention import tag_value
+from airflow_provider_omics.lifecycle.protocol import ExistingRun, Found
+from airflow_provider_omics.lifecycle.run_submissions import CLOCK_SKEW
+from airflow_provider_omics.lifecycle.submissions import Submissions
 
 if TYPE_CHECKING:
-    from airflow_provider_omics.core.intention import Intention
     from airflow_provider_omics.core.read_set_job import Kind
     from airflow_provider_omics.hooks.omics import OmicsHook
+    from airflow_provider_omics.lifecycle.calls import Calls
+    from airflow_provider_omics.lifecycle.intention import Intention
     from airflow_provider_omics.request.documents import JsonValue
 
 log = logging.getLogger(__name__)
 
 
-class ReadSetJobService(Submissions[ReadSetJob]):
+class ReadSetJobSubmissions(Submissions[ReadSetJob]):
     """
-    Implement :class:`airflow_provider_omics.core.attempt.Service` for one attempt.
+    The requests for the job of one intention, and how it is found again.
 
     An import job is known by the tag of its sources, or by the sources themselves if they carry none; a job after one
     that ended badly imports what is still missing. An activation job is known by its read sets.
 
     :param kind: ``import`` or ``activation``.
     :param request: the Start request without its token.
+    :param intention: whose job it is.
     :param airflow_tags: whether the sources carry the tags that name the intention.
-    :param others: what :class:`Submissions` takes.
+    :param first_answer: when HealthOmics first answered this attempt, by its own clock, in epoch seconds.
     """
 
     what = "job"
@@ -41,15 +43,15 @@ class ReadSetJobService(Submissions[ReadSetJob]):
 
     def __init__(
         self,
-        hook: OmicsHook,
         kind: Kind,
         request: dict[str, JsonValue],
         intention: Intention,
         *,
         airflow_tags: bool = True,
-        **others: Any,  # noqa: ANN401 - as Submissions declares them
+        first_answer: float | None = None,
     ) -> None:
-        super().__init__(hook, intention, request.get("clientToken"), **others)
+        super().__init__(intention, request.get("clientToken"))
+        self._first_answer = first_answer
         self.kind = kind
         # What is asked for, without its identity and whatever is there already.
         self.asked = request
@@ -72,17 +74,20 @@ class ReadSetJobService(Submissions[ReadSetJob]):
             sources = [{**item, "tags": {**tags, **(item.get("tags") or {})}} for item in sources]
         return {**self.asked, "clientToken": token, "sources": sources}
 
-    # --- core.attempt.Service ---
-
-    def submit(self, submission: int) -> ReadSetJob:
+    def submit(self, hook: OmicsHook, submission: int) -> ReadSetJob:
         """Call StartReadSetImportJob or StartReadSetActivationJob."""
-        return start_job(self.starter, self.kind, self.request(submission))
+        return start_job(hook, self.kind, self.request(submission))
 
-    def get_run(self, run: ReadSetJob) -> ReadSetJob:
+    def get_run(self, hook: OmicsHook, run: ReadSetJob) -> ReadSetJob:
         """Call GetReadSetImportJob or GetReadSetActivationJob."""
-        return get_job(self.hook, run)
+        return get_job(hook, run)
 
-    def newest(self, hook: OmicsHook) -> ExistingRun[ReadSetJob] | None:
+    def newest(self) -> Calls[Found[ReadSetJob]]:
+        """Look for the intention's jobs, by one call of several pages."""
+        found: Found[ReadSetJob] = yield lambda hook: Found(self._newest(hook), hook.first_answer)
+        return found
+
+    def _newest(self, hook: OmicsHook) -> ExistingRun[ReadSetJob] | None:
         """Look for the intention's jobs among those that the store has had since the Dag run began."""
         # A token of the caller's own may be of a job of long before, which only a tag tells from others.
         start = None if self._own_request_id and self._airflow_tags else self.intention.dag_run_start
@@ -125,7 +130,7 @@ class ReadSetJobService(Submissions[ReadSetJob]):
 
     def _still(self, newest: ReadSetJob) -> ReadSetJob:
         """Return a job that was over before this attempt saw its read sets archived as one that did not help."""
-        first, completed = self.first_answer, newest.completion_time
+        first, completed = self._first_answer, newest.completion_time
         if not newest.succeeded or first is None or completed is None or completed >= first:
             return newest
         return replace(newest, status="FAILED", status_message="it COMPLETED, and read sets of it are archived again")

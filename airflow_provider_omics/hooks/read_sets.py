@@ -19,7 +19,7 @@ from airflow_provider_omics.exceptions import (
     StartRunConflictError,
 )
 from airflow_provider_omics.hooks.omics import MAX_CANDIDATES, VISIBLE_AFTER
-from airflow_provider_omics.hooks.retry_policy import Faults
+from airflow_provider_omics.lifecycle.retry_policy import Faults
 from airflow_provider_omics.polling.pacing import interval
 from airflow_provider_omics.results.progress import UnknownStatus
 

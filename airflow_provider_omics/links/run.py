@@ -75,3 +75,10 @@ def run_links(operator: BaseOperator, run: Run) -> list[tuple[RunLink, str]]:
         except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on
             log.warning("Link %r of run %s is left out: %s: %s", link.name, run.id, type(error).__name__, error)
     return pages
+
+
+def standard_links(run: Run) -> list[tuple[RunLink, str]]:
+    """Return the pages of a run by the links that every operator of this provider has."""
+    return [
+        (link, link.url(run.arn, run.output_uri)) for link in (OmicsRunLink(), OmicsRunLogLink(), OmicsRunOutputLink())
+    ]

@@ -12,6 +12,7 @@ from airflow_provider_omics.exceptions import (
     ClientTokenSpentError,
     ReadSetJobFailedError,
     ReadSetJobTimeoutError,
+    StartRunRefusedError,
 )
 from airflow_provider_omics.operators.read_set_job import Limits, ReadSetJobOperator
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow_provider_omics.compat import Context
-    from airflow_provider_omics.core.protocol import ExistingRun
     from airflow_provider_omics.core.read_set_job import ReadSetJob
     from airflow_provider_omics.hooks.omics import OmicsHook
     from airflow_provider_omics.request.documents import JsonValue
@@ -94,18 +94,14 @@ class ActivateOmicsReadSetsOperator(ReadSetJobOperator):
         until: float | None = None,
     ) -> dict[str, Any]:
         """Look at the read sets; find or start the job that activates what is archived, and wait for it."""
-        from airflow_provider_omics.core.protocol import Wait  # noqa: PLC0415 - a DAG file does not pay for it
         from airflow_provider_omics.hooks.read_sets import read_sets  # noqa: PLC0415 - DAG files need no boto3
+        from airflow_provider_omics.lifecycle.protocol import Wait  # noqa: PLC0415 - a DAG file does not pay for it
 
         limits, request = self.limits(deadline, until), request or self.build_request()
         ids, store_id = _ids(request), str(request["sequenceStoreId"])
 
         def seen(hook: OmicsHook) -> tuple[OmicsHook, list[dict[str, Any]]]:
             return hook, read_sets(hook, store_id, ids)
-
-        def others(hook: OmicsHook) -> ExistingRun[ReadSetJob] | None:
-            service.renew(hook, hook)
-            return service.look_up(None)
 
         while True:
             hook, found = self.ask(context, request, limits, seen)
@@ -115,18 +111,22 @@ class ActivateOmicsReadSetsOperator(ReadSetJobOperator):
             if not archived and not activating:
                 self.log.info("All %d read sets are ACTIVE", len(ids))
                 return self._result(context, found, None)
-            service = self.service(context, {**request, "sources": _sources(archived or activating)}, limits, hook)
+            wanted = {**request, "sources": _sources(archived or activating)}
+            driver = self.driver(context, self.submissions(context, wanted, hook.first_answer), limits)
             if archived:
-                verdict = self.find_or_start(context, service, limits, request=request, retry=retry)
+                verdict = self.find_or_start(context, driver, request, limits, retry=retry)
                 if isinstance(verdict, Wait):
-                    return self.wait(context, service, verdict.run, limits, request=request, ours=True)
+                    return self.wait(context, driver, verdict.run, limits, request=request, ours=True)
                 return self.conclude(context, verdict.run, {"request": request, "ours": True, **asdict(limits)})
             if not self.wait_for_completion:
                 return self._result(context, found, None)
-            existing = self.ask(context, request, limits, others)
+            try:
+                existing = driver.look_up().newest
+            except StartRunRefusedError as refused:
+                self.ask_later(context, request, limits, refused)
             if existing is not None and not existing.run.ended:
                 self.log.info("Another job activates the read sets: %s", existing.run)
-                return self.wait(context, service, existing.run, limits, request=request, ours=False)
+                return self.wait(context, driver, existing.run, limits, request=request, ours=False)
             self.log.info("Read sets that another job activates: %s", ", ".join(activating))
             self._look_later(context, request, limits, activating)
             retry = True
@@ -149,7 +149,7 @@ class ActivateOmicsReadSetsOperator(ReadSetJobOperator):
     def conclude(self, context: Context, job: ReadSetJob, waiting: dict[str, Any]) -> dict[str, Any]:
         """Look at the read sets when a job has ended that was to activate them."""
         from airflow_provider_omics.hooks.read_sets import read_sets  # noqa: PLC0415 - likewise
-        from airflow_provider_omics.hooks.retry_policy import Faults, with_retries  # noqa: PLC0415 - no boto3 in DAG files
+        from airflow_provider_omics.lifecycle.retry_policy import Faults, with_retries  # noqa: PLC0415 - no boto3 in DAG files
 
         request = waiting.get("request") or self.build_request()
         again = {"request": request, "deadline": waiting["deadline"], "until": waiting["until"]}

@@ -16,8 +16,6 @@ from airflow_provider_omics.cancellation.cancel import cancel
 from airflow_provider_omics.cancellation.decision import is_cancelled_at_deadline, worker_cancels
 from airflow_provider_omics.cancellation.worker import may_cancel_late, soon, state_of
 from airflow_provider_omics.compat import KILL_SECONDS, conf, loop_pass, push_link, state_store
-from airflow_provider_omics.core.intention import Intention
-from airflow_provider_omics.core.protocol import Fail, GiveUp, Known, Succeed, Wait
 from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.exceptions import (
     OmicsError,
@@ -26,15 +24,19 @@ from airflow_provider_omics.exceptions import (
     RunWaitError,
     StartRunConflictError,
 )
+from airflow_provider_omics.lifecycle.intention import Intention
+from airflow_provider_omics.lifecycle.protocol import Fail, GiveUp, Known, Succeed, Wait
 from airflow_provider_omics.links.run import run_links
 from airflow_provider_omics.polling.pacing import interval
 from airflow_provider_omics.results.progress_log import RunProgressLogger
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_provider_omics.compat import Context, RunningTask
     from airflow_provider_omics.hooks.omics import OmicsHook
-    from airflow_provider_omics.hooks.retry_policy import RetryPolicy
-    from airflow_provider_omics.hooks.run_service import RunService
+    from airflow_provider_omics.lifecycle.in_worker import WorkerDriver
+    from airflow_provider_omics.lifecycle.run_submissions import RunSubmissions
     from airflow_provider_omics.operators.start_run_task import StartRunTask
     from airflow_provider_omics.request.documents import JsonValue
 
@@ -74,77 +76,64 @@ class Attempt:
         self._operator = operator
         self._context = context
         self.run: Run | None = None
-        self.service: RunService | None = None
+        self.driver: WorkerDriver[Run] | None = None
+        self._submissions: RunSubmissions | None = None
         self._hurried: OmicsHook | None = None
         self._looks_back = False
         self.progress = RunProgressLogger(operator.hook, forward_logs=operator.forward_logs)
 
-    def pursue(
-        self,
-        request: dict[str, JsonValue],
-        *,
-        retry: bool,
-        retry_policy: RetryPolicy,
-        began: float | None = None,
-        starting: int | None = None,
-        first: bool = False,
+    def carry_out(
+        self, request: dict[str, JsonValue], *, retry: bool, until: Callable[[float | None], float]
     ) -> Wait[Run] | Succeed[Run] | Fail[Run]:
         """
         Find or start the run of this intention; whatever is known of it is shown before anything waits.
 
         :param request: the StartRun request without its identity.
         :param retry: whether an earlier attempt, or an earlier part of this one, may have started a run.
-        :param retry_policy: how often and how long StartRun is asked.
-        :param began: when HealthOmics first answered this attempt, if that was in an earlier process of it.
-        :param starting: the submission that StartRun was asked for there, if its answer was lost.
-        :param first: whether no run of the intention is older than this attempt.
+        :param until: returns until when to wait from now on while no run is started; the deadline is its argument.
         """
-        from airflow_provider_omics.hooks.run_service import RunService  # noqa: PLC0415 - DAG files need no boto3
-        from airflow_provider_omics.hooks.submissions import pursue_renewing  # noqa: PLC0415 - likewise
+        from airflow_provider_omics.lifecycle.in_worker import WorkerDriver  # noqa: PLC0415 - DAG files need no boto3
+        from airflow_provider_omics.lifecycle.retry_policy import RetryPolicy  # noqa: PLC0415 - likewise
 
         operator = self._operator
         # Airflow is asked for the connection now: after SIGTERM its answer may come too late.
         self._hurried = operator.hook(**IN_A_HURRY)
         self._hurried.conn_config  # noqa: B018 - a cached property
-        self.service = service = RunService(
-            operator.hook(),
-            request,
-            self.intention,
-            starter=self._starter(),
-            retry_policy=retry_policy,
-            began=began,
-            starting=starting,
-            is_first=first,
-            try_number=self._context["ti"].try_number,
-            airflow_tags=operator.airflow_tags,
-            store=state_store(self._context),
-            may_start=self._may_start,
-            started=self.show,
-        )
+        self._submissions = submissions = self.submissions(request)
         self._looks_back = retry or "requestId" in request
         known = Known(
             retry=retry,
             waits=operator.wait_for_completion,
             own_request_id="requestId" in request,
-            record=service.read() if retry else None,
+            record=submissions.read_from(submissions.stored()) if retry else None,
         )
-        verdict = pursue_renewing(known, service, lambda: (operator.hook(), self._starter()))
+        self.driver = WorkerDriver(
+            submissions,
+            lambda: (operator.hook(), self._starter()),
+            lambda: RetryPolicy(until(self.deadline)),
+            show=self.show,
+            is_killed=lambda: operator.killed,
+            wait=None if operator.deferrable else self.wait,
+        )
+        verdict = self.driver.carry_out(known)
         if isinstance(verdict, GiveUp):
-            raise StartRunConflictError(
-                f"HealthOmics says that requestId {service.request_id(verdict.submission)} is taken, but lists no run "
-                f"of it: a retry looks again, {service.way_out('request_id')}"
-            )
-        self.show(verdict.run)
-        run = verdict.run
-        if service.created_here(run) or not (retry or known.own_request_id):
-            log.info("Started run %s (%s), output %s", run.id, run.status, run.output_uri)
-        else:
-            by = service.started_by(run)
-            log.info("Reattached to run %s (%s), started by %s, output %s", run.id, run.status, by, run.output_uri)
+            raise StartRunConflictError(submissions.taken(verdict.submission, "request_id"))
         if self._operator.killed:
             # The kill came while StartRun was under way, and Airflow lets the process go on.
             self._settle(time.monotonic() + KILL_SECONDS)
         return verdict
+
+    def submissions(self, request: dict[str, JsonValue]) -> RunSubmissions:
+        """Return the StartRun requests of this intention."""
+        from airflow_provider_omics.lifecycle.run_submissions import RunSubmissions  # noqa: PLC0415 - no boto3 in DAGs
+
+        return RunSubmissions(
+            request,
+            self.intention,
+            try_number=self._context["ti"].try_number,
+            airflow_tags=self._operator.airflow_tags,
+            store=state_store(self._context),
+        )
 
     def _starter(self) -> OmicsHook:
         """Return a hook that repeats nothing, as HealthOmics' refusals are waited out elsewhere."""
@@ -155,30 +144,21 @@ class Attempt:
         """Whose run it is."""
         return intention_of(self._context)
 
-    @property
-    def began(self) -> float | None:
-        """When HealthOmics first answered this attempt, by its own clock, in epoch seconds."""
-        return self.service.first_answer if self.service else None
-
-    @property
-    def region(self) -> str | None:
-        """The Region in which the run is to be started."""
-        return self.service.starter.region if self.service else None
-
-    def show(self, run: Run) -> None:
-        """Push what others need, whatever happens to the task from here on."""
+    def show(self, run: Run, own: bool | None = None) -> None:  # noqa: FBT001 - as the driver calls it
+        """Push what others need, whatever happens to the task from here on; say whose run it is when that is known."""
         known, self.run = self.run, run
-        if known is not None and known.uuid == run.uuid:
-            return
-        for key, value in run.xcom().items():
-            if key != "status":
-                self._context["ti"].xcom_push(key=key, value=value)
-        for link, page in run_links(self._operator, run):
-            push_link(self._context, link, page)
+        if known is None or known.uuid != run.uuid:
+            for key, value in run.xcom().items():
+                if key != "status":
+                    self._context["ti"].xcom_push(key=key, value=value)
+            for link, page in run_links(self._operator, run):
+                push_link(self._context, link, page)
+        if own is not None and self._submissions is not None:
+            log.info("%s", self._submissions.said_of(run, own=own))
 
     def wait(self, run: Run) -> Run:
         """Look at the run until it has ended; faults that pass are waited out."""
-        from airflow_provider_omics.hooks.retry_policy import Faults  # noqa: PLC0415 - DAG files need no boto3
+        from airflow_provider_omics.lifecycle.retry_policy import Faults  # noqa: PLC0415 - DAG files need no boto3
 
         hook, faults = self._operator.hook(), Faults(f"GetRun of run {run.id}")
         shortest = conf.getfloat("omics", "poll_interval", fallback=30.0)
@@ -270,10 +250,6 @@ class Attempt:
         thread.start()
         thread.join(KILL_SECONDS)
 
-    def _may_start(self) -> None:
-        if self._operator.killed:
-            raise OmicsError("The task was killed before it could start a run: nothing was started")
-
     def _settle(self, until: float, *, late: bool = False) -> None:
         if not self._operator.cancel_on_kill:
             return
@@ -300,18 +276,21 @@ class Attempt:
     def _in_flight(self, hook: OmicsHook, until: float) -> Run | None:
         """Return the run of a StartRun whose answer has not come, or of an earlier try; None if there can be none."""
         from airflow_provider_omics.aws.errors import is_transient  # noqa: PLC0415 - DAG files need no boto3
+        from airflow_provider_omics.lifecycle.calls import answered  # noqa: PLC0415 - likewise
 
-        service = self.service
-        while service is not None and (service.starting is not None or self._looks_back):
+        driver = self.driver
+        while driver is not None and (driver.asked is not None or self._looks_back):
             try:
-                run = service.in_flight(hook)
+                newest = answered(driver.submissions.newest(), lambda call: call(hook)).newest  # type: ignore[operator]  # it never pauses
             except Exception as error:
                 if not is_transient(error):
                     raise
                 log.info("The run is not found yet: %s", error)
             else:
-                if run is not None or service.starting is None:
-                    return run
+                if newest is not None and newest.submission >= (driver.asked or 0):
+                    return newest.run
+                if driver.asked is None:
+                    return None
             if time.monotonic() >= until:
                 log.error("The task was killed, and its run was not found in time: CancelOmicsRunOperator finds it")
                 break

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_omics.core.intention import tag_value
 from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.exceptions import OmicsError, OmicsRequestError
+from airflow_provider_omics.lifecycle.intention import tag_value
 from airflow_provider_omics.operators.base import OmicsOperator
 
 if TYPE_CHECKING:

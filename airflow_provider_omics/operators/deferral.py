@@ -3,15 +3,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from airflow_provider_omics.core.protocol import Wait
 from airflow_provider_omics.core.run import Run
-from airflow_provider_omics.exceptions import StartRunRefusedError
-from airflow_provider_omics.polling.pacing import Report
+from airflow_provider_omics.lifecycle.marker import KEY, Marker
+from airflow_provider_omics.lifecycle.protocol import Wait
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
-from airflow_provider_omics.triggers.turn import OmicsTurnTrigger
+from airflow_provider_omics.triggers.start_run import OmicsStartRunTrigger
 
 if TYPE_CHECKING:
     from airflow.triggers.base import BaseTrigger
@@ -30,10 +29,54 @@ class Deferral(TypedDict):
     kwargs: dict[str, Any]
 
 
-def until_end(
-    operator: StartRunTask, context: Context, attempt: Attempt, waiting: Wait[Run], report: Report | None
+def to_start(
+    operator: StartRunTask,
+    context: Context,
+    attempt: Attempt,
+    request: dict[str, JsonValue],
+    until: float,
+    *,
+    retry: bool,
 ) -> Deferral:
-    """Return how to wait for the end of a run."""
+    """
+    Return how to have the run found or started in the triggerer, and to wait for it.
+
+    :raises OmicsRequestError: if Airflow cannot store it.
+    """
+    try_number = context["ti"].try_number
+    # The triggerer's environment may name another Region than the worker's.
+    region = operator.region_name or operator.hook().region
+    trigger = OmicsStartRunTrigger.to_start(
+        request,
+        attempt.intention,
+        try_number,
+        replace(operator.hook_params, region_name=region),
+        retry=retry,
+        record=attempt.submissions(request).stored() if retry else None,
+        waits=operator.wait_for_completion,
+        airflow_tags=operator.airflow_tags,
+        region=region,
+        until=until,
+        submit_seconds=operator.submit_timeout.total_seconds(),
+        poll_interval=operator.poll_interval,
+        deadline=attempt.deadline,
+        cancel_on_kill=operator.cancel_on_kill,
+    )
+    kwargs = {"try_number": try_number, "dying": False, "deadline": attempt.deadline}
+    deferral: Deferral = {"trigger": trigger, "method_name": "execute_complete", "kwargs": kwargs}
+    operator.check_deferral(**deferral)
+    # Nothing is asked of AWS before all that is asked for is known to be right.
+    trigger.account = operator.hook().account()
+    return deferral
+
+
+def first_marker(context: Context, attempt: Attempt) -> tuple[str, dict[str, Any]]:
+    """Return the XCom by which the trigger knows that the task waits for it."""
+    return KEY, asdict(Marker(attempt.intention.digest, context["ti"].try_number))
+
+
+def until_end(operator: StartRunTask, context: Context, attempt: Attempt, waiting: Wait[Run]) -> Deferral:
+    """Return how to wait for the end of a run that the worker has found or started."""
     return {
         "trigger": OmicsRunTrigger.of(
             waiting.run,
@@ -42,59 +85,16 @@ def until_end(
             operator.poll_interval,
             deadline=attempt.deadline,
             cancel_on_kill=operator.cancel_on_kill,
-            report=report,
         ),
         "method_name": "execute_complete",
-        "kwargs": {"try_number": context["ti"].try_number, "judge": waiting.judge, "deadline": attempt.deadline},
+        "kwargs": {"try_number": context["ti"].try_number, "dying": waiting.dying, "deadline": attempt.deadline},
     }
 
 
-def for_turn(
-    operator: StartRunTask,
-    context: Context,
-    attempt: Attempt,
-    request: dict[str, JsonValue],
-    until: float,
-    *,
-    refused: StartRunRefusedError,
-    report: Report,
-) -> Deferral:
-    """Return how to wait for a turn to call StartRun."""
-    return {
-        "trigger": OmicsTurnTrigger.of(
-            attempt.intention,
-            {name: request[name] for name in ("name", "requestId") if name in request},
-            replace(operator.hook_params, region_name=operator.region_name or attempt.region),
-            until=until,
-            airflow_tags=operator.airflow_tags,
-            cancel_on_kill=operator.cancel_on_kill,
-            waits=operator.wait_for_completion,
-            report=report,
-        ),
-        "method_name": "execute_turn",
-        "kwargs": {
-            "try_number": context["ti"].try_number,
-            "request": request,
-            "began": attempt.began,
-            "starting": attempt.service.starting if attempt.service else None,
-            "first": attempt.service.is_first if attempt.service else False,
-            "deadline": attempt.deadline,
-            "until": until,
-            "why": refused.why,
-            "full": refused.full,
-        },
-    }
-
-
-def check(
-    operator: StartRunTask, context: Context, attempt: Attempt, request: dict[str, JsonValue], until: float
-) -> None:
+def check(operator: StartRunTask, context: Context, attempt: Attempt) -> None:
     """
-    Store, as Airflow will, all that the task may be deferred with: after StartRun it would be too late to fail of it.
+    Store, as Airflow will, what the task will be deferred with: after StartRun it would be too late to fail of it.
 
     :raises OmicsRequestError: if Airflow cannot store it.
     """
-    report = Report()
-    operator.check_deferral(**until_end(operator, context, attempt, Wait(Run("0"), judge=False), report))
-    refused = StartRunRefusedError("")
-    operator.check_deferral(**for_turn(operator, context, attempt, request, until, refused=refused, report=report))
+    operator.check_deferral(**until_end(operator, context, attempt, Wait(Run("0"))))

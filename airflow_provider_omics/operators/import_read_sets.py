@@ -97,20 +97,22 @@ class ImportOmicsReadSetsOperator(ReadSetJobOperator):
         until: float | None = None,
     ) -> dict[str, Any]:
         """Find or start the job, wait for it, and return what the task returns."""
-        from airflow_provider_omics.core.protocol import Wait  # noqa: PLC0415 - a DAG file does not pay for it
         from airflow_provider_omics.core.read_set_job import imported  # noqa: PLC0415 - likewise
+        from airflow_provider_omics.lifecycle.protocol import Wait  # noqa: PLC0415 - a DAG file does not pay for it
 
         limits = self.limits(deadline, until)
-        service = self.service(context, request or self.build_request(), limits)
+        request = request or self.build_request()
+        submissions = self.submissions(context, request)
+        driver = self.driver(context, submissions, limits)
         # Once the job is there, nothing that is asked of Airflow or AWS may fail it but the wait.
-        region = str(service.hook.region)
-        job = (verdict := self.find_or_start(context, service, limits, retry=retry)).run
+        region = str(driver.hook.region)
+        job = (verdict := self.find_or_start(context, driver, request, limits, retry=retry)).run
         # What earlier jobs have imported; the newest one tells for itself.
         mine = {source.read_set_id for source in job.sources}
-        others = tuple(source for source in service.finished.values() if source.read_set_id not in mine)
+        others = tuple(source for source in submissions.finished.values() if source.read_set_id not in mine)
         known = {"region": region, "earlier": imported(replace(job, sources=others), self.role_arn, region)}
         if isinstance(verdict, Wait):
-            return self.wait(context, service, job, limits, **known)
+            return self.wait(context, driver, job, limits, **known)
         return self.conclude(context, job, known)
 
     def conclude(self, context: Context, job: ReadSetJob, waiting: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_omics.compat import conf
 from airflow_provider_omics.exceptions import (
-    OmicsError,
     ReadSetJobRefusedError,
     ReadSetJobTimeoutError,
     ReadSetJobWaitError,
@@ -26,10 +25,11 @@ if TYPE_CHECKING:
     from typing import NoReturn, TypeVar
 
     from airflow_provider_omics.compat import Context
-    from airflow_provider_omics.core.protocol import Fail, Known, Succeed, Wait
     from airflow_provider_omics.core.read_set_job import Kind, ReadSetJob
     from airflow_provider_omics.hooks.omics import OmicsHook
-    from airflow_provider_omics.hooks.read_set_service import ReadSetJobService
+    from airflow_provider_omics.hooks.read_set_service import ReadSetJobSubmissions
+    from airflow_provider_omics.lifecycle.in_worker import WorkerDriver
+    from airflow_provider_omics.lifecycle.protocol import Fail, Known, Succeed, Wait
     from airflow_provider_omics.request.documents import JsonValue
 
     T = TypeVar("T")
@@ -176,38 +176,41 @@ class ReadSetJobOperator(ReadSetJobFields):
         until = until or time.time() + self.submit_timeout.total_seconds()
         return Limits(deadline, min(until, deadline) if deadline else until)
 
-    def service(
-        self, context: Context, request: dict[str, JsonValue], limits: Limits, hook: OmicsHook | None = None
-    ) -> ReadSetJobService:
-        """Return what finds and starts the job of this try."""
-        from airflow_provider_omics.hooks.read_set_service import ReadSetJobService  # noqa: PLC0415 - likewise
-        from airflow_provider_omics.hooks.retry_policy import RetryPolicy  # noqa: PLC0415 - DAG files need no boto3
+    def submissions(
+        self, context: Context, request: dict[str, JsonValue], first_answer: float | None = None
+    ) -> ReadSetJobSubmissions:
+        """Return the requests for the job of this try."""
+        from airflow_provider_omics.hooks.read_set_service import ReadSetJobSubmissions  # noqa: PLC0415 - no boto3 in DAGs
         from airflow_provider_omics.operators.attempt import intention_of  # noqa: PLC0415 - a DAG file does not pay for it
 
-        return ReadSetJobService(
-            hook or self.hook(),
-            self.kind,
-            request,
-            intention_of(context),
-            airflow_tags=self.airflow_tags,
-            starter=self._starter(),
-            retry_policy=RetryPolicy(None if self.deferrable else limits.until),
-            may_start=self._may_start,
-            started=lambda job: self.show(context, job),
+        return ReadSetJobSubmissions(
+            self.kind, request, intention_of(context), airflow_tags=self.airflow_tags, first_answer=first_answer
+        )
+
+    def driver(self, context: Context, submissions: ReadSetJobSubmissions, limits: Limits) -> WorkerDriver[ReadSetJob]:
+        """Return what carries this try out."""
+        from airflow_provider_omics.lifecycle.in_worker import WorkerDriver  # noqa: PLC0415 - DAG files need no boto3
+        from airflow_provider_omics.lifecycle.retry_policy import RetryPolicy  # noqa: PLC0415 - likewise
+
+        return WorkerDriver(
+            submissions,
+            lambda: (self.hook(), self._starter()),
+            lambda: RetryPolicy(None if self.deferrable else limits.until),
+            show=lambda job, _own: self.show(context, job),
+            is_killed=lambda: self.killed,
         )
 
     def find_or_start(
         self,
         context: Context,
-        service: ReadSetJobService,
+        driver: WorkerDriver[ReadSetJob],
+        request: dict[str, JsonValue],
         limits: Limits,
         *,
         retry: bool,
-        request: dict[str, JsonValue] | None = None,
     ) -> Wait[ReadSetJob] | Succeed[ReadSetJob] | Fail[ReadSetJob]:
         """Return what is to be done about the job of this intention, which exists then."""
-        from airflow_provider_omics.core.protocol import GiveUp, Known  # noqa: PLC0415 - a DAG file does not pay for it
-        from airflow_provider_omics.hooks.submissions import pursue_renewing  # noqa: PLC0415 - DAG files need no boto3
+        from airflow_provider_omics.lifecycle.protocol import GiveUp, Known  # noqa: PLC0415 - a DAG file does not pay
 
         known: Known[ReadSetJob] = Known(
             retry=retry, waits=self.wait_for_completion, own_request_id=bool(self.client_token)
@@ -219,23 +222,19 @@ class ReadSetJobOperator(ReadSetJobFields):
             trigger = Trigger.of(
                 Job(self.kind, "0", "0"), self.hook_params, self.poll_interval, deadline=limits.deadline
             )
-            self.check_deferral(trigger, "execute_complete", {"request": request or service.asked, **asdict(limits)})
+            self.check_deferral(trigger, "execute_complete", {"request": request, **asdict(limits)})
         try:
-            verdict = pursue_renewing(known, service, lambda: (self.hook(), self._starter()))
+            verdict = driver.carry_out(known)
         except StartRunRefusedError as refused:
-            self.ask_later(context, request or service.asked, limits, refused)
+            self.ask_later(context, request, limits, refused)
         if isinstance(verdict, GiveUp):
-            raise StartRunConflictError(
-                f"HealthOmics says that clientToken {service.request_id(verdict.submission)} is taken, but lists no "
-                f"job of it: a retry looks again, {service.way_out('client_token')}"
-            )
-        self.show(context, verdict.run)
+            raise StartRunConflictError(driver.submissions.taken(verdict.submission, "client_token"))
         return verdict
 
     def wait(
         self,
         context: Context,
-        service: ReadSetJobService,
+        driver: WorkerDriver[ReadSetJob],
         job: ReadSetJob,
         limits: Limits,
         **known: Any,  # noqa: ANN401 - JSON
@@ -243,20 +242,18 @@ class ReadSetJobOperator(ReadSetJobFields):
         """Wait for the end of a job, here or in the triggerer, and go on."""
         waiting = {"deadline": limits.deadline, "until": limits.until, **known}
         if self.deferrable:
-            self._defer(context, service, job, limits, waiting)
+            self._defer(context, driver.hook.region, job, limits, waiting)
         return self.conclude(context, self._look_until_ended(job, limits.deadline), waiting)
 
     def _defer(
-        self, context: Context, service: ReadSetJobService, job: ReadSetJob, limits: Limits, waiting: dict[str, Any]
+        self, context: Context, region: str | None, job: ReadSetJob, limits: Limits, waiting: dict[str, Any]
     ) -> NoReturn:
         from airflow_provider_omics.triggers.read_sets import OmicsReadSetJobTrigger  # noqa: PLC0415 - no boto3 in DAGs
 
         # The triggerer's environment may name another Region than the worker's.
-        region = self.region_name or service.hook.region
+        params = replace(self.hook_params, region_name=self.region_name or region)
         self.defer(
-            trigger=OmicsReadSetJobTrigger.of(
-                job, replace(self.hook_params, region_name=region), self.poll_interval, deadline=limits.deadline
-            ),
+            trigger=OmicsReadSetJobTrigger.of(job, params, self.poll_interval, deadline=limits.deadline),
             method_name="execute_complete",
             kwargs={"try_number": context["ti"].try_number, "waiting": waiting},
         )
@@ -265,7 +262,7 @@ class ReadSetJobOperator(ReadSetJobFields):
         self, context: Context, request: dict[str, JsonValue], limits: Limits, question: Callable[[OmicsHook], T]
     ) -> T:
         """Ask something before there is a job; faults that pass are borne as those of its start are."""
-        from airflow_provider_omics.hooks.retry_policy import RetryPolicy  # noqa: PLC0415 - DAG files need no boto3
+        from airflow_provider_omics.lifecycle.retry_policy import RetryPolicy  # noqa: PLC0415 - DAG files need no boto3
 
         retry_policy = RetryPolicy(None if self.deferrable else limits.until)
         while True:
@@ -327,10 +324,6 @@ class ReadSetJobOperator(ReadSetJobFields):
             f"HealthOmics {job}: not ended within execution_timeout {self.execution_timeout}; it goes on, as "
             "HealthOmics cannot cancel it, and a retry waits for it"
         )
-
-    def _may_start(self) -> None:
-        if self.killed:
-            raise OmicsError("The task was killed before it could start a job: nothing was started")
 
     def _starter(self) -> OmicsHook:
         """Return a hook that repeats nothing, as HealthOmics' refusals are waited out elsewhere."""

@@ -5,29 +5,26 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omics.compat import is_deferral_timeout, note_try, resumed_too_late
+from airflow_provider_omics.compat import conf, is_deferral_timeout, note_try, resumed_too_late
 from airflow_provider_omics.exceptions import (
     RunWaitError,
     StartRunRefusedError,
+    error_of,
 )
 from airflow_provider_omics.operators.run_end import RunEnd
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import timedelta
-    from typing import TypeVar
 
     from airflow_provider_omics.compat import Context
-    from airflow_provider_omics.core import protocol
-    from airflow_provider_omics.core.event import RunEvent, TurnEvent
+    from airflow_provider_omics.core.event import RunEvent
     from airflow_provider_omics.core.run import Run
+    from airflow_provider_omics.lifecycle import protocol
     from airflow_provider_omics.operators.attempt import Attempt
-    from airflow_provider_omics.polling.pacing import Report, Turn
     from airflow_provider_omics.request.documents import JsonValue
-
-    Told = TypeVar("Told", RunEvent, TurnEvent)
 
 
 class StartRunTask(RunEnd):
@@ -53,7 +50,7 @@ class StartRunTask(RunEnd):
         event: dict[str, object] | None = None,
         *,
         try_number: int | None = None,
-        judge: bool = False,
+        dying: bool = False,
         deadline: float | None = None,
         **unknown: object,
     ) -> dict[str, str]:
@@ -62,76 +59,29 @@ class StartRunTask(RunEnd):
 
         :param event: what the trigger said.
         :param try_number: the try that deferred; an event of another one is not believed.
-        :param judge: whether the run was dying before that try found it, so that its bad end is not the try's.
+        :param dying: whether the run was so before that try found it, so that its bad end is not the try's.
         :param deadline: until when the try may wait, in epoch seconds.
         :param unknown: what a newer release knew when it deferred, ignored with a warning.
         """
-        from airflow_provider_omics.core.event import RunEvent  # noqa: PLC0415 - a DAG file does not pay for it
-
         mine = self._is_mine(context, try_number, unknown)
-        told = self._told(RunEvent, event, mine=mine)
+        told = self._told(event) if mine else None
         if told is None:
-            return self._resume_blindly(context, mine=mine, judge=judge, deadline=deadline)
+            return self._resume_blindly(context, mine=mine, dying=dying, deadline=deadline)
         attempt = self._begin(context, deadline)
         # Shown it was before the deferral, over which Airflow keeps XComs; each costs the API server a call.
-        attempt.run = told.run
+        if told.shown or told.run is None:
+            attempt.run = told.run
+        else:
+            attempt.show(told.run)
         attempt.progress.repeat(told.said)
+        if told.run is None:
+            raise error_of(told.failure, told.error)
         if told.error:
             raise RunWaitError.of(told.run, told.error)
         run = told.run
         if told.timed_out:
             run = attempt.time_out(run, cancelled=told.cancelled)
-        return self._conclude(context, run, judge=judge)
-
-    def execute_turn(
-        self,
-        context: Context,
-        event: dict[str, object] | None = None,
-        *,
-        try_number: int | None = None,
-        request: dict[str, JsonValue] | None = None,
-        began: float | None = None,
-        deadline: float | None = None,
-        until: float | None = None,
-        why: str = "",
-        full: bool | None = False,
-        starting: int | None = None,
-        first: bool = False,
-        **unknown: object,
-    ) -> dict[str, str]:
-        """
-        Call StartRun again when the trigger has said that it is this task's turn.
-
-        :param event: what the trigger said.
-        :param try_number: the try that deferred; an event of another one is not believed.
-        :param request: the request as it was first rendered.
-        :param began: when HealthOmics first answered this try, in epoch seconds.
-        :param deadline: until when the try may wait, in epoch seconds.
-        :param until: until when it may wait for its run to be started, in epoch seconds.
-        :param why: what StartRun answered before.
-        :param full: whether it said that the account is full; None if it did not answer.
-        :param starting: the submission that it was asked for, if an answer was lost.
-        :param first: whether no run of the intention is older than this try.
-        :param unknown: what a newer release knew when it deferred, ignored with a warning.
-        """
-        from airflow_provider_omics.core.event import TurnEvent  # noqa: PLC0415 - a DAG file does not pay for it
-
-        mine = self._is_mine(context, try_number, unknown)
-        told = self._told(TurnEvent, event, mine=mine)
-        if not mine:
-            return self._pursue(context, retry=True)
-        return self._pursue(
-            context,
-            retry=True,
-            turn=told.turn if told else None,
-            given_up=StartRunRefusedError(why, full=full) if told and not told.turn else None,
-            request=request,
-            began=began,
-            starting=starting,
-            first=first,
-            deadline=deadline,
-            until=until,
-        )
+        return self._conclude(context, run, dying=dying)
 
     def _is_mine(self, context: Context, try_number: int | None, unknown: Iterable[str]) -> bool:
         """Tell whether it was this try that deferred, and warn of what it knew that this release does not."""
@@ -143,10 +93,12 @@ class StartRunTask(RunEnd):
             return False
         return True
 
-    def _told(self, kind: type[Told], event: Mapping[str, object] | None, *, mine: bool) -> Told | None:
+    def _told(self, event: Mapping[str, object] | None) -> RunEvent | None:
         """Return what the trigger said; None if it is not to be believed, so that the run is looked for anew."""
+        from airflow_provider_omics.core.event import RunEvent  # noqa: PLC0415 - a DAG file does not pay for it
+
         try:
-            return kind.deserialize(event) if mine else None
+            return RunEvent.deserialize(event)
         except ValueError as error:
             self.log.warning("Looking for the run anew: %s", error)
             return None
@@ -171,64 +123,55 @@ class StartRunTask(RunEnd):
         self.attempt = Attempt(self, context, deadline)
         return self.attempt
 
-    def _pursue(
-        self,
-        context: Context,
-        *,
-        retry: bool,
-        turn: Turn | None = None,
-        given_up: StartRunRefusedError | None = None,
-        request: dict[str, JsonValue] | None = None,
-        began: float | None = None,
-        starting: int | None = None,
-        first: bool = False,
-        deadline: float | None = None,
-        until: float | None = None,
-    ) -> dict[str, str]:
-        from airflow_provider_omics.core.protocol import Wait  # noqa: PLC0415 - a DAG file does not pay for it
-        from airflow_provider_omics.hooks.retry_policy import RetryPolicy  # noqa: PLC0415 - DAG files need no boto3
-        from airflow_provider_omics.polling.pacing import Report  # noqa: PLC0415 - a DAG file does not pay for it
+    def _pursue(self, context: Context, *, retry: bool, deadline: float | None = None) -> dict[str, str]:
+        from airflow_provider_omics.lifecycle.protocol import Wait  # noqa: PLC0415 - a DAG file does not pay for it
 
         attempt = self._begin(context, deadline or self._deadline())
+        until = self._until(attempt.deadline)
+        request = self._build_request()
+        if self.deferrable:
+            self._defer_to_start(context, attempt, request, until, retry=retry)
         if attempt.deadline is not None:
             note_try(context["ti"])
-        if until is None:
-            until = time.time() + self.submit_timeout.total_seconds()
-            until = min(until, attempt.deadline) if attempt.deadline else until
-        request = self._build_request() if request is None else request
-        if self.deferrable:
-            from airflow_provider_omics.operators import deferral  # noqa: PLC0415 - a task that waits here does without
-
-            deferral.check(self, context, attempt, request, until)
-        elsewhere = self.deferrable and given_up is None
-        retry_policy = RetryPolicy(None if elsewhere else until, turn, given_up)
         try:
-            verdict = attempt.pursue(
-                request, retry=retry, retry_policy=retry_policy, began=began, starting=starting, first=first
-            )
+            verdict = attempt.carry_out(request, retry=retry, until=self._until)
         except StartRunRefusedError as refused:
-            if not elsewhere:
-                if refused.full is None and until == attempt.deadline:
-                    attempt.give_up()
-                raise
-            report = Report(turn.key if turn else "", refused.refusals, answered=False, full=bool(refused.full))
-            self._defer_for_turn(context, attempt, request, until, report=report, refused=refused)
+            if refused.full is None and until == attempt.deadline:
+                attempt.give_up()
+            raise
         if not isinstance(verdict, Wait):
             return self._finish(context, verdict.run)
-        return self._wait(context, attempt, verdict, retry_policy.report())
+        return self._wait(context, attempt, verdict)
 
-    def _wait(
-        self, context: Context, attempt: Attempt, waiting: protocol.Wait[Run], report: Report | None = None
-    ) -> dict[str, str]:
+    def _until(self, deadline: float | None) -> float:
+        """Return until when to wait, from now on, while no run is started."""
+        until = time.time() + self.submit_timeout.total_seconds()
+        return min(until, deadline) if deadline else until
+
+    def _defer_to_start(
+        self, context: Context, attempt: Attempt, request: dict[str, JsonValue], until: float, *, retry: bool
+    ) -> None:
+        """Leave all the rest to the triggerer, if it may start runs here."""
+        from airflow_provider_omics.operators import deferral  # noqa: PLC0415 - not for a task that waits here
+
+        if starts_in_worker():
+            deferral.check(self, context, attempt)
+            return
+        deferred = deferral.to_start(self, context, attempt, request, until, retry=retry)
+        key, value = deferral.first_marker(context, attempt)
+        context["ti"].xcom_push(key=key, value=value)
+        self.defer(**deferred)
+
+    def _wait(self, context: Context, attempt: Attempt, waiting: protocol.Wait[Run]) -> dict[str, str]:
         if self.deferrable:
             from airflow_provider_omics.operators import deferral  # noqa: PLC0415 - not for a task that waits here
 
-            self.defer(**deferral.until_end(self, context, attempt, waiting, report))
-        return self._conclude(context, attempt.wait(waiting.run), judge=waiting.judge)
+            self.defer(**deferral.until_end(self, context, attempt, waiting))
+        return self._conclude(context, attempt.wait(waiting.run), dying=waiting.dying)
 
-    def _resume_blindly(self, context: Context, *, mine: bool, judge: bool, deadline: float | None) -> dict[str, str]:
+    def _resume_blindly(self, context: Context, *, mine: bool, dying: bool, deadline: float | None) -> dict[str, str]:
         """Go on without what the trigger said; the run that this try waits for is its only one, however it ended."""
-        from airflow_provider_omics.core.protocol import Wait  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.lifecycle.protocol import Wait  # noqa: PLC0415 - a DAG file does not pay for it
         from airflow_provider_omics.operators.attempt import pushed  # noqa: PLC0415 - likewise
 
         run = pushed(context["ti"]) if mine else None
@@ -237,29 +180,22 @@ class StartRunTask(RunEnd):
         attempt = self._begin(context, deadline or self._deadline())
         # It may be too new to be visible: the quarter of an hour for that counts from now.
         attempt.run = run = replace(run, creation_time=time.time())
-        return self._wait(context, attempt, Wait(run, judge=judge))
+        return self._wait(context, attempt, Wait(run, dying=dying))
 
-    def _defer_for_turn(
-        self,
-        context: Context,
-        attempt: Attempt,
-        request: dict[str, JsonValue],
-        until: float,
-        *,
-        report: Report,
-        refused: StartRunRefusedError,
-    ) -> NoReturn:
-        from airflow_provider_omics.operators.deferral import for_turn  # noqa: PLC0415 - DAG files need no boto3
-        from airflow_provider_omics.triggers.turn import waiting_for_turn  # noqa: PLC0415 - likewise
-
-        key, value = waiting_for_turn(attempt.intention)
-        context["ti"].xcom_push(key=key, value=value)
-        why = refused.why if refused.full is False else refused
-        self.log.info("Queued in the triggerer to call StartRun again: %s", why)
-        self.defer(**for_turn(self, context, attempt, request, until, refused=refused, report=report))
-
-    def _conclude(self, context: Context, run: Run, *, judge: bool) -> dict[str, str]:
-        if judge and not run.succeeded:
+    def _conclude(self, context: Context, run: Run, *, dying: bool) -> dict[str, str]:
+        if dying and not run.succeeded:
             self.log.info("HealthOmics %s; it was ending before this try came, so the next run is this try's", run)
             return self._pursue(context, retry=True, deadline=self.attempt.deadline if self.attempt else None)
         return self._finish(context, run)
+
+
+def starts_in_worker() -> bool:
+    """
+    Tell whether a deferrable task starts its run in its worker, as ``[omics] start_in`` says.
+
+    :raises ValueError: if it says neither ``triggerer`` nor ``worker``.
+    """
+    start_in: str = conf.get("omics", "start_in", fallback="triggerer")
+    if start_in not in ("triggerer", "worker"):
+        raise ValueError(f"[omics] start_in must be triggerer or worker, not {start_in}: mend Airflow's configuration")
+    return start_in == "worker"

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import logging
 import random
-import uuid
-from dataclasses import dataclass
 from typing import Final
 
 # How often a fault that goes on is a warning, in seconds.
@@ -128,100 +126,3 @@ class Budget:
     def succeeded(self) -> None:
         """Speed up."""
         self.rate = min(self.limit, self.rate + self.limit / 100)
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """
-    Leave to call StartRun.
-
-    :param key: names the turn in the report of its taker.
-    :param pause: seconds after which to ask again.
-    :param seconds: for how long to ask before waiting for another turn.
-    """
-
-    key: str = ""
-    pause: float = 2.0
-    seconds: float = 20.0
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What came of a turn: how often StartRun refused, whether it answered at last, whether the account is full."""
-
-    key: str = ""
-    refusals: int = 0
-    answered: bool = True
-    full: bool = False
-
-
-class Turns:
-    """
-    Hands out turns so that the quota of StartRun, which differs between accounts, is used up and not overrun.
-
-    A few takers ask at the same time, so that no token of HealthOmics is lost while the next one comes; how many is
-    learnt as TCP learns its window, by what they report, and silence is taken for success. One taker asks whether a
-    full account is full still, once a minute.
-    """
-
-    _FEWEST: Final = 3
-    _MOST: Final = 64
-    # How long a turn is: several gaps of a small quota; less if only its failure will be told, which then comes sooner.
-    _TOLD_SECONDS: Final = 40.0
-    _UNTOLD_SECONDS: Final = 20.0
-    _FULL_SECONDS: Final = 60.0
-    _LONGEST_GAP: Final = 10.0  # one in ten seconds, the smallest quota that has been published
-    # For how long a taker should ask, in gaps: if less, tokens are lost; if more, workers ask in vain.
-    _SHORT: Final = 0.5
-    _LONG: Final = 1.5
-
-    def __init__(self) -> None:
-        self._window = float(self._FEWEST)
-        # With the time at which silence is taken for an answer.
-        self._taken: dict[str, tuple[Turn, float]] = {}
-        # Seconds between two answers, as they come.
-        self._gap = 0.2
-        self._last_answer: float | None = None
-        self._closed_until = 0.0
-
-    def hand_out(self, now: float, *, told: bool = True) -> Turn | None:
-        """
-        Return a turn, None if there is none now.
-
-        :param told: whether the taker reports an answer; one that does not wait for its run has no trigger to do so.
-        """
-        for key in [key for key, (_, silent) in self._taken.items() if now > silent]:
-            self.report(now, Report(key, 0, answered=True))
-        if now < self._closed_until or len(self._taken) >= int(self._window):
-            return None
-        seconds = self._TOLD_SECONDS if told else self._UNTOLD_SECONDS
-        turn = Turn(uuid.uuid4().hex, min(2.0, max(0.25, self._gap / 8)), seconds)
-        # A worker takes its time to come.
-        self._taken[turn.key] = turn, now + 1.5 * seconds
-        return turn
-
-    def give_back(self, turn: Turn) -> None:
-        """Take back a turn that nobody will use."""
-        self._taken.pop(turn.key, None)
-
-    def report(self, now: float, report: Report) -> None:
-        """Learn what came of a turn; one that is not known, say of a triggerer before this one, teaches nothing."""
-        if report.full:
-            self._window = 1.0
-            # Those who come meanwhile and ask once without a turn must not keep it closed.
-            if now >= self._closed_until:
-                self._closed_until = now + self._FULL_SECONDS
-        turn, _ = self._taken.pop(report.key, (None, None))
-        if turn is None:
-            return
-        if not report.answered:
-            if not report.full:
-                self._window = max(self._FEWEST, self._window - 1)
-                self._gap = min(self._LONGEST_GAP, self._gap * 1.5)
-            return
-        if self._last_answer is not None:
-            self._gap += (min(self._LONGEST_GAP, now - self._last_answer) - self._gap) / 5
-        self._last_answer = now
-        waited = report.refusals * turn.pause / self._gap
-        step = 1.0 if waited < self._SHORT else -0.5 if waited > self._LONG else 0.0
-        self._window = min(self._MOST, max(self._FEWEST, self._window + step))

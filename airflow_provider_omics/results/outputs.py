@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from airflow_provider_omics.aws.errors import error_code
 from airflow_provider_omics.aws.s3 import place_of
 from airflow_provider_omics.core.text import clipped, one_line
-from airflow_provider_omics.hooks.retry_policy import MOST_FAULTS, Faults, with_retries
+from airflow_provider_omics.lifecycle.retry_policy import MOST_FAULTS, Faults, with_retries
 from airflow_provider_omics.request import documents
 
 if TYPE_CHECKING:

@@ -41,9 +41,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_omics.aws.hook_params import HookParams
     from airflow_provider_omics.compat import Context
-    from airflow_provider_omics.core.protocol import Started
     from airflow_provider_omics.exceptions import OmicsError
-    from airflow_provider_omics.hooks.retry_policy import Faults
+    from airflow_provider_omics.lifecycle.protocol import Started
+    from airflow_provider_omics.lifecycle.retry_policy import Faults
     from airflow_provider_omics.request.documents import JsonValue
 
 T = TypeVar("T", bound="Started")
@@ -197,7 +197,7 @@ class OmicsSensor(OmicsConnection, BaseSensorOperator, Generic[T]):
 
     def _look(self) -> T:
         """Look once; what cannot be looked at for now has not ended."""
-        from airflow_provider_omics.hooks.retry_policy import Faults  # noqa: PLC0415 - DAG files need no boto3
+        from airflow_provider_omics.lifecycle.retry_policy import Faults  # noqa: PLC0415 - DAG files need no boto3
 
         asked = self.asked()
         if self._faults is None:

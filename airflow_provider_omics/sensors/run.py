@@ -92,8 +92,11 @@ class OmicsRunSensor(OmicsSensor["Run"]):
     def told(self, event: Mapping[str, object] | None) -> tuple[Run, str | None, bool]:
         """Read a RunEvent, and say again what was said while the sensor was deferred."""
         from airflow_provider_omics.core.event import RunEvent  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.core.versions import UnreadableError  # noqa: PLC0415 - likewise
 
         told = RunEvent.deserialize(event)
+        if told.run is None:
+            raise UnreadableError("the trigger's event names no run")
         for line in told.said:
             self.log.info("While this sensor was deferred: %s", line)
         return told.run, told.error, told.timed_out

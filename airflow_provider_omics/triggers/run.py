@@ -16,13 +16,13 @@ from airflow_provider_omics.cancellation.cancel import cancel_through, persisten
 from airflow_provider_omics.cancellation.decision import UNKNOWN, deadline_cancels, is_cancelled_at_deadline
 from airflow_provider_omics.cancellation.guarded_trigger import GuardedTrigger, with_shared_names
 from airflow_provider_omics.cancellation.task_states import ask_airflow, state_of
-from airflow_provider_omics.compat import is_current_try
+from airflow_provider_omics.compat import is_current_try, waits_for
 from airflow_provider_omics.core.event import RunEvent
 from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.core.text import one_line
 from airflow_provider_omics.core.versions import read
 from airflow_provider_omics.polling.hub import join
-from airflow_provider_omics.polling.pacing import WARN_EVERY, Reminder, Report
+from airflow_provider_omics.polling.pacing import WARN_EVERY, Reminder
 from airflow_provider_omics.results.progress import TaskCounts, UnknownStatus, has_tasks, heartbeat
 
 if TYPE_CHECKING:
@@ -49,7 +49,6 @@ class OmicsRunTrigger(GuardedTrigger):
     :param poll_interval: seconds between two polls; None takes ``[omics] poll_interval``, and more for an older run.
     :param deadline: until when to wait, in epoch seconds.
     :param cancel_on_kill: whether to cancel the run when somebody ends the task.
-    :param report: what came of the turn in which the run was started, as a dict of JSON types.
     :param others: ``version`` of the arguments, and those of a newer release, which are ignored with a warning.
     """
 
@@ -61,20 +60,20 @@ class OmicsRunTrigger(GuardedTrigger):
         poll_interval: float | None = None,
         deadline: float | None = None,
         cancel_on_kill: bool = True,
-        report: dict[str, JsonValue] | None = None,
         **others: Any,  # noqa: ANN401 - of whatever release
     ) -> None:
         super().__init__(hook_params=hook_params, cancel_on_kill=cancel_on_kill, **others)
         self.run_args = with_shared_names(run or {})
         self.poll_interval = poll_interval
         self.deadline = deadline
-        self.report = report
         # In little room, as thousands wait: changes of status as one text, and the last of each other kind.
         self._changes = ""
         self._faults = 0
         self._fault = self._beat = ""
         self._may_count = True
         self._seen = False
+        self._last: Run | None = None
+        self._shown = True
         self._warning = Reminder(WARN_EVERY)
         self._unknown = UnknownStatus()
 
@@ -87,7 +86,6 @@ class OmicsRunTrigger(GuardedTrigger):
         *,
         deadline: float | None = None,
         cancel_on_kill: bool = True,
-        report: Report | None = None,
     ) -> OmicsRunTrigger:
         """Return the trigger that waits for a run."""
         return cls(
@@ -96,7 +94,6 @@ class OmicsRunTrigger(GuardedTrigger):
             poll_interval=poll_interval,
             deadline=deadline,
             cancel_on_kill=cancel_on_kill,
-            report=asdict(report) if report else None,
         )
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -110,7 +107,6 @@ class OmicsRunTrigger(GuardedTrigger):
                 "poll_interval": self.poll_interval,
                 "deadline": self.deadline,
                 "cancel_on_kill": self.cancel_on_kill,
-                "report": self.report,
             },
         )
 
@@ -119,20 +115,27 @@ class OmicsRunTrigger(GuardedTrigger):
         run = self._deferred_run
         try:
             async with join(self.params) as hub:
-                if self.report:
-                    hub.starts.report(read(Report, self.report))
-                with hub.polls.watching(run, self.poll_interval) as watch:
-                    try:
-                        while not run.ended:
-                            before, run = run, await watch.next(self.deadline)
-                            await self._tell(before, watch, hub)
-                    except TimeoutError:
-                        return self._event(await self._time_out(hub, run, known=watch.seen))
-                    finally:
-                        self._seen = watch.seen
+                return self._event(await self._until_end(hub, run))
         except Exception as error:  # noqa: BLE001 - whatever it is, the operator says it: trigger logs get lost
             return self._event(RunEvent(run, error=f"{type(error).__name__}: {error}"))
-        return self._event(self._ended(run))
+
+    async def _until_end(self, hub: Hub, run: Run) -> RunEvent:
+        """Return the event of a run that has ended, or whose time is up."""
+        try:
+            return self._ended(await self._follow(hub, run))
+        except TimeoutError:
+            return await self._time_out(hub, self._last or run, known=self._seen)
+
+    async def _follow(self, hub: Hub, run: Run) -> Run:
+        """Return the run when it has ended; TimeoutError at the deadline."""
+        with hub.polls.watching(run, self.poll_interval) as watch:
+            try:
+                while not run.ended:
+                    before, run = run, await watch.next(self.deadline)
+                    await self._tell(before, watch, hub)
+            finally:
+                self._seen, self._last = watch.seen, run
+        return run
 
     def _event(self, event: RunEvent) -> TriggerEvent:
         """Return the event with what was logged: trigger logs get lost."""
@@ -141,13 +144,17 @@ class OmicsRunTrigger(GuardedTrigger):
             said.append(f"{self._faults} looks failed, the last one: {self._fault}")
         if self._beat:
             said.append(self._beat)
-        return TriggerEvent(replace(event, said=tuple(said)).serialize())
+        return TriggerEvent(replace(event, said=tuple(said), shown=self._shown).serialize())
+
+    def _note(self, line: str) -> None:
+        """Keep a line for the worker's log."""
+        self._changes += f"{_now()} {one_line(line)}\n"
 
     async def _tell(self, before: Run, watch: Watch, hub: Hub) -> None:
         run, fault, watch.fault = watch.run, watch.fault, None
         if run.status != before.status:
             self.log.info("HealthOmics %s", run)
-            self._changes += f"{_now()} {one_line(str(run))}\n"
+            self._note(str(run))
         if warning := self._unknown.warning(run, time.time()):
             self.log.warning("%s", warning)
         if fault is not None:
@@ -209,21 +216,27 @@ class OmicsRunTrigger(GuardedTrigger):
         ti: Any = self.task_instance
         try:
             state = await state_of(ti)
-            current = state == "deferred" and await ask_airflow(is_current_try, ti)
+            current = state == "deferred" and await self.is_current_try()
         except Exception as error:  # noqa: BLE001 - then our own clock decides
             self.log.warning("Airflow does not say in which state the task is: %s", error)
             return deadline_cancels(UNKNOWN, current=True)
         return deadline_cancels(state, current=current)
 
-    def mark(self) -> tuple[str, str]:
-        """Return the XCom that names the run."""
-        return "uuid", self._deferred_run.uuid
+    async def is_current_try(self) -> bool:
+        """Ask whether the task is still in the try that has deferred."""
+        ti: Any = self.task_instance
+        return await ask_airflow(is_current_try, ti)
+
+    async def is_awaited(self) -> bool:
+        """Ask whether the task, which is deferred, waits for this run."""
+        ti: Any = self.task_instance
+        return await ask_airflow(waits_for, ti, "uuid", self._deferred_run.uuid)
 
     def what(self) -> str:
         """Name the run."""
         return f"run {self.run_args.get('id')}"
 
-    async def to_cancel(self, hub: Hub) -> tuple[Run, bool]:  # noqa: ARG002 - what others have to look up is known here
+    async def to_cancel(self, hub: Hub) -> tuple[Run, bool] | str:  # noqa: ARG002 - what others have to look up is known here
         """Return the run."""
         run = self._deferred_run
         return run, self._seen or time.time() - (run.creation_time or 0.0) < _NEW

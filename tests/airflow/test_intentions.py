@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from airflow_provider_omics.core.intention import Intention
+from airflow_provider_omics.lifecycle.intention import Intention
 from demo.airflow_home import AIRFLOW_3, Run
 from tests.airflow.processes import MODES, backfill, clear, delete
 

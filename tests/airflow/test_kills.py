@@ -32,11 +32,11 @@ def test_killed_while_polling(airflow, omics, supervisor):
     assert omics.endpoint.counts()["StartRun"] == 1
 
 
-@pytest.mark.parametrize("mode", [pytest.param("sync", marks=pytest.mark.slow), "deferred"])
 @pytest.mark.parametrize("supervisor", VICTIMS)
-def test_killed_when_the_answer_of_startrun_was_lost(airflow, omics, mode, supervisor):
+def test_killed_when_the_answer_of_startrun_was_lost(airflow, omics, supervisor):
     omics.endpoint.fault("StartRun", "lost", times=None)
-    run = airflow.trigger(mode)
+    omics.endpoint.fault("ListRuns", "error", code="503", probability=1)
+    run = airflow.trigger("sync")
     run_id = omics.run()
     airflow.kill_task(run, "run", supervisor=supervisor)
     omics.endpoint.forgive()

@@ -5,11 +5,10 @@ import json
 
 import pytest
 
-from airflow_provider_omics.core.event import RunEvent, TurnEvent
+from airflow_provider_omics.core.event import RunEvent
 from airflow_provider_omics.core.read_set_job import ReadSetJob
 from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.core.versions import UnreadableError
-from airflow_provider_omics.polling.pacing import Turn
 
 RUN = Run("1", "u", "arn:x", "s3://b/1", "FAILED", "RUN_TASK_FAILED", "task x failed", 1.5)
 
@@ -46,14 +45,3 @@ def test_what_airflow_cannot_keep_is_left_out():
 def test_an_event_of_another_release_is_refused(event):
     with pytest.raises(UnreadableError, match="another release"):
         RunEvent.deserialize(event)
-
-
-@pytest.mark.parametrize("event", [TurnEvent(None), TurnEvent(Turn("1", 0.5, 40.0))])
-def test_a_turn_survives_json(event):
-    assert TurnEvent.deserialize(json.loads(json.dumps(event.serialize()))) == event
-
-
-@pytest.mark.parametrize("event", [None, {"version": 0, "turn": None}, {"version": 1}, {"version": 1, "turn": "1"}])
-def test_a_turn_of_another_release_is_refused(event):
-    with pytest.raises(UnreadableError, match="another release"):
-        TurnEvent.deserialize(event)

@@ -10,8 +10,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from airflow_provider_omics.hooks import retry_policy, submissions
+from airflow_provider_omics.cancellation import task_states
+from airflow_provider_omics.lifecycle import claim, marker, retry_policy, submissions
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
+from airflow_provider_omics.triggers import start_run as start_run_trigger
 from demo.airflow_home import AIRFLOW_3
 from tests.operators.stores import clients, stored  # noqa: F401 - fixtures
 
@@ -64,6 +66,30 @@ def impatient(monkeypatch):
     monkeypatch.setattr(submissions, "LISTING_SECONDS", 0.5)
     monkeypatch.setattr(submissions, "LOOK_AGAIN", 0.05)
     monkeypatch.setattr(retry_policy, "back_off", lambda _faults: 0.02)
+
+
+@pytest.fixture(autouse=True)
+def in_worker(monkeypatch):
+    """Have deferrable tasks, too, start their runs in the worker; tests/lifecycle has them started in a triggerer."""
+    monkeypatch.setenv("AIRFLOW__OMICS__START_IN", "worker")
+
+
+@pytest.fixture
+def in_triggerer(in_worker, ti, monkeypatch):  # noqa: ARG001 - after it
+    """Have deferrable tasks start their runs in the triggerer, over the XComs of ``ti``; return what sets its state."""
+    monkeypatch.setenv("AIRFLOW__OMICS__START_IN", "triggerer")
+    monkeypatch.setenv("AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD", "0")
+    states = ["deferred"]
+    for module in (marker, start_run_trigger):
+        monkeypatch.setattr(module, "push_from_trigger", lambda _task, key, value: ti.xcom_push(key, value))
+    monkeypatch.setattr(marker, "pull_in_trigger", lambda _task, key: ti.xcom.get(key))
+    monkeypatch.setattr(claim, "task_states", lambda tis: states * len(tis))
+    monkeypatch.setattr(task_states, "task_states", lambda tis: states * len(tis))
+
+    def set_state(state):
+        states[0] = state
+
+    return set_state
 
 
 @pytest.fixture

@@ -170,7 +170,9 @@ def test_what_is_empty_is_refused_before_any_call(name, native, context):
     ],
     ids=str,
 )
-def test_what_airflow_cannot_store_is_refused_before_any_call(broken, context):
+def test_what_airflow_cannot_store_is_refused_before_any_call(broken, context, monkeypatch):
+    if "start_run_kwargs" in broken:  # The request is stored if the triggerer is to start the run.
+        monkeypatch.setenv("AIRFLOW__OMICS__START_IN", "triggerer")
     operator = make(StartOmicsRunOperator, deferrable=True)
     for name, value in broken.items():
         setattr(operator, name, value)

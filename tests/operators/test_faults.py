@@ -10,16 +10,12 @@ from botocore.exceptions import NoCredentialsError
 
 from airflow_provider_omics.exceptions import (
     ConnectionNotFoundError,
-    RunFailedError,
     RunWaitError,
     StartRunRefusedError,
 )
-from airflow_provider_omics.hooks import retry_policy
 from airflow_provider_omics.hooks.omics import OmicsHook
+from airflow_provider_omics.lifecycle import retry_policy
 from airflow_provider_omics.sensors.run import OmicsRunSensor
-from airflow_provider_omics.triggers.run import OmicsRunTrigger
-from airflow_provider_omics.triggers.turn import OmicsTurnTrigger
-from tests.operators.test_refused import deferral
 
 # More than a client repeats by itself.
 SOME = 4
@@ -79,40 +75,6 @@ def test_when_the_time_to_start_is_up_the_error_says_what_is_wrong(start_run, co
         start_run(submit_timeout=timedelta(seconds=0.2)).execute(context)
 
 
-def test_a_deferrable_task_does_not_keep_its_worker_while_health_omics_is_away(
-    start_run, context, omics_local, monkeypatch
-):
-    monkeypatch.setattr(retry_policy, "_MAX_FAULTS", 2)
-    omics_local.clock.freeze()
-    omics_local.fault("StartRun", "lost", times=3)
-    operator = start_run(deferrable=True)
-    trigger, method, kwargs = deferral(operator.execute, context)
-    assert isinstance(trigger, OmicsTurnTrigger)
-    waiting, _, _ = deferral(getattr(operator, method), context, {"version": 1, "turn": None}, **kwargs)
-    assert isinstance(waiting, OmicsRunTrigger)
-    assert len(omics_local.runs()) == 1
-
-
-@pytest.mark.parametrize("tries", [1, 2])
-def test_a_run_whose_answers_were_all_lost_is_the_tries_own_when_the_task_is_resumed(
-    tries, start_run, context, ti, omics_local, monkeypatch
-):
-    if tries > 1:
-        operator = start_run(deferrable=True)
-        deferral(operator.execute, context)
-        omics_local.force(operator.attempt.run.id, "FAILED")
-        ti.try_number = tries
-    monkeypatch.setattr(retry_policy, "_MAX_FAULTS", 2)
-    omics_local.clock.freeze()
-    omics_local.fault("StartRun", "lost", times=3)
-    operator = start_run(deferrable=True)
-    _, method, kwargs = deferral(operator.execute, context)
-    omics_local.force(omics_local.runs()[-1]["id"], "FAILED")
-    with pytest.raises(RunFailedError):
-        getattr(operator, method)(context, {"version": 1, "turn": None}, **kwargs)
-    assert len(omics_local.runs()) == tries
-
-
 def test_missing_credentials_end_the_try_when_the_time_to_start_is_up(
     start_run, context, omics_local, monkeypatch, caplog
 ):
@@ -159,17 +121,6 @@ def test_what_does_not_pass_is_an_error_at_once(start_run, context, omics_local)
     with pytest.raises(RunWaitError, match=r"^Waiting for run \d+ \(\w+\) broke, and the run goes on: .*AccessDenied"):
         start_run().execute(context)
     assert len(omics_local.runs()) == 1
-
-
-def test_a_task_is_deferred_though_sts_is_throttled(start_run, context, omics_local, monkeypatch):
-    with_role = omics_local.airflow_connection()
-    with_role["extra"]["role_arn"] = "arn:aws:iam::123456789012:role/starter"
-    monkeypatch.setenv("AIRFLOW_CONN_AWS_ROLE", json.dumps(with_role))
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    omics_local.fault("sts:AssumeRole", "error", code="Throttling", probability=1)
-    trigger, _, kwargs = deferral(start_run(deferrable=True, aws_conn_id="aws_role").execute, context)
-    assert isinstance(trigger, OmicsTurnTrigger)
-    assert "Throttling" in kwargs["why"]
 
 
 def test_a_sensor_in_its_worker_bears_them_and_warns_once(start_run, context, omics_local, monkeypatch, caplog):

@@ -105,7 +105,7 @@ def test_an_import_whose_read_sets_nobody_could_ask_for_is_no_success(stored, co
 
 def test_a_run_whose_start_was_never_answered_does_not_outlive_the_deadline(late, context, omics_local):
     omics_local.fault("StartRun", "lost", times=1)
-    omics_local.fault("StartRun", "drop", probability=1)
+    omics_local.fault("ListRuns", "error", code="503", times=8)
     with pytest.raises(StartRunRefusedError, match="does not answer"):
-        late().execute(context)
+        late(botocore_config=ONCE).execute(context)
     assert [run["status"] for run in omics_local.runs()] == ["STOPPING"]

@@ -19,7 +19,8 @@ from airflow_provider_omics.exceptions import (
     ReadSetJobWaitError,
     StartRunConflictError,
 )
-from airflow_provider_omics.hooks import read_set_service, retry_policy
+from airflow_provider_omics.hooks import read_set_service
+from airflow_provider_omics.lifecycle import in_worker, retry_policy
 from airflow_provider_omics.operators import activate_read_sets, read_set_job
 from airflow_provider_omics.operators.activate_read_sets import ActivateOmicsReadSetsOperator
 from airflow_provider_omics.operators.import_read_sets import ImportOmicsReadSetsOperator
@@ -146,18 +147,37 @@ def test_a_retry_waits_for_the_job_of_the_try_before(tags, stored, context, ti, 
 def test_a_lost_answer_starts_no_second_job(stored, context, omics_local):
     omics_local.fault("StartReadSetImportJob", "lost", times=1)
     stored.importing("a").execute(context)
-    assert omics_local.counts()["StartReadSetImportJob"] == 2
+    assert omics_local.counts()["StartReadSetImportJob"] == 1
     assert len(stored.jobs("import")) == 1
 
 
+class DiedError(Exception):
+    """The process dies when its connection has broken."""
+
+
+@pytest.fixture
+def dying(monkeypatch):
+    """Return a function that executes a task whose process dies when a fault is met."""
+
+    def die(_driver, _error):
+        raise DiedError
+
+    def execute(operator, context):
+        with monkeypatch.context() as patch:
+            patch.setattr(in_worker.WorkerDriver, "_recover", die)
+            with pytest.raises(DiedError):
+                operator.execute(context)
+
+    return execute
+
+
 @pytest.mark.parametrize("repeat", ["replay", "conflict"])
-def test_a_try_that_dies_before_its_answer_leaves_a_job_that_the_next_finds(repeat, stored, context, ti, omics_local):
+def test_a_try_that_dies_before_its_answer_leaves_a_job_that_the_next_finds(
+    repeat, stored, context, ti, omics_local, dying
+):
     omics_local.switch(request_id_repeat=repeat)
     omics_local.fault("StartReadSetImportJob", "lost", times=1)
-    operator = stored.importing("a")
-    operator._may_start = iter([None]).__next__  # the process dies when its connection has broken
-    with pytest.raises(StopIteration):
-        operator.execute(context)
+    dying(stored.importing("a"), context)
     next_try(ti)
     assert stored.importing("a").execute(context)["status"] == "COMPLETED"
     assert len(stored.jobs("import")) == 1
@@ -433,15 +453,12 @@ def test_a_retry_waits_for_the_activation_of_the_try_before(stored, context, ti,
     assert omics_local.counts()["StartReadSetActivationJob"] == 1
 
 
-def test_a_lost_answer_starts_no_second_activation(stored, context, ti, omics_local):
+def test_a_lost_answer_starts_no_second_activation(stored, context, ti, omics_local, dying):
     ids = stored.archived("a")
     omics_local.switch(list_delay=600)
     omics_local.fault("StartReadSetActivationJob", "lost", times=1)
-    operator = stored.activating(*ids)
-    operator._may_start = iter([None]).__next__
     omics_local.clock.freeze()
-    with pytest.raises(StopIteration):
-        operator.execute(context)
+    dying(stored.activating(*ids), context)
     next_try(ti)
     omics_local.clock.resume()
     assert stored.activating(*ids).execute(context)["read_set_ids"] == ids

@@ -16,7 +16,7 @@ from airflow_provider_omics.core.event import RunEvent
 from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.exceptions import OmicsError, RunTimeoutError
 from airflow_provider_omics.hooks.omics import OmicsHook
-from airflow_provider_omics.hooks.run_service import RunService
+from airflow_provider_omics.lifecycle.run_submissions import RunSubmissions
 from airflow_provider_omics.operators import attempt
 
 
@@ -72,7 +72,7 @@ def test_a_kill_while_a_retry_looks_ends_the_run_of_the_try_before(start_run, co
         operator.on_kill()
         raise Terminated
 
-    monkeypatch.setattr(RunService, "look_up", killed_while_looking)
+    monkeypatch.setattr(RunSubmissions, "look_up", killed_while_looking)
     with pytest.raises(Terminated):
         operator.execute(context)
     assert omics_local.runs()[0]["status"] == "STOPPING"
@@ -86,7 +86,7 @@ def test_a_kill_while_a_retry_that_has_no_run_looks_is_quick(start_run, context,
         operator.on_kill()
         raise Terminated
 
-    monkeypatch.setattr(RunService, "look_up", killed_while_looking)
+    monkeypatch.setattr(RunSubmissions, "look_up", killed_while_looking)
     with pytest.raises(Terminated):
         operator.execute(context)
     assert omics_local.counts() == {"ListRuns": 1}

@@ -24,13 +24,13 @@ _SECONDS = 300
 
 MACHINE = "tests/protocol/test_machine.py::test_a_few_hundred_schedules"
 SCENARIOS = "tests/protocol/test_scenarios.py"
-STEPS, CARRIED = "tests/core/test_protocol.py", "tests/core/test_attempt.py"
+STEPS, CARRIED = "tests/lifecycle/test_protocol.py", "tests/lifecycle/test_attempt.py"
 DECISIONS, TRIGGERS = "tests/cancellation/test_decision.py", "tests/triggers/test_on_kill.py"
 OPERATOR = "tests/operators/test_run.py::"
-PROTOCOL, ATTEMPT, INTENTION = "core/protocol.py", "core/attempt.py", "core/intention.py"
+PROTOCOL, ATTEMPT, INTENTION = "lifecycle/protocol.py", "lifecycle/attempt.py", "lifecycle/intention.py"
 DECISION, SERVICE, HOOK, TASK = (
     "cancellation/decision.py",
-    "hooks/run_service.py",
+    "lifecycle/run_submissions.py",
     "hooks/omics.py",
     "operators/attempt.py",
 )
@@ -44,19 +44,32 @@ CANCELLING, WAYS, MANY = (
     "tests/cancellation/test_cancel.py::",
     "tests/cancellation/test_many.py::",
 )
-WAIT, SUBMISSIONS = "triggers/run.py", "hooks/submissions.py"
+WAIT, SUBMISSIONS = "triggers/run.py", "lifecycle/submissions.py"
 POLLS, LISTING, LIMIT = "polling/poller.py", "polling/listing.py", "polling/rate_limit.py"
+HUB_DRIVER, CLAIM, WORKER_DRIVER = "lifecycle/in_hub.py", "lifecycle/claim.py", "lifecycle/in_worker.py"
+IN_TRIGGERER = "tests/operators/test_in_triggerer.py::"
 SENSORS = "tests/operators/test_sensor_limits.py::"
 NOTICED = "tests/triggers/test_noticed.py::"
 UPGRADES = "tests/operators/test_upgrades.py::"
-TURN, POLICY = "triggers/turn.py", "hooks/retry_policy.py"
+POLICY = "lifecycle/retry_policy.py"
 TOLD, OUTLETS = "results/outlets.py", "tests/operators/test_outlets.py"
 LOGS, NEWS = "results/logs.py", "tests/operators/test_progress_log.py::"
 LOOPS = "tests/operators/test_loops.py"
 LATE = "tests/operators/test_late.py::"
 STRANGE = "tests/operators/test_too_new.py::"
 OWN, ACCOUNTS = "tests/operators/test_own_names.py::", "tests/hooks/test_identity.py::"
-PACING, ERRORS, HUBS = "polling/pacing.py", "aws/errors.py", "polling/hub.py"
+PACE, QUEUE, PLACE, ROOM = (
+    "polling/start_pace.py",
+    "polling/start_queue.py",
+    "polling/start_place.py",
+    "polling/account_room.py",
+)
+PACES, STARTS, STARTED = (
+    "tests/polling/test_start_pace.py",
+    "tests/polling/test_start_queue.py::",
+    "tests/triggers/test_start_calls.py::",
+)
+PACING, ERRORS, CLIENT = "polling/pacing.py", "aws/errors.py", "polling/client.py"
 FAULTS, BORNE = "tests/triggers/test_faults.py::", "tests/operators/test_faults.py::"
 CANCELS, REFUSED, HUB = (
     "tests/operators/test_cancel.py",
@@ -79,19 +92,19 @@ MUTATIONS = (
     # --- the intention ---
     Mutation("the try number is no part", TASK, "max_tries=ti.max_tries", "max_tries=ti.max_tries + ti.try_number"),
     Mutation("max_tries is a part", INTENTION, "start, self.max_tries]", "start]"),
-    Mutation("the Dag run's start is a part", INTENTION, "start, self.max", "self.max", "tests/core/test_intention.py"),
-    Mutation("the map index is a part", INTENTION, "self.map_index, start", "start", "tests/core/test_intention.py"),
+    Mutation("the Dag run's start is a part", INTENTION, "start, self.max", "self.max", "tests/lifecycle/test_intention.py"),
+    Mutation("the map index is a part", INTENTION, "self.map_index, start", "start", "tests/lifecycle/test_intention.py"),
     Mutation("the pass of a loop is a part", TASK, "        **loop_pass(context),\n", "", LOOPS),
-    Mutation("its region is what tells it apart", INTENTION, "else [self.region_id, self.region_index]", "else []", "tests/core/test_intention.py"),
+    Mutation("its region is what tells it apart", INTENTION, "else [self.region_id, self.region_index]", "else []", "tests/lifecycle/test_intention.py"),
     Mutation("a region outside loops is no part", "compat/context.py", '("loop")\n    if loop is None:', '("loop") or type("Loop", (), {"index": 0})\n    if False:', LOOPS),
     Mutation("nobody waits for an earlier try's run in a pass", "compat/task_states.py", 'if "A loop producer requires" not in str(error):', "if True:", LOOPS),
     Mutation("an answer that fails is no answer", "compat/task_states.py", 'if "A loop producer requires" not in str(error):', "if False:", LOOPS),
     Mutation("no try changes the payload", SERVICE, "{**self.intention.tags(request_id),", '{"try": str(self._try_number), **self.intention.tags(request_id),', OPERATOR + "test_a_look_up_that_is_denied_relies_on_the_request_id"),
     Mutation("a caller's requestId is sent verbatim", SUBMISSIONS, "self._own_request_id or self.intention", "self.intention"),
     # --- starting ---
-    Mutation("what is about to be started is written down first", ATTEMPT, "    service.write(Record(submission))\n", "", CARRIED),
-    Mutation("a run is shown before anything more is asked", SUBMISSIONS, "        self._started(run)\n", "", OPERATOR + "test_a_run_is_shown_before_anything_more_is_asked"),
-    Mutation("StartRun's answer to a retry may be of long ago", ATTEMPT, "    if known.retry:\n        run", "    if False:\n        run", CARRIED),
+    Mutation("what is about to be started is written down first", ATTEMPT, "    answer = yield Write(Record(submission, since=known.since))\n", "    answer = None\n", CARRIED),
+    Mutation("a run is shown before anything more is asked", ATTEMPT, "    yield Show(run)\n    if known.retry:", "    if known.retry:", OPERATOR + "test_a_run_is_shown_before_anything_more_is_asked"),
+    Mutation("StartRun's answer to a retry may be of long ago", ATTEMPT, "    if known.retry:  # It may", "    if False:  # It may", CARRIED),
     # --- looking ---
     Mutation("a retry looks before it asks", PROTOCOL, "    if not known.looked_up:\n        return LookUp()\n    why", "    why", STEPS),
     Mutation("the tag tells whose a run is", SERVICE, "            if submission is not None:", "            submission = submission or 0\n            if True:"),
@@ -111,28 +124,28 @@ MUTATIONS = (
     Mutation("without waiting any run will do", PROTOCOL, "if run.succeeded or not known.waits:", "if run.succeeded:"),
     Mutation("a run that lives is waited for", PROTOCOL, "if not run.ended:", 'if run.status == "RUNNING":'),
     Mutation("STOPPING is not ended", "core/run.py", '"CANCELLED", "DELETED"}', '"CANCELLED", "DELETED", "STOPPING"}'),
-    Mutation("a dying run's end is not the try's", PROTOCOL, 'judge=run.status == "STOPPING" and not seen.here', "judge=False"),
+    Mutation("a dying run's end is not the try's", PROTOCOL, 'dying=run.status == "STOPPING" and not seen.here', "dying=False"),
     Mutation("the end of its own run ends the try", PROTOCOL, "if seen.here or known", "if known", SCENARIOS),
-    Mutation("a run of before is not its own", SUBMISSIONS, "and run.creation_time >= first", ""),
+    Mutation("a run of before is not its own", PROTOCOL, " and run.creation_time >= self.since)", ")"),
     Mutation("a caller's requestId has one run", PROTOCOL, "if seen.here or known.own_request_id:", "if seen.here:", STEPS),
     Mutation("the submission rises over an ended run", PROTOCOL, "known.seen.submission + 1", "known.seen.submission", STEPS),
     Mutation("without tags the runs of the default name are counted", SERVICE, "else len(items) - 1)", "else 0)"),
     # --- the state store ---
-    Mutation("a record of another intention counts for nothing", SERVICE, 'or value.get("intention") != self.intention.digest', ""),
+    Mutation("a record of another intention counts for nothing", SERVICE, 'and value.get("intention") == self.intention.digest', ""),
     Mutation("a record is believed when GetRun says so", PROTOCOL, "return LookAt(known.record.run, known.record.submission)", "return Wait(known.record.run)"),
     Mutation("a recorded run that ended is no reason not to look", PROTOCOL, "    if not known.looked_up:\n        return LookUp()  #", "    if False:\n        return LookUp()  #", STEPS),
-    Mutation("a record of a submission under way counts", PROTOCOL, "begun = known.record.submission if known.record else 0", "begun = 0", STEPS),
+    Mutation("a record of a submission under way counts", PROTOCOL, "max(known.record.submission if known.record else 0, known.asked or 0)", "known.asked or 0", STEPS),
     Mutation("a store that takes nothing fails no task", SERVICE, "        except Exception as error:  # noqa: BLE001 - the look-up finds what is not", "        except KeyError as error:  # the look-up finds what is not"),
     Mutation("a store that gives nothing fails no task", SERVICE, "        except Exception as error:  # noqa: BLE001 - the look-up finds what cannot", "        except KeyError as error:  # the look-up finds what cannot"),
     # --- 409 ---
-    Mutation("a run whose answer was lost is the attempt's own", "core/attempt.py", "asked = service.starting if at_least is None else at_least", "asked = at_least", "tests/protocol/test_scenarios.py::test_a_run_that_failed_while_its_answer_was_lost_ends_the_try_that_goes_on_with_a_new_client"),
+    Mutation("a run whose answer was lost is the attempt's own", ATTEMPT, "retry=True, asked=submission, looked_up=False", "retry=True, looked_up=False", "tests/lifecycle/test_attempt.py::test_its_run_is_the_attempts_own_if_it_is_found"),
     Mutation("the run that a try waits for is its only one", RUN, 'run = pushed(context["ti"]) if mine else None', "run = None", OPERATOR + "test_a_run_that_failed_is_the_tries_own_whatever_the_trigger_said"),
-    Mutation("a resumed task knows what it has asked for", DEFERRAL, "attempt.service.starting if", "None if", "tests/operators/test_faults.py::test_a_run_whose_answers_were_all_lost_is_the_tries_own_when_the_task_is_resumed"),
-    Mutation("409 is no failure", SUBMISSIONS, 'log.warning("%s", error)\n                return None', "raise", OPERATOR + "test_a_409_is_answered_by_a_look_up"),
+    Mutation("who takes an attempt's place knows what it has asked for", HUB_DRIVER, "retry=True, asked=marker.submission, since=marker.since, record=record)", "retry=True, record=record)", IN_TRIGGERER + "test_who_takes_its_place_goes_on_with_its_run"),
+    Mutation("409 is no failure", WORKER_DRIVER, "                return NoRun.CONFLICT\n", "                raise\n", OPERATOR + "test_a_409_is_answered_by_a_look_up"),
     Mutation("409 is answered by looking for as long as a run may take to be listed", SUBMISSIONS, "if looked >= until:", "if True:"),
-    Mutation("after 409 an older run is not the answer", SUBMISSIONS, "found.submission >= at_least", "True"),
+    Mutation("after 409 an older run is not the answer", SUBMISSIONS, "found.newest.submission >= at_least", "True"),
     Mutation("409 asks for a look-up though there was one", ATTEMPT, "conflict=submission, looked_up=False", "conflict=submission"),
-    Mutation("what a look-up finds is no news if a later run is known", ATTEMPT, "known.seen.submission > found.submission", "False", CARRIED),
+    Mutation("what a look-up finds is no news if a later run is known", ATTEMPT, "known.seen.submission > newest.submission", "False", CARRIED),
     Mutation("409 and nothing found starts nothing else", PROTOCOL, "return GiveUp(known.conflict) if", "return Start(known.conflict + 1) if", STEPS),
     # --- gone ---
     Mutation("a reused id is another run", HOOK, "if run.uuid and now.uuid != run.uuid:\n            self.check_owner", "if False:\n            self.check_owner"),
@@ -141,7 +154,7 @@ MUTATIONS = (
     Mutation("a manifest tells how a run ended that is gone", HOOK, 'return how_it_ended(self.logs, run) or run.deleted(f"its', 'return run.deleted(f"its', SCENARIOS),
     # --- deferring ---
     Mutation("an event of another try is not believed", RUN, 'if try_number is not None and try_number != context["ti"].try_number:', "if False:", OPERATOR + "test_an_event_of_another_try_is_not_believed"),
-    Mutation("a run that was dying is followed by the next, deferred too", DEFERRAL, '"judge": waiting.judge', '"judge": False', OPERATOR + "test_a_dying_run_is_waited_out_and_followed_by_the_next"),
+    Mutation("a run that was dying is followed by the next, deferred too", DEFERRAL, '"dying": waiting.dying', '"dying": False', OPERATOR + "test_a_dying_run_is_waited_out_and_followed_by_the_next"),
     Mutation("an upgrade leaves the deadline as it is", RUN, "retry=True, deadline=deadline if mine else None)", "retry=True)", UPGRADES + "test_arguments_that_cannot_be_read_send_the_task_back_to_its_worker"),
     Mutation("what a newer release says besides is ignored", "core/versions.py", "for name, value in members.items() if name in known}", "for name, value in members.items()}", UPGRADES + "test_an_event_of_any_version_is_read"),
     Mutation("another major version is not read", "core/versions.py", "    if version is not None and str", "    if False and str", UPGRADES + "test_only_another_major_version_is_refused"),
@@ -161,7 +174,7 @@ MUTATIONS = (
     Mutation("a deleted Dag run has no next try", DECISION, "state in {UNKNOWN, REMOVED} or", "state == UNKNOWN or", OPERATOR + "test_the_deadline_of_a_task_whose_dag_run_was_deleted_cancels"),
     Mutation("an eviction cancels nothing", DECISION, "    return state in _BY_A_PERSON\n", "    return state not in _TO_BE_CONTINUED\n", OPERATOR + "test_a_machine_that_goes_away_does_not"),
     Mutation("a StartRun that answers after the kill is settled", TASK, "        if self._operator.killed:\n            #", "        if False:\n            #", OPERATOR + "test_a_start_that_answers_when_the_kill_has_given_up_is_settled_too"),
-    Mutation("an older run is not the one under way", SERVICE, "and found.submission >= (self.starting or 0) else", "else", OPERATOR + "test_a_start_that_never_answers_is_not_taken_for_an_older_one"),
+    Mutation("an older run is not the one under way", TASK, "newest.submission >= (driver.asked or 0)", "True", OPERATOR + "test_a_start_that_never_answers_is_not_taken_for_an_older_one"),
     Mutation("an id that comes out as nothing cancels nothing", CANCEL, 'if "run_id" in self.given else', "if self.run_id else", CANCELS),
     Mutation("a Dag run that comes out as nothing is not this one", CANCEL, 'self.airflow_run_id if "airflow_run_id" in self.given else', "self.airflow_run_id or", CANCELS),
     Mutation("a run that is not cancelled does not stand in the way of others", CANCEL, "        except Exception as error:  # noqa: BLE001 - the others", "        except KeyError as error:  # the others", CANCELS),
@@ -180,7 +193,7 @@ MUTATIONS = (
     Mutation("nobody judges from another account", HOOK, "        except self.conn.exceptions.ResourceNotFoundException:\n            self.check_owner(run)\n", "        except self.conn.exceptions.ResourceNotFoundException:\n", ACCOUNTS + "test_nobody_judges_from_another_account"),
     Mutation("another account's run of the id is nobody's end", HOOK, "            self.check_owner(run)\n            return how_it", "            return how_it", ACCOUNTS + "test_another_accounts_run_of_the_same_id_is_no_end"),
     Mutation("nobody judges by what another account may not look at", HOOK, "self.check_owner(run)  # Credentials", "pass  # Credentials", ACCOUNTS + "test_who_may_not_look_from_another_account_is_told_which"),
-    Mutation("a run whose start was never answered does not outlive the deadline", RUN, "                    attempt.give_up()\n", "                    pass\n", LATE + "test_a_run_whose_start_was_never_answered_does_not_outlive_the_deadline"),
+    Mutation("a run whose start was never answered does not outlive the deadline", RUN, "                attempt.give_up()\n", "                pass\n", LATE + "test_a_run_whose_start_was_never_answered_does_not_outlive_the_deadline"),
     Mutation("a worker cancels with the credentials that are there then", CANCELLING, "                    hook.renew()\n", "                    pass\n", LATE + "test_credentials_that_are_missing_for_a_moment_leave_no_run"),
     Mutation("a connection that is missing for a moment ends no cancel", ERRORS, "return (is_lost(error) and faults < _MOST_LOST) or is_transient(error)", "return is_transient(error)", LATE + "test_a_connection_that_is_missing_for_a_moment_leaves_no_run"),
     Mutation("a run that is not visible yet is cancelled after Airflow's time-out", "operators/attempt.py", "replace(run, creation_time=time.time())", "run", LATE + "test_a_run_that_is_not_visible_yet_when_airflow_ends_the_deferral_is_cancelled"),
@@ -197,8 +210,8 @@ MUTATIONS = (
     Mutation("a person's clear of a deferred task cancels its run", DECISION, "return not mine", "return False", TRIGGERS),
     Mutation("an unknown state cancels nothing", DECISION, '"up_for_reschedule", UNKNOWN}', '"up_for_reschedule"}', DECISIONS),
     Mutation("cancel_on_kill=False leaves the run alone", GUARDED, "if not self.cancel_on_kill:", "if False:", TRIGGERS),
-    Mutation("nothing starts after a kill", TASK, "        if self._operator.killed:\n            raise", "        if False:\n            raise", OPERATOR + "test_nothing_starts_after_a_kill"),
-    Mutation("a StartRun under way is looked up", TASK, "run = service.in_flight(hook)", "run = None", OPERATOR + "test_a_start_that_never_answers_is_looked_up"),
+    Mutation("nothing starts after a kill", WORKER_DRIVER, "if self._is_killed():", "if False:", OPERATOR + "test_nothing_starts_after_a_kill"),
+    Mutation("a StartRun under way is looked up", TASK, "return newest.run", "return None", OPERATOR + "test_a_start_that_never_answers_is_looked_up"),
     Mutation("CancelRun asks first whose the id is", CANCELLING, "    if not known:\n", "    if False:\n", WAYS + "test_a_run_that_was_not_seen_lately_is_looked_at_first"),
     Mutation("a run that was seen lately costs one call", CANCELLING, "    if not known:\n", "    if True:\n", WAYS + "test_one_call_cancels"),
     Mutation("409 and 404 do not settle a cancel", CANCELLING, "cancels=True, pause=pause)) is True:", "cancels=True, pause=pause)) is not None:", WAYS + "test_a_refusal_while_the_run_is_active_is_asked_again"),
@@ -221,9 +234,9 @@ MUTATIONS = (
     Mutation("all connections share one budget", LIMIT, "self._shared.budget.spend(loop.time())", "pass", HUB + "test_the_budget_is_that_of_all_connections"),
     Mutation("a burst of throttles counts once", PACING, "if now - self._slowed >= 1:", "if True:", "tests/polling/test_pacing.py"),
     Mutation("calls that were under way together count once", PACING, "if begun >= self._failed:", "if True:", "tests/polling/test_pacing.py"),
-    Mutation("what is away is asked by one call at a time", HUBS, "limit.unanswered(begun)", "pass", FAULTS + "test_what_is_away_is_asked_by_one_call_at_a_time"),
+    Mutation("what is away is asked by one call at a time", CLIENT, "limit.unanswered(begun)", "pass", FAULTS + "test_what_is_away_is_asked_by_one_call_at_a_time"),
     Mutation("a probe that failed wakes who waits for it", LIMIT, "asyncio.get_running_loop().time())\n        self._told.set()", "asyncio.get_running_loop().time())", WAYS + "test_a_dead_endpoint_is_asked_one_call_at_a_time"),
-    Mutation("a mended connection is read anew", HUBS, "anew = anew or limit.budget.faults >= READ_ANEW", "pass", FAULTS + "test_a_mended_connection_is_read_anew"),
+    Mutation("a mended connection is read anew", CLIENT, "anew = anew or limit.budget.faults >= READ_ANEW", "pass", FAULTS + "test_a_mended_connection_is_read_anew"),
     Mutation("keys that are replaced fail nobody", ERRORS, "error_code(error) in _REPLACED | _EXPIRED", "error_code(error) in _EXPIRED", FAULTS + "test_an_answer_that_passes_fails_nobody"),
     Mutation("what is configured wrongly does not pass", ERRORS, 'isinstance(error.kwargs.get("error"), TypeError)', "False", "tests/aws/test_errors.py"),
     Mutation("a certificate that is not trusted does not pass", ERRORS, "if isinstance(error, SSLError):", "if False:", "tests/aws/test_errors.py"),
@@ -231,9 +244,46 @@ MUTATIONS = (
     Mutation("a fault of ours leaves nobody waiting", POLLS, "if not task.cancelled() and isinstance(error := task.exception(), Exception):", "if False:", HUB + "test_a_look_that_breaks_by_our_own_fault_leaves_nobody_waiting"),
     Mutation("the missing and the due take turns", POLLS, "(first is None or self._missing_next or self._owed > 0)", "True", HUB + "test_a_new_run_is_seen_while_a_crowd_of_ends_is_drained"),
     Mutation("a refusal is told as one", POLICY, "        if is_refused(error):", "        if False:", REFUSED + "test_it_ends_with_the_submit_timeout"),
-    Mutation("a turn starts what was first rendered", RUN, "self._build_request() if request is None else request", "self._build_request()", REFUSED + "test_a_deferrable_task_waits_for_its_turn_and_starts_what_it_was_to_start"),
-    Mutation("when the time is up nothing is started", POLICY, "if self._given_up is not None:", "if False:", REFUSED + "test_when_the_time_is_up_nothing_is_started_any_more"),
-    Mutation("a task that is ended in the queue is looked up", TURN, "found = service.newest(hook)", "found = None", REFUSED + "test_a_person_ends_the_run_of_an_answer_that_was_lost"),
+    # --- starting in the triggerer ---
+    Mutation("a task that is not deferred any more starts nothing", CLAIM, 'if state != "deferred":', "if False:", IN_TRIGGERER + "test_a_task_that_is_not_deferred_any_more_starts_nothing"),
+    Mutation("where Airflow does not answer nothing is started", CLAIM, 'raise NotNowError(f"Airflow does not say', 'return id(f"Airflow does not say', IN_TRIGGERER + "test_where_airflow_does_not_answer_nothing_is_started"),
+    Mutation("a trigger that was taken over starts nothing", CLAIM, "        if marker != self._marker:\n            self._marker, self", "        if False:\n            self._marker, self", IN_TRIGGERER + "test_a_trigger_that_was_taken_over_in_the_queue_starts_nothing"),
+    Mutation("a triggerer of another account asks nothing", "aws/identity.py", "if region in (None, own_region) and own in (None, account):", "if True:", IN_TRIGGERER + "test_a_triggerer_of_another_account_asks_nothing"),
+    Mutation("who ends a task waits for a StartRun that is under way", HUB_DRIVER, "return await asyncio.wrap_future(self._under_way)", "return None", IN_TRIGGERER + "test_who_ends_a_task_while_start_run_is_under_way_ends_its_run"),
+    Mutation("the end of an adopted run is that of who takes its place, too", ATTEMPT, "                    yield Write(Record(known.seen.submission, run, adopted=True))\n", "                    pass\n", IN_TRIGGERER + "test_the_end_of_an_adopted_run_is_the_tries_also_for_who_takes_its_place"),
+    Mutation("a waiting trigger has let the request go", "triggers/start_run.py", "self.request, self.record, self._driver = {}, None, None", "pass", IN_TRIGGERER + "test_a_waiting_trigger_has_let_the_request_go"),
+    Mutation("a lost answer is looked for before StartRun is called again", ATTEMPT, "replace(known, retry=True, asked=submission, looked_up=False)", "replace(known, asked=submission)", CARRIED),
+    Mutation("a task that is ended in the queue is looked up", HUB_DRIVER, "return newest.run\n            if self.asked", 'return ""\n            if self.asked', IN_TRIGGERER + "test_a_person_ends_the_run_of_an_answer_that_was_lost"),
+    # --- the start queue ---
+    Mutation("a refusal makes a pause", PACE, "self._next = pause if alone", "self._next = now if alone", PACES),
+    Mutation("refusals in a row make it longer", PACE, "_PAUSE * 2 ** min(self._row - 1, 10)", "_PAUSE", PACES),
+    Mutation("refusals of calls that were under way together count once", PACE, "if call.number <= self._known:\n            return\n", "", PACES),
+    Mutation("a quota that grows is found", PACE, "self._step = min(_MOST_STEP, self._step * _FASTER)", "pass", PACES),
+    Mutation("the period is measured from refusal to refusal", PACE, "        self._mark = mark\n", "", PACES),
+    Mutation("the answer after a refusal is not waited for very long", PACE, "max(self.gap, _ANSWER) if self._row", "60 if self._row", PACES),
+    Mutation("calls that are seldom say nothing", PACE, "elif not self._row and not call.idle:", "elif not self._row:", PACES),
+    Mutation("requests start in the order of asking", QUEUE, "elif fresh and not before and not due:", "elif fresh and not due:", STARTS + "test_a_caller_is_asked_again_when_its_turn_comes_late"),
+    Mutation("who is refused is next again", QUEUE, "self._inside.append(place)\n        self._tell()", "place.number = next(self._numbers)\n            self._inside.append(place)\n        self._tell()", STARTS + "test_who_is_refused_is_asked_again_first"),
+    Mutation("each refusal is told", QUEUE, "                refused(error)\n            else:", "                pass\n            else:", STARTS + "test_who_is_refused_is_asked_again_first"),
+    Mutation("callers are asked ahead of their turn", QUEUE, "return max(0.0, due - now - self._lead - _MARGIN)", "return max(0.0, due - now)", STARTS + "test_five_a_second_start_though_each_caller_takes_its_time"),
+    Mutation("a caller is asked just before its call", QUEUE, "elif seconds := self._until_asked(before, now):", "elif seconds := 0.0:", STARTS + "test_a_caller_is_asked_just_before_each_call_however_long_the_pause"),
+    Mutation("only a few are near their turn", QUEUE, "_MOST_NEAR: Final = 12", "_MOST_NEAR: Final = 1000", STARTS + "test_few_of_many_are_looked_at"),
+    Mutation("a caller is asked again when its call comes late", PLACE, "return max(0.0, max(self._asked + _FRESH, self._ready + _JUST_ENDED) - now)", "return 1.0", STARTS + "test_a_caller_is_asked_again_when_its_turn_comes_late"),
+    Mutation("a caller that does not answer is passed by", PLACE, "now - self._asked > _PATIENCE", "False", STARTS + "test_a_caller_that_does_not_answer_holds_up_the_others_for_a_second"),
+    Mutation("a process that stood still sends nothing", PLACE, "time.monotonic() - self._caller_ready > _STOOD_STILL", "False", STARTS + "test_a_call_is_not_sent_by_a_process_that_stood_still"),
+    Mutation("who is cancelled sends nothing any more", PLACE, "self._taken_back = True\n", "", STARTS + "test_a_call_of_one_that_is_cancelled_is_not_sent_any_more"),
+    Mutation("an answer that comes after a cancellation is told", QUEUE, 'left(cast("asyncio.Task[T]", task))', "pass", STARTS + "test_who_is_cancelled_while_its_call_is_under_way_can_have_the_answer"),
+    Mutation("a call outlives its caller", QUEUE, "await asyncio.shield(task)", "await task", STARTS + "test_who_is_cancelled_while_its_call_is_under_way_can_have_the_answer"),
+    Mutation("a refusal of one that has left leaves no place behind", QUEUE, "if again and not place.given_up:", "if again:", STARTS + "test_a_refusal_of_one_that_has_left_is_nobodys"),
+    Mutation("what a call logs is its caller's", PLACE, "self._context.run(self._call, hook)", "self._call(hook)", STARTS + "test_each_caller_is_asked_and_called_in_its_own_context"),
+    Mutation("a request without room waits a minute", QUEUE, "await asyncio.sleep(FULL_SECONDS)", "pass", STARTS + "test_a_lone_request_without_room_is_asked_once_a_minute"),
+    Mutation("an account is full for three requests in a row", ROOM, "_FULL: Final = 3", "_FULL: Final = 2", STARTS + "test_an_account_is_full_when_three_requests_in_a_row_have_no_room"),
+    Mutation("a full account is asked once a minute", ROOM, "max(0.0, self._closed_until - now) if self.is_full else 0.0", "0.0", STARTS + "test_a_full_account_gets_one_call_a_minute_each_by_the_next_request_until_a_run_starts"),
+    Mutation("one run that starts opens a full account", QUEUE, "self._room.some()", "pass", STARTS + "test_a_full_account_gets_one_call_a_minute_each_by_the_next_request_until_a_run_starts"),
+    Mutation("a refusal says nothing of the room", QUEUE, "self._room.unknown(now)", "pass", STARTS + "test_too_many_calls_to_a_full_account_are_asked_again_at_once"),
+    Mutation("four calls are under way at most", QUEUE, "if self._under_way >= self._at_once:", "if False:", STARTS + "test_calls_that_hang_hold_up_nobody_and_four_are_under_way_at_most"),
+    Mutation("an endpoint that is away is asked to start one run at a time", QUEUE, "budget.pause(now) if budget.faults > 1 else 0.0", "0.0", STARTS + "test_what_is_away_is_asked_by_one_call_at_a_time"),
+    Mutation("StartRun does not wait for looks", "polling/hub.py", "starts = Client(params, _config(read_timeout=10), RateLimit(limits.calls), threads=_STARTS)", "starts = self._client", STARTED + "test_start_run_has_a_client_of_its_own_that_gives_up_soon_and_repeats_nothing"),
     # --- what it says and hands on ---
     Mutation("what Airflow's server refuses is no asset", TOLD, "if not uri.isascii():", "if False:", OUTLETS),
     Mutation("an object's name stays whole in its asset", TOLD, "if _SPECIAL.search(uri):", "if False:", OUTLETS),
@@ -247,13 +297,14 @@ MUTATIONS = (
     Mutation("a fault that passes loses no outputs", "results/outputs.py", 'run {run.id}"), most=MOST_FAULTS', 'run {run.id}"), most=0', "tests/operators/test_left_behind.py::test_a_fault_that_passes_loses_no_outputs"),
     Mutation("keys that are replaced do not end the copying of a log", LOGS, "            if is_stale(error):\n", "            if False:\n", NEWS + "test_keys_that_are_replaced_do_not_end_the_copying"),
     Mutation("an SSO session that has ended passes", ERRORS, "    | SSOError\n", "", "tests/aws/test_errors.py"),
-    Mutation("a connection is read anew while a gateway answers", HUBS, "self._in_vain >= READ_ANEW", "False", FAULTS + "test_a_mended_connection_is_read_anew_while_a_gateway_answers_for_its_endpoint"),
-    Mutation("faults of HealthOmics make few clients", HUBS, "and self._anew.due(asyncio.get_running_loop().time())", "", FAULTS + "test_a_mended_connection_is_read_anew_while_a_gateway_answers_for_its_endpoint"),
+    Mutation("a connection is read anew while a gateway answers", CLIENT, "self._in_vain >= READ_ANEW", "False", FAULTS + "test_a_mended_connection_is_read_anew_while_a_gateway_answers_for_its_endpoint"),
+    Mutation("faults of HealthOmics make few clients", CLIENT, "and self._anew.due(asyncio.get_running_loop().time())", "", FAULTS + "test_a_mended_connection_is_read_anew_while_a_gateway_answers_for_its_endpoint"),
     Mutation("a queue that is away slows nothing else", "polling/event_queue.py", "self._receive, self._threads, limit=self._hub.events", "self._receive, self._threads", FAULTS + "test_a_queue_that_is_away_slows_nothing_else"),
     Mutation("a job is not waited for beyond its deadline", "triggers/read_sets.py", "None if left is None else max(0.0, left - pause) + _LAST_LOOK", "None", FAULTS + "test_a_job_is_not_waited_for_beyond_its_deadline_though_nothing_answers"),
     Mutation("runs of an unknown status make no listing pay", POLLS, "if not watch.missing and watch.run.known]", "if not watch.missing]", "tests/triggers/test_listing_pays.py"),
     # --- before anything is started ---
-    Mutation("what a task is deferred with is stored before StartRun", RUN, "            deferral.check(self, context, attempt, request, until)\n", "", ARGUMENTS + "test_what_airflow_cannot_store_is_refused_before_any_call"),
+    Mutation("what a task is deferred with is stored before StartRun", RUN, "            deferral.check(self, context, attempt)\n", "", ARGUMENTS + "test_what_airflow_cannot_store_is_refused_before_any_call"),
+    Mutation("so is a request that the triggerer is to start", DEFERRAL, "    operator.check_deferral(**deferral)\n    #", "    #", IN_TRIGGERER + "test_what_airflow_cannot_store_is_refused"),
     Mutation("connection arguments of a wrong type fail the parse", BASE, "        self.botocore_config = botocore_config\n        self._check_connection()\n", "        self.botocore_config = botocore_config\n", ARGUMENTS + "test_a_wrong_type_fails_the_parse"),
     Mutation("connection arguments are checked when they are rendered", BASE, "        self._check_connection()\n        return HookParams(", "        return HookParams(", ARGUMENTS + "test_what_was_rendered_to_a_wrong_type_is_refused_before_any_call"),
     Mutation("a path for verify is text to Airflow", BASE, "verify_of(self.verify)", "self.verify", ARGUMENTS + "test_a_path_and_a_template_are_taken_for_verify"),

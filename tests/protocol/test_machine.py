@@ -36,7 +36,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from airflow_provider_omics.core.protocol import Fail, Succeed, Wait
+from airflow_provider_omics.lifecycle.protocol import Fail, Succeed, Wait
 from airflow_provider_omics.local import life
 from airflow_provider_omics.local.engine import call
 from airflow_provider_omics.local.protocol import ServiceError
@@ -72,7 +72,7 @@ CALLS = st.lists(st.sampled_from(["go", "go", "go", *ORDERS]), max_size=8)
 OFTEN = {
     *("submission 0", "submission 1", "submission 2", "requestId repeated", "StartRun ConflictException"),
     *("StartRun ThrottlingException", "ListRuns AccessDeniedException", "GetRun ResourceNotFoundException"),
-    *("Wait", "Succeed", "Fail", "GiveUp", "first run by a retry", "reattached to PENDING"),
+    *("Wait", "Succeed", "Fail", "GiveUp", "taken over", "first run by a retry", "reattached to PENDING"),
 }
 SELDOM = {
     *("submission 3", "submission 4", "next run", "manifest"),
@@ -98,6 +98,7 @@ def _tasks():
             "name": st.sampled_from([None, None, "shared"]),
             "own_id": st.sampled_from([*[False] * 6, True]),
             "store": st.sampled_from([None, None, Store]),
+            "deferred": st.booleans(),
         }
     )
 
@@ -134,7 +135,7 @@ class Schedule(RuleBasedStateMachine):
         self.tasks = [self._task(task_id, **how) for task_id, how in zip("ab", written, strict=True)]
         self.foreigners = 0
 
-    def _task(self, task_id, *, airflow_tags, waits, name, own_id, store):
+    def _task(self, task_id, *, airflow_tags, waits, name, own_id, store, deferred):
         if not airflow_tags and self.world.state.settings.request_id_lifetime is not None:
             name = None
         return Task(
@@ -145,6 +146,7 @@ class Schedule(RuleBasedStateMachine):
             name,
             f"mine-{task_id}" if own_id else None,
             store and store(),
+            deferred=deferred,
         )
 
     def teardown(self):
@@ -161,9 +163,15 @@ class Schedule(RuleBasedStateMachine):
 
     # --- tries ---
 
-    @rule(which=TASK, spared=st.sampled_from([0, 0, 1]), fate=FATE, pause=PAUSE, calls=CALLS, on=MOSTLY)
-    def begin(self, which, spared, fate, pause, calls, on):
-        """Begin a task's next try; the one before is dead, or goes on or hangs, for heartbeats get lost."""
+    @rule(
+        which=TASK, spared=st.sampled_from([0, 0, 1]), fate=FATE, pause=PAUSE, calls=CALLS, on=MOSTLY, taken_over=MOSTLY
+    )
+    def begin(self, which, spared, fate, pause, calls, on, taken_over):
+        """
+        Begin a task's next try, or take it over; the process before is dead, or goes on or hangs.
+
+        For heartbeats get lost, of workers and of triggerers.
+        """
         task = self.tasks[which]
         older = [process for process in self.world.alive if process.task is task]
         for process in older[: max(0, len(older) - spared)]:
@@ -171,7 +179,7 @@ class Schedule(RuleBasedStateMachine):
         if fate:
             self._come_to(fate, self.world.runs_of(task.key))
         self.world.advance(pause)
-        self._go(self.world.begin(task), calls, on=on)
+        self._go(self.world.begin(task, taken_over=taken_over), calls, on=on)
 
     @precondition(lambda self: self.world.alive)
     @rule(which=WHICH, calls=CALLS, on=st.booleans())
@@ -295,7 +303,7 @@ class Schedule(RuleBasedStateMachine):
         world.seen[f"reattached to {last.status}"] += 1
         if last.status != "STOPPING" or not task.waits:
             return
-        assert process.verdict.judge
+        assert process.verdict.dying
         world.advance(2)
         life.force(world.state, world.runs_of(task.key)[-1], "CANCELLED", None, None)
         world.advance(world.unseen_for)

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from airflow_provider_omics.core.protocol import Fail, Succeed, Wait
+from airflow_provider_omics.lifecycle.protocol import Fail, Succeed, Wait
 from airflow_provider_omics.local import life
 from tests.protocol.world import START, KilledError, Task, TaskInstance, World, lost, world_time
 

@@ -30,9 +30,10 @@ from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, HTTPClientError
 
-from airflow_provider_omics.core.intention import Intention
-from airflow_provider_omics.core.protocol import Fail, GiveUp
-from airflow_provider_omics.hooks import omics, retry_policy, submissions
+from airflow_provider_omics.hooks import omics
+from airflow_provider_omics.lifecycle import in_hub, in_worker, retry_policy, submissions
+from airflow_provider_omics.lifecycle.intention import Intention
+from airflow_provider_omics.lifecycle.protocol import Fail, GiveUp, Wait
 from airflow_provider_omics.local import catalog, life
 from airflow_provider_omics.local.engine import call
 from airflow_provider_omics.local.manifest import manifest_lines
@@ -44,6 +45,7 @@ from airflow_provider_omics.local.state import NOBODY, State
 from airflow_provider_omics.operators import attempt, start_run_task
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
 from airflow_provider_omics.results import failure_report, outputs
+from tests.protocol import deferred
 
 START = datetime(2026, 1, 1, microsecond=500_000, tzinfo=UTC)  # Dates of answers have whole seconds.
 REQUEST = {"workflow_id": "1234567", "role_arn": "arn:aws:iam::123456789012:role/x", "output_uri": "s3://bucket/runs"}
@@ -55,22 +57,33 @@ class KilledError(BaseException):
     """SIGKILL: nothing of the process goes on."""
 
 
+@dataclass
+class Attempted:
+    """What the processes of one try have done."""
+
+    began: float
+    created: int = 0
+    waited_for: set[str] = field(default_factory=set)
+
+
 class Process(threading.Thread):
     """One try of a task, which goes when it is told to."""
 
-    def __init__(self, world: World, task: Task) -> None:
+    def __init__(self, world: World, task: Task, before: Process | None = None) -> None:
+        """Begin a try, or take the place of ``before`` in it."""
         super().__init__(daemon=True)
         self.world, self.task, self.key = world, task, task.key
         self.retry = task.ti.try_number > 1
-        self._arguments, self._context = task.arguments, task.context
-        self.began = self.since = world.now
+        self.arguments, self.context, self.intention = task.arguments, task.context, task.intention
+        self.since = world.now
+        self.attempt = before.attempt if before else Attempted(world.now)
         # Where it stands: ("before" or "after", operation), or ("waiting", "").
         self.place = ("born", "")
-        self.created = 0
         self.verdict: Any = None
         self.result: dict[str, str] | None = None
         self.error: Exception | None = None
         self.done = self.doomed = self.denied = False
+        self.ended = KilledError()
         self._order: BaseException | None = None
         self._told, self._stands = threading.Semaphore(0), threading.Semaphore(0)
         self.start()
@@ -86,9 +99,7 @@ class Process(threading.Thread):
     def run(self) -> None:
         try:
             self._obey()
-            operator = Operator(**REQUEST, **self._arguments)
-            operator.world = self.world
-            self.result = operator.execute(self._context)
+            self.result = deferred.execute(self) if self.task.deferred else self._execute()
         except KilledError:
             pass
         except (AirflowException, ClientError, HTTPClientError) as error:
@@ -97,6 +108,21 @@ class Process(threading.Thread):
             self.world.broken.append(f"{type(error).__name__}: {error}")
         self.done = True
         self._stands.release()
+
+    def _execute(self) -> dict[str, str]:
+        operator = Operator(**REQUEST, **self.arguments)
+        operator.world = self.world
+        return operator.execute(self.context)
+
+    @property
+    def created(self) -> int:
+        """How many runs its try has created."""
+        return self.attempt.created
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether nobody has heard what came of it."""
+        return self.done and self.result is None and self.error is None
 
     def stand(self, *place: str) -> None:
         """Wait for the next order."""
@@ -188,6 +214,9 @@ class Task:
     store: Store | None = None
     # Somebody may edit the Dag between two tries.
     priority: int = 1
+    # Whether its runs are started in the triggerer, and the XComs of its present try.
+    deferred: bool = False
+    xcom: dict[str, Any] = field(default_factory=dict)
 
     @property
     def intention(self) -> Intention:
@@ -333,7 +362,7 @@ class World:
             self.seen["requestId repeated"] += 1
             return
         self.seen[f"submission {params['requestId'][-1]}"] += params["requestId"].startswith("airflow-")
-        process.created += 1
+        process.attempt.created += 1
         *others, _run = self.runs_of(intention_of(params["requestId"]))
         self.must(process.created == 1, "one attempt creates at most one run")
         self.must(intention_of(params["requestId"]) == process.key, "an attempt starts runs of its intention alone")
@@ -363,10 +392,17 @@ class World:
             # Assumed: nobody deletes a task's old run while its next one is so young that it is not listed.
             self.state.settings = self.state.settings.changed({"list_delay": 0.0, "get_delay": 0.0})
 
-    def begin(self, task: Task) -> Process:
-        """Begin the next try of a task."""
-        task.ti.try_number += 1
-        process = Process(self, task)
+    def begin(self, task: Task, *, taken_over: bool = False) -> Process:
+        """Begin the next try of a task, or let another triggerer take its present one over."""
+        [*_, last] = [None, *(process for process in self.processes if process.task is task)]
+        goes_on = task.deferred and last and last.intention == task.intention and (last.was_killed or not last.done)
+        if taken_over and goes_on:
+            self.seen["taken over"] += 1
+        else:
+            last = None
+            task.ti.try_number += 1
+            task.xcom = {}
+        process = Process(self, task, last)
         self.processes.append(process)
         return process
 
@@ -387,6 +423,8 @@ class World:
             self.must(deleted or blind, "a run that 409 speaks of and that gets listed is found")
             return
         run = verdict.run
+        if isinstance(verdict, Wait) and not verdict.dying:
+            process.attempt.waited_for.add(run.uuid)
         [record] = [record for record in self.runs if record.uuid == run.uuid] or [None]
         self.must(record is not None, f"a verdict names a run that exists, not {run}")
         if record is not None:
@@ -398,8 +436,11 @@ class World:
                 and not process.task.request_id
                 and record.status != "DELETED"
             ):
-                young = record.creation_time.timestamp() >= int(process.began)
-                self.must(young, "a run that ended badly before a retry came does not fail it")
+                young = record.creation_time.timestamp() >= int(process.attempt.began)
+                self.must(
+                    young or run.uuid in process.attempt.waited_for,
+                    "a run that ended badly before a retry came does not fail it",
+                )
 
     def must(self, holds: bool, rule: str) -> None:  # noqa: FBT001 - reads like a sentence
         if not holds:
@@ -445,22 +486,32 @@ def world_time():
     def now() -> float:
         return _current[-1].now
 
-    def pursue(*arguments: Any) -> Any:
-        threading.current_thread().verdict = None
-        verdict = real_pursue(*arguments)
-        _current[-1].judged(verdict)
-        return verdict
+    def attempt_of(known: Any) -> Any:
+        """Let the world hear each verdict, and each wait for a run that is dying."""
+        actions, answer = real_attempt(known), None
+        while True:
+            threading.current_thread().verdict = None
+            try:
+                action = actions.send(answer)
+            except StopIteration as done:
+                _current[-1].judged(done.value)
+                return done.value
+            if isinstance(action, Wait):
+                _current[-1].judged(action)
+            answer = yield action
 
     def sleep(seconds: float) -> None:
         _current[-1].sleep(seconds)
 
     clock = SimpleNamespace(time=now, monotonic=now, sleep=sleep)
-    real_pursue = submissions.pursue
+    real_attempt = in_worker.attempt
     with ExitStack() as patches:
-        for module in (omics, submissions, retry_policy, attempt, start_run_task, botocore.endpoint):
+        for module in (omics, submissions, retry_policy, in_worker, in_hub, attempt, start_run_task, botocore.endpoint):
             patches.enter_context(patch.object(module, "time", clock))
-        patches.enter_context(patch.object(submissions, "pursue", pursue))
+        for module in (in_worker, in_hub):
+            patches.enter_context(patch.object(module, "attempt", attempt_of))
         patches.enter_context(patch.object(submissions, "LOOK_AGAIN", 30.0))
+        deferred.patch_airflow(patches)
         # What a run leaves behind is no matter of the protocol.
         patches.enter_context(patch.object(failure_report, "failed_tasks", lambda _hook, _run: ([], 0)))
         patches.enter_context(patch.object(outputs, "outputs", lambda _hook, _run: None))

@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_omics.aws.hook_params import HookParams
 from airflow_provider_omics.core.read_set_job import ReadSetJob
 from airflow_provider_omics.hooks.omics import OmicsHook
-from airflow_provider_omics.polling import event_queue, pacing, poller
+from airflow_provider_omics.polling import client, event_queue, pacing, poller
 from airflow_provider_omics.polling import hub as hubs
 from airflow_provider_omics.triggers import read_sets
 from airflow_provider_omics.triggers.read_sets import OmicsReadSetJobTrigger
@@ -72,8 +72,8 @@ def test_credentials_that_are_missing_for_a_while_fail_nobody(connection, start,
     monkeypatch.setenv("AIRFLOW_CONN_AWS_AMBIENT", json.dumps(without))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     made = []
-    new_hook = hubs._new_hook
-    monkeypatch.setattr(hubs, "_new_hook", lambda params: made.append(params) or new_hook(params))
+    new_hook = client._new_hook
+    monkeypatch.setattr(client, "_new_hook", lambda *of: made.append(of) or new_hook(*of))
     [run] = start()
 
     async def go():
@@ -163,15 +163,15 @@ def test_of_many_faults_one_is_a_warning(connection, start, caplog, monkeypatch)
 def test_a_connection_that_a_secrets_backend_misses_once_fails_nobody(connection, start, monkeypatch):
     there = json.dumps(connection.airflow_connection())
     made = []
-    new_hook = hubs._new_hook
+    new_hook = client._new_hook
 
-    def appears(params):
-        made.append(params)
+    def appears(*of):
+        made.append(of)
         if len(made) == SOME:
             monkeypatch.setenv("AIRFLOW_CONN_LATE", there)
-        return new_hook(params)
+        return new_hook(*of)
 
-    monkeypatch.setattr(hubs, "_new_hook", appears)
+    monkeypatch.setattr(client, "_new_hook", appears)
     [run] = start()
 
     async def go():
@@ -186,8 +186,8 @@ def test_a_connection_that_a_secrets_backend_misses_once_fails_nobody(connection
 @pytest.mark.usefixtures("quick")
 def test_a_mended_connection_is_read_anew_while_a_gateway_answers_for_its_endpoint(connection, start, monkeypatch):
     made = []
-    new_hook = hubs._new_hook
-    monkeypatch.setattr(hubs, "_new_hook", lambda params: made.append(params) or new_hook(params))
+    new_hook = client._new_hook
+    monkeypatch.setattr(client, "_new_hook", lambda *of: made.append(of) or new_hook(*of))
     [run] = start()
     connection.fault("GetRun", "error", code="503", times=3 * SOME)
 

@@ -11,8 +11,8 @@ from airflow_provider_omics.aws import errors
 from airflow_provider_omics.aws.hook_params import HookParams
 from airflow_provider_omics.exceptions import ConnectionNotFoundError
 from airflow_provider_omics.hooks.omics import OmicsHook
+from airflow_provider_omics.polling import client, pacing, poller
 from airflow_provider_omics.polling import hub as hubs
-from airflow_provider_omics.polling import pacing, poller
 from tests.triggers.waiting import end_of, until
 
 
@@ -218,8 +218,8 @@ def test_a_connection_that_does_not_exist_fails_its_own_members(connection, star
 
 def test_members_share_a_client(connection, start, monkeypatch):
     made = []
-    connect = hubs._new_hook
-    monkeypatch.setattr(hubs, "_new_hook", lambda params: made.append(params) or connect(params))
+    connect = client._new_hook
+    monkeypatch.setattr(client, "_new_hook", lambda *of: made.append(of) or connect(*of))
     runs = start(3)
 
     async def go():
@@ -233,8 +233,8 @@ def test_members_share_a_client(connection, start, monkeypatch):
 
 def test_expired_credentials_are_replaced(connection, start, monkeypatch):
     made = []
-    connect = hubs._new_hook
-    monkeypatch.setattr(hubs, "_new_hook", lambda params: made.append(connect(params)) or made[-1])
+    connect = client._new_hook
+    monkeypatch.setattr(client, "_new_hook", lambda *of: made.append(connect(*of)) or made[-1])
     [run] = start()
     get_run = OmicsHook.get_run
 

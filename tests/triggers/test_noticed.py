@@ -10,33 +10,23 @@ import pytest
 from airflow_provider_omics.aws.hook_params import HookParams
 from airflow_provider_omics.cancellation import guarded_trigger
 from airflow_provider_omics.core.event import RunEvent
-from airflow_provider_omics.core.intention import Intention
 from airflow_provider_omics.core.read_set_job import ReadSetJob
 from airflow_provider_omics.core.run import Run
-from airflow_provider_omics.polling.pacing import Report
+from airflow_provider_omics.lifecycle.intention import Intention
 from airflow_provider_omics.triggers import noticed
 from airflow_provider_omics.triggers.read_sets import OmicsPauseTrigger, OmicsReadSetJobTrigger
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
-from airflow_provider_omics.triggers.turn import OmicsTurnTrigger
+from airflow_provider_omics.triggers.start_run import OmicsStartRunTrigger
 
 PARAMS = HookParams()
 ENDED = ReadSetJob("import", "2345678901", "1234567890", "COMPLETED")
-REPORT = Report("", 1, answered=False)
 
 
-def turn(until=60.0, version="1.1"):
-    trigger = OmicsTurnTrigger.of(
-        Intention("cohort", "manual", "align", -1, None, 2),
-        {},
-        PARAMS,
-        until=time.time() + until,
-        airflow_tags=True,
-        cancel_on_kill=True,
-        waits=True,
-        report=REPORT,
-    )
-    trigger.version = version
-    return trigger
+def start(until=60.0, version="1.0"):
+    """Return a trigger that starts no run: its time is up, or it is of another release."""
+    intention = Intention("cohort", "manual", "align", -1, None, 2)
+    others = {"until": time.time() + until, "version": version}
+    return OmicsStartRunTrigger.to_start({}, intention, 1, PARAMS, **others)
 
 
 @pytest.fixture
@@ -57,9 +47,8 @@ def triggers(run, connection):
         "deadline": lambda: OmicsRunTrigger.of(run, PARAMS, 0.01, deadline=1.0),
         "job": lambda: OmicsReadSetJobTrigger.of(ENDED, PARAMS, 0.01),
         "pause": lambda: OmicsPauseTrigger(0.0),
-        "turn": turn,
-        "no turn": lambda: turn(until=0.0),
-        "another release": lambda: turn(version="2.0"),
+        "no start": lambda: start(until=0.0),
+        "another release": lambda: start(version="2.0"),
     }
 
 
@@ -68,7 +57,7 @@ async def event_of(trigger):
         return await anext(trigger.run())
 
 
-KINDS = ("run", "deadline", "job", "pause", "turn", "no turn", "another release")
+KINDS = ("run", "deadline", "job", "pause", "no start", "another release")
 
 
 @pytest.mark.parametrize("kind", KINDS)

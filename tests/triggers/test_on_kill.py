@@ -11,6 +11,7 @@ from airflow_provider_omics.aws.hook_params import HookParams
 from airflow_provider_omics.cancellation import guarded_trigger as module
 from airflow_provider_omics.cancellation import task_states
 from airflow_provider_omics.core.run import Run
+from airflow_provider_omics.triggers import run
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
 
 TI = {"dag_id": "cohort", "run_id": "manual", "task_id": "start", "map_index": -1, "try_number": 1}
@@ -28,7 +29,7 @@ def cancelled(omics_local, monkeypatch):
         monkeypatch.setattr(module, "_ASK_SECONDS", 1.0 if state == "unknown" else 60.0)
         monkeypatch.setattr(module, "_ON_KILL_SECONDS", 60.0)
         monkeypatch.setattr(task_states, "task_states", lambda tis: [state] * len(tis))
-        monkeypatch.setattr(module, "waits_for", lambda _ti, _key, _value: mine)
+        monkeypatch.setattr(run, "waits_for", lambda _ti, _key, _value: mine)
         started = omics_local.client("omics").start_run(
             workflowId="1234567", roleArn="arn:aws:iam::123456789012:role/x", outputUri="s3://bucket/runs"
         )
@@ -46,8 +47,8 @@ def cancelled(omics_local, monkeypatch):
                 await trigger.on_kill()
 
         asyncio.run(go())
-        [run] = omics_local.runs()
-        return run["status"], omics_local.counts().get("CancelRun", 0)
+        [started] = omics_local.runs()
+        return started["status"], omics_local.counts().get("CancelRun", 0)
 
     return cancel
 

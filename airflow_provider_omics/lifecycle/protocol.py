@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-One run per intention: what is known goes in, the next step comes out.
+One run per intention: what is known goes in, the next action comes out.
 
-An attempt of a task knows what its records, a look-up, StartRun and GetRun have told it so far; :func:`next_step` says
-what to do about it, without doing anything. Safety wins over progress: what cannot be known ends in :class:`GiveUp`,
-never in a second run. What is started is a run or, by the same rules, a job of a sequence store.
+An attempt of a task knows what its records, a look-up, StartRun and GetRun have told it so far; :func:`next_action`
+says what to do about it, without doing anything. Safety wins over progress: what cannot be known ends in
+:class:`GiveUp`, never in a second run. What is started is a run or, by the same rules, a job of a sequence store.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
 
@@ -47,10 +48,18 @@ class ExistingRun(Generic[R]):
 
 @dataclass(frozen=True, slots=True)
 class Record(Generic[R]):
-    """What an earlier attempt wrote down: the submission it was about to start and, if it came so far, the run."""
+    """
+    What an attempt writes down: the submission it is about to start or waits for and, if it came so far, the run.
+
+    :param since: from which creation on a run of this submission, or of a later one, is the attempt's own, in epoch
+        seconds; None if that is not known.
+    :param adopted: whether the attempt waits for a run that it has only found: then its end is the attempt's, too.
+    """
 
     submission: int
     run: R | None = None
+    since: float | None = field(default=None, compare=False)
+    adopted: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +74,10 @@ class Known(Generic[R]):
     :param seen: the newest run of the intention that this attempt has seen.
     :param looked_up: whether the look-up was made, or denied.
     :param conflict: the submission that StartRun answered with 409.
+    :param asked: the submission that this attempt has asked StartRun for, if that was in an earlier process of it, or
+        was not answered; or the one whose run it waited for there.
+    :param since: from which creation on a run of the intention is this attempt's own, in epoch seconds: HealthOmics'
+        clock at its first look-up; 0 if no run is older than the attempt, None as long as HealthOmics has not answered.
     """
 
     retry: bool
@@ -74,6 +87,36 @@ class Known(Generic[R]):
     seen: ExistingRun[R] | None = None
     looked_up: bool = False
     conflict: int | None = None
+    asked: int | None = None
+    since: float | None = None
+
+    def owns(self, run: R, submission: int | None = None) -> bool:
+        """Tell whether a run is this attempt's own: one that StartRun has answered, or that has a submission."""
+        if submission is not None and (self.asked is None or submission < self.asked):
+            return False
+        if self.since is None:
+            return False
+        return self.since == 0 or (run.creation_time is not None and run.creation_time >= self.since)
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Generic[R]):
+    """
+    What a look-up came to.
+
+    :param newest: the newest run of the intention, None if there is none or nobody may look.
+    :param at: when HealthOmics answered, by its own clock, in epoch seconds.
+    """
+
+    newest: ExistingRun[R] | None
+    at: float | None = None
+
+
+class NoRun(Enum):
+    """What StartRun answers other than a run."""
+
+    CONFLICT = "409"
+    UNANSWERED = "nothing: it may have started one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +143,30 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
-class Wait(Generic[R]):
-    """Wait for a run's end; ``judge`` if it was dying before this attempt came: then its end is not the attempt's."""
+class Write(Generic[R]):
+    """Write down what the attempt is about to start or to wait for, or has started, for whoever comes after it."""
+
+    record: Record[R]
+
+
+@dataclass(frozen=True, slots=True)
+class Show(Generic[R]):
+    """
+    Show a run to people and to tasks downstream, before anything else is asked.
+
+    :param own: whether it is this attempt's own, when that is known; then it is said which run the task has.
+    """
 
     run: R
-    judge: bool = False
+    own: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wait(Generic[R]):
+    """Wait for a run's end; ``dying`` if it was so before this attempt came: then its end is not the attempt's."""
+
+    run: R
+    dying: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +191,10 @@ class GiveUp:
 
 
 Verdict: TypeAlias = Wait[R] | Succeed[R] | Fail[R] | GiveUp
-Step: TypeAlias = LookAt[R] | LookUp | Start | Wait[R] | Succeed[R] | Fail[R] | GiveUp
+Action: TypeAlias = LookAt[R] | LookUp | Start | Write[R] | Show[R] | Wait[R]
 
 
-def next_step(known: Known[R]) -> Step[R]:
+def next_action(known: Known[R]) -> LookAt[R] | LookUp | Start | Verdict[R]:
     """Return what an attempt does next."""
     if known.conflict is not None and (known.seen is None or known.seen.submission < known.conflict):
         return GiveUp(known.conflict) if known.looked_up else LookUp(known.conflict)
@@ -145,16 +207,18 @@ def next_step(known: Known[R]) -> Step[R]:
     if not known.looked_up:
         return LookUp()
     why = "No run of an earlier try was found; if there is one, StartRun returns it"
+    if known.asked is not None:
+        why = "No run of the request that was not answered is listed: the same request is sent again"
     return Start(_next_submission(known), why)
 
 
-def _next_about(known: Known[R], seen: ExistingRun[R]) -> Step[R]:
+def _next_about(known: Known[R], seen: ExistingRun[R]) -> LookUp | Start | Verdict[R]:
     run = seen.run
     if run.succeeded or not known.waits:
         return Succeed(run)
     if not run.ended:
         # STOPPING comes before every end, good or bad; an attempt that finds it so had no part in it.
-        return Wait(run, judge=run.status == "STOPPING" and not seen.here)
+        return Wait(run, dying=run.status == "STOPPING" and not seen.here)
     if seen.here or known.own_request_id:
         return Fail(run)
     if not known.looked_up:
@@ -164,5 +228,5 @@ def _next_about(known: Known[R], seen: ExistingRun[R]) -> Step[R]:
 
 def _next_submission(known: Known[R]) -> int:
     """Return the lowest submission that is not known to have ended."""
-    begun = known.record.submission if known.record else 0
+    begun = max(known.record.submission if known.record else 0, known.asked or 0)
     return max(begun, known.seen.submission + 1) if known.seen else begun

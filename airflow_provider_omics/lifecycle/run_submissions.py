@@ -1,30 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one attempt of a task asks of HealthOmics to find or start the run of its intention."""
+"""The StartRun requests of one intention, the records of them, and how their runs are found again."""
 
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import asdict, replace
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
 from airflow_provider_omics.aws.errors import is_denied
-from airflow_provider_omics.core.intention import tag_value
-from airflow_provider_omics.core.protocol import ExistingRun, Record
 from airflow_provider_omics.core.run import ENDED, Run
 from airflow_provider_omics.core.versions import read
 from airflow_provider_omics.exceptions import OmicsError
 from airflow_provider_omics.hooks.omics import MAX_CANDIDATES
-from airflow_provider_omics.hooks.submissions import Submissions
+from airflow_provider_omics.lifecycle.intention import tag_value
+from airflow_provider_omics.lifecycle.protocol import ExistingRun, Found, Record
+from airflow_provider_omics.lifecycle.submissions import Submissions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Mapping
 
+    from airflow_provider_omics.aws.answers import Listed
     from airflow_provider_omics.compat import StateStore
-    from airflow_provider_omics.core.intention import Intention
     from airflow_provider_omics.hooks.omics import OmicsHook
-    from airflow_provider_omics.hooks.retry_policy import RetryPolicy
+    from airflow_provider_omics.lifecycle.calls import Calls
+    from airflow_provider_omics.lifecycle.intention import Intention
     from airflow_provider_omics.request.documents import JsonValue
 
 log = logging.getLogger(__name__)
@@ -33,23 +36,15 @@ _STORE_KEY: Final = "omics_run"
 CLOCK_SKEW: Final = 300.0
 
 
-class RunService(Submissions[Run]):
+class RunSubmissions(Submissions[Run]):
     """
-    Implement :class:`airflow_provider_omics.core.attempt.Service` for one attempt.
+    The StartRun requests of one intention, and how their runs are found again.
 
-    :param hook: a hook of this attempt's own, which notes when HealthOmics first answered it.
-    :param starter: another one, for StartRun alone, which repeats nothing; by default ``hook``.
-    :param retry_policy: how often and how long StartRun is asked.
-    :param began: when HealthOmics first answered this attempt, if that was before this process, in epoch seconds.
-    :param starting: the submission that this attempt has asked for before this process, if its answer was lost.
-    :param is_first: whether no run of the intention is older than this attempt.
     :param request: the StartRun request without its identity.
     :param intention: whose run it is.
     :param try_number: which of the task's tries the attempt is.
     :param airflow_tags: whether the run carries the tags that name its intention.
     :param store: what outlives the attempt, where Airflow has it (3.3 and newer).
-    :param may_start: called before each StartRun; raises when nothing may be started any more.
-    :param started: called with each run that StartRun answers, before anything else is asked.
     """
 
     operation = "StartRun"
@@ -58,34 +53,15 @@ class RunService(Submissions[Run]):
 
     def __init__(
         self,
-        hook: OmicsHook,
         request: dict[str, JsonValue],
         intention: Intention,
         *,
-        starter: OmicsHook | None = None,
-        retry_policy: RetryPolicy | None = None,
-        began: float | None = None,
-        starting: int | None = None,
-        is_first: bool = False,
         try_number: int = 1,
         airflow_tags: bool = True,
         store: StateStore | None = None,
-        may_start: Callable[[], None] = lambda: None,
-        started: Callable[[Run], None] = lambda _run: None,
     ) -> None:
         own = request.get("requestId")
-        super().__init__(
-            hook,
-            intention,
-            own,
-            starter=starter,
-            retry_policy=retry_policy,
-            began=began,
-            starting=starting,
-            is_first=is_first,
-            may_start=may_start,
-            started=started,
-        )
+        super().__init__(intention, own)
         self._try_number = try_number
         # Which try started a run, by its uuid; no member of the request may tell that.
         self._starters: dict[str, int] = {}
@@ -103,46 +79,60 @@ class RunService(Submissions[Run]):
             request["tags"] = {**self.intention.tags(request_id), **(request.get("tags") or {})}  # type: ignore[dict-item]
         return request
 
-    # --- core.attempt.Service ---
-
     def write(self, record: Record[Run]) -> None:
-        """Keep a record in the task's state store; without one nothing is kept."""
-        if self._store is None:
+        """Keep a record in the task's state store; without one nothing is kept, and nothing of an adopted run."""
+        if self._store is None or record.adopted:
             return
         value: dict[str, object] = {"intention": self.intention.digest, "submission": record.submission, "run": None}
         if record.run is not None:
-            starter = self._try_number if self.created_here(record.run) else self._starters.get(record.run.uuid)
+            own = record.since == 0 or (record.since or math.inf) <= (record.run.creation_time or 0.0)
+            starter = self._try_number if own else self._starters.get(record.run.uuid)
             value |= {"run": asdict(record.run), "try_number": starter}
         try:
             self._store.set(_STORE_KEY, value)
         except Exception as error:  # noqa: BLE001 - the look-up finds what is not written down
             log.warning("The task state store did not take the record of submission %s: %s", record.submission, error)
 
-    def read(self) -> Record[Run] | None:
-        """Return the newest record of this intention; those of others, which a clear leaves, do not count."""
+    def stored(self) -> dict[str, Any] | None:
+        """Return the newest record of this intention as JSON types; those of others, left by a clear, do not count."""
         if self._store is None:
             return None
         try:
             value = self._store.get(_STORE_KEY)
-            if not isinstance(value, dict) or value.get("intention") != self.intention.digest:
-                return None
-            run = read(Run, value["run"]) if value["run"] else None
-            if run is not None and value.get("try_number"):
-                self._starters[run.uuid] = int(value["try_number"])
-            return Record(int(value["submission"]), run)
         except Exception as error:  # noqa: BLE001 - the look-up finds what cannot be read
             log.warning("The task state store's record cannot be read: %s", error)
             return None
+        return value if isinstance(value, dict) and value.get("intention") == self.intention.digest else None
 
-    def submit(self, submission: int) -> Run:
+    def read_from(self, stored: Mapping[str, Any] | None) -> Record[Run] | None:
+        """Return the record that the state store has, or had in another process of this attempt."""
+        if not stored:
+            return None
+        try:
+            run = read(Run, stored["run"]) if stored["run"] else None
+            if run is not None and stored.get("try_number"):
+                self._starters[run.uuid] = int(stored["try_number"])
+            return Record(int(stored["submission"]), run)
+        except (KeyError, TypeError, ValueError) as error:  # the look-up finds what cannot be read
+            log.warning("The task state store's record cannot be read: %s", error)
+            return None
+
+    def submit(self, hook: OmicsHook, submission: int) -> Run:
         """Call StartRun."""
-        return self.starter.start_run(self.request(submission))
+        return hook.start_run(self.request(submission))
 
-    def get_run(self, run: Run) -> Run:
+    def get_run(self, hook: OmicsHook, run: Run) -> Run:
         """Call GetRun."""
-        return self.hook.get_run(run)
+        return hook.get_run(run)
 
-    def started_by(self, run: Run) -> str:
+    def said_of(self, run: Run, *, own: bool) -> str:
+        """Say which run the task has, and whose it is."""
+        if own:
+            return f"Started run {run.id} ({run.status}), output {run.output_uri}"
+        by = self._started_by(run)
+        return f"Reattached to run {run.id} ({run.status}), started by {by}, output {run.output_uri}"
+
+    def _started_by(self, run: Run) -> str:
         """Say who started a run that is older than this attempt."""
         known = self._starters.get(run.uuid)
         if known is None and self._own_request_id:
@@ -151,14 +141,9 @@ class RunService(Submissions[Run]):
             known = 1
         return f"try {known}" if known else "an earlier try"
 
-    def in_flight(self, hook: OmicsHook) -> Run | None:
-        """Return the run of a StartRun whose answer never came, or of an earlier try; None while none is listed."""
-        found = self.newest(hook)
-        return found.run if found is not None and found.submission >= (self.starting or 0) else None
-
     # --- the look-up ---
 
-    def newest(self, hook: OmicsHook) -> ExistingRun[Run] | None:
+    def newest(self) -> Calls[Found[Run]]:
         """
         Return the intention's newest run.
 
@@ -166,17 +151,18 @@ class RunService(Submissions[Run]):
         :raises OmicsError: if so many runs of the name are active that the look-up would eat the account's quota.
         """
         start = None if self._own_request_id else self.intention.dag_run_start
-        items = hook.list_runs(str(self._request["name"]), start.timestamp() - CLOCK_SKEW if start else 0.0)
+        since = start.timestamp() - CLOCK_SKEW if start else 0.0
+        listed: Listed = yield methodcaller("list_runs", str(self._request["name"]), since)
         if not self._airflow_tags:
-            return self._by_name(hook, items)
+            return Found((yield from self._by_name(listed.items)), listed.at)
         # A run that lives or has succeeded settles the matter: ask about those first.
-        items.sort(key=lambda item: (item["status"] in ENDED, item["status"] != "COMPLETED"))
-        existing = list(self._tagged(hook, items[:MAX_CANDIDATES]))
+        items = sorted(listed.items, key=lambda item: (item["status"] in ENDED, item["status"] != "COMPLETED"))
+        existing = yield from self._tagged(items[:MAX_CANDIDATES])
         if not existing and len(items) > MAX_CANDIDATES:
             self._looked_in_part(items)
         for other in existing[1:]:
             log.warning("There is another run of this task: %s, submission %s", other.run, other.submission)
-        return existing[0] if existing else None
+        return Found(existing[0] if existing else None, listed.at)
 
     def _looked_in_part(self, items: list[dict[str, Any]]) -> None:
         """Say that there are runs of the name that were not asked about; raise if this task's may live among them."""
@@ -194,12 +180,13 @@ class RunService(Submissions[Run]):
             MAX_CANDIDATES,
         )
 
-    def _tagged(self, hook: OmicsHook, items: list[dict[str, Any]]) -> Iterator[ExistingRun[Run]]:
-        """Yield the intention's runs; only the tag tells whose a run is."""
+    def _tagged(self, items: list[dict[str, Any]]) -> Calls[list[ExistingRun[Run]]]:
+        """Return the intention's runs; only the tag tells whose a run is."""
+        existing = []
         for item in items:
             run = Run.from_response(item)
             try:
-                now = hook.get_run(run)
+                now: Run = yield methodcaller("get_run", run)
             except ClientError as error:
                 if not is_denied(error):
                     raise
@@ -207,7 +194,8 @@ class RunService(Submissions[Run]):
                 continue
             submission = self._submission(now.request_id)
             if submission is not None:
-                yield ExistingRun(now, submission)
+                existing.append(ExistingRun(now, submission))
+        return existing
 
     def _submission(self, request_id: str | None) -> int | None:
         if self._own_request_id:
@@ -215,11 +203,11 @@ class RunService(Submissions[Run]):
             return 0 if request_id == tag_value(str(self._own_request_id)) else None
         return self.intention.submission(request_id)
 
-    def _by_name(self, hook: OmicsHook, items: list[dict[str, Any]]) -> ExistingRun[Run] | None:
+    def _by_name(self, items: list[dict[str, Any]]) -> Calls[ExistingRun[Run] | None]:
         """Without tags the default name, which only this intention has, tells; its submissions come in order."""
         if self._request["name"] != self._name or not items:
             return None
-        run = hook.get_run(replace(Run.from_response(items[0]), uuid=""))
+        run: Run = yield methodcaller("get_run", replace(Run.from_response(items[0]), uuid=""))
         if not run.uuid:
             return None  # Listed, and not visible to GetRun: StartRun's answer says which run it is.
         return ExistingRun(run, 0 if self._own_request_id else len(items) - 1)

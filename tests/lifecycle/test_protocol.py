@@ -3,7 +3,8 @@
 
 import pytest
 
-from airflow_provider_omics.core.protocol import (
+from airflow_provider_omics.core.run import Run
+from airflow_provider_omics.lifecycle.protocol import (
     ExistingRun,
     Fail,
     GiveUp,
@@ -14,9 +15,8 @@ from airflow_provider_omics.core.protocol import (
     Start,
     Succeed,
     Wait,
-    next_step,
+    next_action,
 )
-from airflow_provider_omics.core.run import Run
 
 
 def run(status, number=0):
@@ -48,7 +48,7 @@ ROWS = {
     "nothing found, and the record's run is looked at once": (looked(record=Record(2, RUNNING)), Start(2)),
     # --- a run is seen ---
     **{f"{seen.status}: wait": (looked(seen), Wait(seen)) for seen in ACTIVE},
-    "STOPPING: wait, and judge": (looked(STOPPING), Wait(STOPPING, judge=True)),
+    "STOPPING: wait, its end is not the attempt's": (looked(STOPPING), Wait(STOPPING, dying=True)),
     "COMPLETED: succeed": (looked(COMPLETED), Succeed(COMPLETED)),
     **{f"{seen.status}: next submission": (looked(seen, 3), Start(4)) for seen in BAD},
     "FAILED: the recorded submission, if it is a later one": (looked(FAILED, 1, record=Record(5)), Start(5)),
@@ -84,6 +84,6 @@ ROWS = {
 }
 
 
-@pytest.mark.parametrize(("known", "step"), ROWS.values(), ids=ROWS)
-def test_what_is_known_decides_the_next_step(known, step):
-    assert next_step(known) == step
+@pytest.mark.parametrize(("known", "action"), ROWS.values(), ids=ROWS)
+def test_what_is_known_decides_the_next_action(known, action):
+    assert next_action(known) == action

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from airflow_provider_omics.core.intention import Intention
+from airflow_provider_omics.lifecycle.intention import Intention
 from airflow_provider_omics.request.members import BY_ARGUMENT, matcher
 from airflow_provider_omics.request.start_run import OWN_TAGS
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long a worker asks again: a fault passes soon, a refusal may take hours and is waited out elsewhere."""
+"""How long a worker asks again: a fault passes soon, a refusal may take hours."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from airflow_provider_omics.polling.pacing import (
     READ_ANEW,
     WARN_EVERY,
     Reminder,
-    Report,
     back_off,
     jittered,
 )
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_omics.hooks.omics import OmicsHook
-    from airflow_provider_omics.polling.pacing import Turn
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -39,30 +37,14 @@ class RetryPolicy:
     """
     How often and how long one attempt, in its worker, asks StartRun, by the answers that it has had.
 
-    :param until: until when refusals are waited out here, in epoch seconds; None leaves that to who can wait better.
-    :param turn: the turn in which to ask, if the task was given one.
-    :param given_up: the error of a task whose time to start a run is up: StartRun is not asked any more.
+    :param until: until when refusals and faults are waited out here, in epoch seconds; None waits out few faults and no
+        refusal.
     """
 
-    def __init__(
-        self, until: float | None = None, turn: Turn | None = None, given_up: StartRunRefusedError | None = None
-    ) -> None:
+    def __init__(self, until: float | None = None) -> None:
         self._until = until
-        self._turn = turn
-        self._given_up = given_up
-        self._turn_ends: float | None = None
-        # Calls whose answer nobody knows.
-        self.faults = 0
+        self._faults = 0
         self._refusals = 0
-
-    def check(self) -> None:
-        """
-        Raise if StartRun must not be asked.
-
-        :raises StartRunRefusedError: if the time to start a run is up.
-        """
-        if self._given_up is not None:
-            raise self._given_up
 
     def pause(self, error: Exception) -> float:
         """
@@ -74,28 +56,18 @@ class RetryPolicy:
             return self._after_refusal(error, full=is_full(error))
         if not is_transient(error):
             raise error
-        self.faults += 1
-        pause = back_off(self.faults)
-        if self.faults > _MAX_FAULTS if self._until is None else time.time() + pause >= self._until:
+        self._faults += 1
+        pause = back_off(self._faults)
+        if self._faults > _MAX_FAULTS if self._until is None else time.time() + pause >= self._until:
             raise StartRunRefusedError(str(error), self._refusals, full=None) from error
         return pause
 
-    def report(self) -> Report | None:
-        """Return what came of the turn, if StartRun answered in it."""
-        return Report(self._turn.key, self._refusals, answered=True) if self._turn else None
-
     def _after_refusal(self, error: Exception, *, full: bool) -> float:
         self._refusals += 1
-        if self._until is not None:
-            pause = _FULL_SECONDS if full else back_off(self._refusals)
-            if time.time() + pause < self._until:
-                return pause
-        elif self._turn is not None and not full:
-            # The turn begins with the first call: what came before it, a client and a look-up, takes its time.
-            self._turn_ends = self._turn_ends or time.monotonic() + self._turn.seconds
-            if time.monotonic() < self._turn_ends:
-                return self._turn.pause
-        raise StartRunRefusedError(str(error), self._refusals, full=full) from error
+        pause = _FULL_SECONDS if full else back_off(self._refusals)
+        if self._until is None or time.time() + pause >= self._until:
+            raise StartRunRefusedError(str(error), self._refusals, full=full) from error
+        return pause
 
 
 class Faults:

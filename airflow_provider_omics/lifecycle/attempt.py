@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+One life of a run, as one attempt of a task sees it: the actions, one after the other, from what it knows to a verdict.
+
+:func:`attempt` does nothing itself: :mod:`.in_worker` carries its actions out in a worker, and :mod:`.in_hub` in a
+triggerer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+from airflow_provider_omics.lifecycle.protocol import (
+    ExistingRun,
+    Fail,
+    Found,
+    Known,
+    LookAt,
+    LookUp,
+    NoRun,
+    R,
+    Record,
+    Show,
+    Start,
+    Succeed,
+    Wait,
+    Write,
+    next_action,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from airflow_provider_omics.lifecycle.protocol import Action, Verdict
+
+# LookAt and Wait are answered by the run as it is then, LookUp by what was found, Start by the run or why there is
+# none, and Write by UNANSWERED if another process of this attempt has written meanwhile, and may have asked for a run.
+Answer: TypeAlias = R | Found[R] | NoRun | None
+
+
+def attempt(known: Known[R]) -> Generator[Action[R], Answer[R], Verdict[R]]:
+    """Yield what to do next, and return the verdict; a run that was dying before is waited for on the way."""
+    if known.own_request_id:
+        known = replace(known, retry=True)  # Another task, or this one before a clear, may have used it.
+    if not known.retry:
+        known = replace(known, since=0.0)  # It has no predecessor that could have created a run.
+    while True:
+        match next_action(known):
+            case LookAt(run, submission) as look:
+                run = cast("R", (yield look))
+                known = replace(known, seen=ExistingRun(run, submission, known.owns(run, submission)))
+            case LookUp(at_least) as look_up:
+                known = _found(known, at_least, cast("Found[R]", (yield look_up)))
+            case Start() as start:
+                known = yield from _start(known, start)
+            case Wait(run, dying=True) as wait:
+                yield Show(run, own=False)
+                known = _after(known, cast("R", (yield wait)))
+            case Wait(run) | Succeed(run) | Fail(run) as verdict:
+                own = known.seen is not None and known.seen.here
+                yield Show(run, own)
+                if isinstance(verdict, Wait) and known.seen and not own:
+                    yield Write(Record(known.seen.submission, run, adopted=True))
+                return verdict
+            case give_up:
+                return give_up
+
+
+def _found(known: Known[R], at_least: int | None, found: Found[R]) -> Known[R]:
+    if known.since is None:
+        known = replace(known, since=found.at)
+    newest = found.newest
+    if newest is not None:
+        # It may be the run that an answer was about which this attempt has lost.
+        asked = replace(known, asked=at_least) if at_least is not None else known
+        newest = replace(newest, here=asked.owns(newest.run, newest.submission))
+    if newest is None or (known.seen is not None and known.seen.submission > newest.submission):
+        newest = known.seen
+    return replace(known, seen=newest, looked_up=True)
+
+
+def _start(known: Known[R], start: Start) -> Generator[Action[R], Answer[R], Known[R]]:
+    submission = start.submission
+    answer = yield Write(Record(submission, since=known.since))
+    if answer is not NoRun.UNANSWERED:
+        answer = yield start
+    if answer is NoRun.CONFLICT:
+        return replace(known, conflict=submission, looked_up=False)
+    if answer is NoRun.UNANSWERED:
+        return replace(known, retry=True, asked=submission, looked_up=False)
+    run = cast("R", answer)
+    yield Show(run)
+    if known.retry:  # It may be a run of long ago.
+        run = cast("R", (yield LookAt(run, submission)))
+    yield Write(Record(submission, run, since=known.since))
+    return replace(known, seen=ExistingRun(run, submission, known.owns(run)))
+
+
+def _after(known: Known[R], run: R) -> Known[R]:
+    """Return what is known when a run that was dying has ended: after a bad end all is looked for anew."""
+    if run.succeeded and known.seen:
+        return replace(known, seen=replace(known.seen, run=run))
+    return Known(retry=True, waits=known.waits, own_request_id=known.own_request_id)

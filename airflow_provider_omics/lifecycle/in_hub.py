@@ -1,0 +1,313 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Carry an attempt out in a triggerer: calls within the limits of the hub, StartRun in its queue."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import logging
+import time
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from airflow_provider_omics.cancellation.cancel import persistently
+from airflow_provider_omics.exceptions import StartRunConflictError, StartRunRefusedError
+from airflow_provider_omics.lifecycle.attempt import attempt
+from airflow_provider_omics.lifecycle.calls import Pause, answered_later
+from airflow_provider_omics.lifecycle.claim import NOT_NOW_SECONDS, NotNowError
+from airflow_provider_omics.lifecycle.protocol import (
+    GiveUp,
+    LookAt,
+    LookUp,
+    NoRun,
+    Record,
+    Show,
+    Start,
+    Wait,
+    Write,
+)
+from airflow_provider_omics.lifecycle.submissions import LISTING_SECONDS, LOOK_AGAIN
+from airflow_provider_omics.polling.pacing import WARN_EVERY, Reminder, back_off
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from airflow_provider_omics.core.run import Run
+    from airflow_provider_omics.hooks.omics import OmicsHook
+    from airflow_provider_omics.lifecycle.attempt import Answer
+    from airflow_provider_omics.lifecycle.calls import Call, Calls
+    from airflow_provider_omics.lifecycle.claim import Claim
+    from airflow_provider_omics.lifecycle.protocol import Action, Fail, Known, Succeed
+    from airflow_provider_omics.lifecycle.run_submissions import RunSubmissions
+    from airflow_provider_omics.polling.hub import Hub
+
+    T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The account, as far as STS says it, and the Region in which the worker would have started the run."""
+
+    account: str | None
+    region: str | None
+
+    def call(self, hook: OmicsHook, call: Callable[[OmicsHook], T]) -> T:
+        """Make a call where the worker would have made it; WrongAccountError if that is elsewhere."""
+        hook.check_place(self.account, self.region)
+        return call(hook)
+
+
+class HubDriver:
+    """
+    Carries one attempt out.
+
+    :param hub: the hub of the connection.
+    :param submissions: the StartRun requests of the intention.
+    :param claim: whether the task waits for this trigger.
+    :param place: where the run is to be.
+    :param show: shows a run to people and to tasks downstream.
+    :param say: tells people something.
+    :param wait: waits for the end of a run that is dying.
+    :param until: until when to wait while no run is started, in epoch seconds.
+    :param submit_seconds: for how long to do so when a run that was dying has ended.
+    :param deadline: until when the try may wait at all, in epoch seconds.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        submissions: RunSubmissions,
+        claim: Claim,
+        place: Place,
+        *,
+        show: Callable[[Run], Awaitable[None]],
+        say: Callable[[str], None],
+        wait: Callable[[Run], Awaitable[Run]],
+        until: float,
+        submit_seconds: float,
+        deadline: float | None,
+    ) -> None:
+        self.hub = hub
+        self.submissions = submissions
+        self._claim = claim
+        self._place = place
+        self._show = show
+        self._say = say
+        self._wait = wait
+        self._until = until
+        self._submit_seconds = submit_seconds
+        self._deadline = deadline
+        self._shown: str | None = None
+        # The submission that StartRun was last asked for, here or in an earlier process of this attempt; None if no run
+        # can have come of it. The call that is under way in a thread.
+        self.asked: int | None = None
+        self._under_way: concurrent.futures.Future[Run] | None = None
+        self._unanswered = self._is_over = self._looked_at_earlier = False
+        self._reminder = Reminder(WARN_EVERY)
+        self._refusals = self._faults = 0
+        self._why: Exception | None = None
+
+    async def carry_out(self, known: Known[Run]) -> Wait[Run] | Succeed[Run] | Fail[Run]:
+        """
+        Return the verdict.
+
+        :param known: what the worker knew.
+        :raises StartRunRefusedError: if HealthOmics refuses, or does not answer, for too long.
+        :raises StartRunConflictError: if it says that the run exists, and does not list it.
+        """
+        actions = attempt(await self._after_others(known))
+        answer: Answer[Run] = None
+        while True:
+            try:
+                action = actions.send(answer)
+            except StopIteration as done:
+                verdict = done.value
+                break
+            answer = await self._do(action)
+        if isinstance(verdict, GiveUp):
+            raise StartRunConflictError(self.submissions.taken(verdict.submission, "request_id"))
+        return cast("Wait[Run] | Succeed[Run] | Fail[Run]", verdict)
+
+    async def _after_others(self, known: Known[Run]) -> Known[Run]:
+        """Return what is known with what an earlier process of this attempt has left."""
+        earlier = await self._claim.earlier()
+        self._looked_at_earlier = True
+        if earlier is None:
+            return known
+        marker, run = earlier
+        # Whether it was answered nobody knows.
+        self.asked, self._unanswered = marker.submission, True
+        self._shown = run.uuid if run else None
+        record = Record(marker.submission or 0, run)
+        return replace(known, retry=True, asked=marker.submission, since=marker.since, record=record)
+
+    async def _do(self, action: Action[Run]) -> Answer[Run]:  # noqa: C901 - a case for each action
+        match action:
+            case LookAt(run):
+                return await self._in_time(self._call(lambda hook: self.submissions.get_run(hook, run)))
+            case LookUp(submission):
+                return await self._in_time(self._answered(self.submissions.look_up(submission)))
+            case Start(submission, why):
+                self._say(why)
+                return await self._start(submission)
+            case Write(record) if record.run is None or record.adopted:
+                since, over = (0.0, None) if record.adopted else (record.since, self._shown)
+                written = await self._in_time(self._claim.write(record.submission, since, over))
+                return None if written else NoRun.UNANSWERED
+            case Show(run, own):
+                if run.uuid != self._shown:
+                    self._shown = run.uuid
+                    await self._show(run)
+                if own is not None:
+                    self._say(self.submissions.said_of(run, own=own))
+            case Wait(run):
+                run = await self._wait(run)
+                if not run.succeeded:
+                    self._say(f"HealthOmics {run}; it was ending before this try came, so the next run is this try's")
+                    self._until = time.time() + self._submit_seconds
+                    if self._deadline is not None:
+                        self._until = min(self._until, self._deadline)
+                return run
+        return None
+
+    # --- looking ---
+
+    async def _answered(self, calls: Calls[T]) -> T:
+        """Return what several calls come to."""
+
+        async def answer(call: Call) -> object:
+            return await (asyncio.sleep(call.seconds) if isinstance(call, Pause) else self._call(call))
+
+        return await answered_later(calls, answer)
+
+    async def _call(self, call: Callable[[OmicsHook], T]) -> T:
+        def noted(hook: OmicsHook) -> T:
+            try:
+                return self._place.call(hook, call)
+            except Exception as error:
+                self._why = error
+                raise
+
+        what = f"Whether requestId {self.submissions.request_id(0)} has a run is not known yet"
+        return await persistently(self.hub, self.hub.calls, noted, what)
+
+    async def _in_time(self, doing: Awaitable[T]) -> T:
+        """Return what comes of something that is given up when the time to start a run is over."""
+        try:
+            async with asyncio.timeout(max(0.0, self._until - time.time())):
+                return await doing
+        except TimeoutError:
+            raise self._too_late() from self._why
+
+    def _too_late(self) -> StartRunRefusedError:
+        """Return the error that no run was started in time."""
+        from airflow_provider_omics.aws.errors import is_full, is_refused  # noqa: PLC0415 - imported in a thread by now
+
+        if self._why is None:
+            return StartRunRefusedError("its turn in the queue did not come in time")
+        full = is_full(self._why) if is_refused(self._why) and not self._unanswered else None
+        return StartRunRefusedError(str(self._why), self._refusals, full=full)
+
+    # --- starting ---
+
+    async def _start(self, submission: int) -> Run | NoRun:
+        """Have StartRun called in the hub's queue."""
+        self._under_way = None
+        starting = self.hub.starts.start(
+            lambda hook: self._send(hook, submission), ready=self._claim.check, refused=self._note_refusal
+        )
+        try:
+            async with asyncio.timeout(max(0.0, self._until - time.time())):
+                return await starting
+        except TimeoutError:
+            # What is under way may have its answer in a moment.
+            run = await self.settled()
+            if run is None:
+                raise self._too_late() from self._why
+            return run
+        except StartRunConflictError as error:
+            self._say(str(error))
+            return NoRun.CONFLICT
+        except NotNowError as error:
+            self._remind(f"{error}: StartRun is not called")
+            await self._in_time(asyncio.sleep(NOT_NOW_SECONDS))
+        except Exception as error:
+            if not self.hub.bears(error, self._faults):
+                raise
+            self._why = error
+            self._unanswered = self._unanswered or self.asked is not None
+            self._faults += 1
+            self._remind(f"StartRun is asked again, after a look for a run of it: {error}")
+            await self._in_time(asyncio.sleep(back_off(self._faults)))
+        return NoRun.UNANSWERED
+
+    def _send(self, hook: OmicsHook, submission: int) -> Run:
+        """Call StartRun, in a thread that nobody can call back: who ends the task waits for what comes of it."""
+        hook.check_place(self._place.account, self._place.region)
+        if self._is_over:
+            raise NotNowError("The task was ended")
+        self.asked = submission
+        answer: concurrent.futures.Future[Run] = concurrent.futures.Future()
+        self._under_way = answer
+        try:
+            run = self.submissions.submit(hook, submission)
+        except BaseException as error:
+            answer.set_exception(error)
+            raise
+        answer.set_result(run)
+        return run
+
+    def _remind(self, line: str) -> None:
+        """Tell people something that may last."""
+        if self._reminder.due(time.monotonic()):
+            self._say(line)
+        else:
+            log.info("%s", line)
+
+    def _note_refusal(self, error: Exception) -> None:
+        self._why = error
+        self._refusals += 1
+        if not self._unanswered:
+            self.asked = None  # This is an answer, and none was lost before.
+        if self._refusals == 1:
+            self._say(f"StartRun is refused, and asked again: {error}")
+
+    # --- ending ---
+
+    async def settled(self) -> Run | None:
+        """Return the run of a call that is under way, or was answered before it was known, when it is answered."""
+        if self._under_way is not None:
+            with suppress(Exception):
+                return await asyncio.wrap_future(self._under_way)
+        return None
+
+    async def to_cancel(self, *, looks_back: bool) -> Run | str:
+        """
+        Return the run that is to be cancelled as somebody has ended the task; or say why there is none.
+
+        :param looks_back: whether an earlier try may have started one.
+        """
+        from airflow_provider_omics.aws.errors import is_denied  # noqa: PLC0415 - imported in a thread by now
+
+        self._is_over = True
+        if run := await self.settled():
+            return run
+        # Killed before it had looked, it does not know what an earlier process has asked for.
+        if self.asked is None and not looks_back and self._looked_at_earlier:
+            return "it has started no run"
+        until = time.monotonic() + LISTING_SECONDS
+        while True:
+            try:
+                newest = (await self._answered(self.submissions.newest())).newest
+            except Exception as error:
+                if not is_denied(error):
+                    raise
+                return f"whether it has started a run cannot be looked up: {error}"
+            if newest is not None and newest.submission >= (self.asked or 0):
+                return newest.run
+            if self.asked is None or time.monotonic() >= until:
+                return "it has started no run"
+            await asyncio.sleep(LOOK_AGAIN)

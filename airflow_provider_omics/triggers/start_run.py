@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a deferred task has its run started, and waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_omics.cancellation.cancel import cancel_through
+from airflow_provider_omics.cancellation.task_states import ask_airflow
+from airflow_provider_omics.compat import TaskKey, is_in_triggerer, push_from_trigger, push_link_from_trigger
+from airflow_provider_omics.core.event import RunEvent
+from airflow_provider_omics.core.run import Run
+from airflow_provider_omics.exceptions import OmicsError, StartRunRefusedError
+from airflow_provider_omics.lifecycle.intention import Intention
+from airflow_provider_omics.lifecycle.marker import read_marker
+from airflow_provider_omics.lifecycle.protocol import Known, Wait
+from airflow_provider_omics.links.run import standard_links
+from airflow_provider_omics.polling.hub import join
+from airflow_provider_omics.polling.pacing import back_off
+from airflow_provider_omics.triggers.run import OmicsRunTrigger
+
+if TYPE_CHECKING:
+    from airflow.triggers.base import TriggerEvent
+
+    from airflow_provider_omics.aws.hook_params import HookParams
+    from airflow_provider_omics.lifecycle.in_hub import HubDriver
+    from airflow_provider_omics.polling.hub import Hub
+    from airflow_provider_omics.request.documents import JsonValue
+
+# How often XComs are written that Airflow does not take.
+_MOST_FAULTS: Final = 6
+
+
+class OmicsStartRunTrigger(OmicsRunTrigger):
+    """
+    Find or start the run of a task in the triggerer, and wait there until it has ended.
+
+    :param request: the StartRun request without its identity, as the worker has rendered it.
+    :param intention: whose run it is, as a dict of JSON types.
+    :param try_number: the task's try.
+    :param retry: whether an earlier try may have started a run.
+    :param record: what an earlier try wrote down in the task's state store, as a dict of JSON types.
+    :param waits: whether the task waits for the run's end.
+    :param airflow_tags: whether the run carries the tags that name its intention.
+    :param account: the account to which the connection leads the worker, None if STS did not say.
+    :param region: the Region to which it leads the worker.
+    :param until: until when to wait while no run is started, in epoch seconds.
+    :param submit_seconds: for how long to do so after a run has ended that was dying before this try.
+    :param others: what :class:`OmicsRunTrigger` takes.
+    """
+
+    def __init__(
+        self,
+        *,
+        request: dict[str, JsonValue] | None = None,
+        intention: dict[str, JsonValue] | None = None,
+        try_number: int = 1,
+        retry: bool = True,
+        record: dict[str, JsonValue] | None = None,
+        waits: bool = True,
+        airflow_tags: bool = True,
+        account: str | None = None,
+        region: str | None = None,
+        until: float = 0.0,
+        submit_seconds: float = 0.0,
+        **others: Any,  # noqa: ANN401 - of whatever release
+    ) -> None:
+        super().__init__(**others)
+        self.request = request or {}
+        self.intention = intention or {}
+        self.try_number = try_number
+        self.retry = retry
+        self.record = record
+        self.waits = waits
+        self.airflow_tags = airflow_tags
+        self.account = account
+        self.region = region
+        self.until = until
+        self.submit_seconds = submit_seconds
+        self._driver: HubDriver | None = None
+
+    @classmethod
+    def to_start(
+        cls,
+        request: dict[str, JsonValue],
+        intention: Intention,
+        try_number: int,
+        hook_params: HookParams,
+        **others: Any,  # noqa: ANN401 - those of the constructor
+    ) -> OmicsStartRunTrigger:
+        """Return the trigger that starts a run."""
+        return cls(
+            request=request,
+            intention=intention.serialize(),
+            try_number=try_number,
+            hook_params=hook_params.serialize(),
+            **others,
+        )
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and the keyword arguments, all JSON types."""
+        path, arguments = super().serialize()
+        mine = (
+            *("request", "intention", "try_number", "retry", "record", "waits", "airflow_tags"),
+            *("account", "region", "until", "submit_seconds"),
+        )
+        del arguments["run"]  # which is yet to be started
+        return path, {**arguments, **{name: getattr(self, name) for name in mine}}
+
+    async def wait(self) -> TriggerEvent:
+        """Return the event: no run was started, or it has ended, its time is up, or it can no longer be waited for."""
+        try:
+            async with join(self.params) as hub:
+                event = await self._start(hub)
+                return self._event(event or await self._until_end(hub, self._deferred_run))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the operator says it: trigger logs get lost
+            run, failure = (self._deferred_run, None) if self.run_args else (None, OmicsError.__name__)
+            return self._event(RunEvent(run, error=f"{type(error).__name__}: {error}", failure=failure))
+
+    async def _start(self, hub: Hub) -> RunEvent | None:
+        """Return the event of a task that has its run without waiting, or has none; None if it waits for it."""
+        # Imported in a thread: botocore takes longer than an event loop may be held up.
+        await asyncio.to_thread(import_module, "airflow_provider_omics.lifecycle.in_hub")
+        await asyncio.to_thread(import_module, "airflow_provider_omics.lifecycle.run_submissions")
+        self._driver = driver = self._driver_in(hub)
+        known: Known[Run] = Known(
+            retry=self.retry,
+            waits=self.waits,
+            own_request_id="requestId" in self.request,
+            record=driver.submissions.read_from(self.record),
+        )
+        try:
+            verdict = await driver.carry_out(known)
+        except TimeoutError:  # while it waited for a run that was dying
+            return await self._time_out(hub, self._last or Run("0"), known=self._seen)
+        except OmicsError as error:
+            await self._give_up(hub, driver, error)
+            return RunEvent(None, error=str(error), failure=type(error).__name__)
+        self.run_args = asdict(verdict.run)
+        # It has its run: what only a start needs is let go, as thousands wait.
+        self.request, self.record, self._driver = {}, None, None
+        return None if isinstance(verdict, Wait) else RunEvent(verdict.run, started=True)
+
+    def _driver_in(self, hub: Hub) -> HubDriver:
+        from airflow_provider_omics.lifecycle.claim import Claim, NoClaim  # noqa: PLC0415 - imported by now
+        from airflow_provider_omics.lifecycle.in_hub import HubDriver, Place  # noqa: PLC0415 - likewise
+        from airflow_provider_omics.lifecycle.run_submissions import RunSubmissions  # noqa: PLC0415 - likewise
+
+        intention = Intention.deserialize(self.intention)
+        submissions = RunSubmissions(
+            self.request, intention, try_number=self.try_number, airflow_tags=self.airflow_tags
+        )
+        return HubDriver(
+            hub,
+            submissions,
+            (Claim if is_in_triggerer(self) else NoClaim)(self._task, intention.digest, self.try_number),
+            Place(self.account, self.region),
+            show=self._show,
+            say=self._say,
+            wait=lambda run: self._follow(hub, run),
+            until=self.until,
+            submit_seconds=self.submit_seconds,
+            deadline=self.deadline,
+        )
+
+    async def _show(self, run: Run) -> None:
+        """Push what others need of a run; the worker does, at the end, what Airflow does not take here."""
+        for faults in range(1, _MOST_FAULTS + 1):
+            try:
+                await ask_airflow(_push, self._task, run)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on
+                self.log.warning("Airflow does not take the XComs of run %s: %s", run.id, error)
+                if not is_in_triggerer(self):
+                    break  # `dag.test()` cannot do it everywhere.
+                await asyncio.sleep(back_off(faults))
+            else:
+                self._shown = True
+                return
+        self._shown = False
+
+    def _say(self, line: str) -> None:
+        """Log a line here and, with the event, in the worker."""
+        self.log.info("%s", line)
+        self._note(line)
+
+    async def _give_up(self, hub: Hub, driver: HubDriver, error: OmicsError) -> None:
+        """Cancel the run of a StartRun that was not answered, when the time to wait for it is over."""
+        late = isinstance(error, StartRunRefusedError) and error.full is None and self.deadline is not None
+        if not (late and self.cancel_on_kill and self.until >= (self.deadline or 0)):
+            return
+        run = await driver.to_cancel(looks_back=False)
+        self._say(run if isinstance(run, str) else str(await cancel_through(hub, run, known=True)))
+
+    async def is_current_try(self) -> bool:
+        """Ask whether the task is still in the try that has deferred."""
+        marker = await ask_airflow(read_marker, self._task)
+        return marker is not None and marker.of_try(Intention.deserialize(self.intention).digest, self.try_number)
+
+    async def is_awaited(self) -> bool:
+        """Ask whether the task, which is deferred, waits for this trigger."""
+        return await self.is_current_try()
+
+    def what(self) -> str:
+        """Name the run that this trigger starts, or waits for."""
+        if self.run_args:
+            return super().what()
+        return f"the run of intention {Intention.deserialize(self.intention).digest}, if there is one"
+
+    async def to_cancel(self, hub: Hub) -> tuple[Run, bool] | str:
+        """Return the run, if it has been started."""
+        if self.run_args:
+            return await super().to_cancel(hub)
+        driver = self._driver or self._driver_in(hub)
+        driver.hub = hub  # The one that it had may be closed.
+        found = await driver.to_cancel(looks_back=self.retry or "requestId" in self.request)
+        return found if isinstance(found, str) else (found, True)
+
+    @property
+    def _task(self) -> TaskKey:
+        names = ("dag_id", "task_id", "run_id", "map_index")
+        return TaskKey(**{name: self.intention[name] for name in names})  # type: ignore[arg-type]  # JSON
+
+
+def _push(task: TaskKey, run: Run) -> None:
+    """Push what others need of a run, and its links."""
+    for key, value in run.xcom().items():
+        if key != "status":
+            push_from_trigger(task, key, value)
+    for link, page in standard_links(run):
+        push_link_from_trigger(task, link, page)

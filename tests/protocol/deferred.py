@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A try whose run is started in a triggerer: the real driver of the hub, in a thread that goes when it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import threading
+from dataclasses import asdict
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+from airflow.providers.common.compat.sdk import AirflowException
+
+from airflow_provider_omics.aws.errors import is_refused, may_pass
+from airflow_provider_omics.cancellation import cancel
+from airflow_provider_omics.compat import TaskKey
+from airflow_provider_omics.lifecycle import claim, in_hub, marker
+from airflow_provider_omics.lifecycle.claim import Claim
+from airflow_provider_omics.lifecycle.in_hub import HubDriver, Place
+from airflow_provider_omics.lifecycle.marker import KEY, Marker
+from airflow_provider_omics.lifecycle.protocol import Known, Succeed, Wait
+from airflow_provider_omics.lifecycle.run_submissions import RunSubmissions
+from airflow_provider_omics.polling.pacing import Budget
+
+if TYPE_CHECKING:
+    from contextlib import ExitStack
+
+    from airflow_provider_omics.core.run import Run
+    from tests.protocol.world import Process, World
+
+FOR_EVER = 1e9
+
+
+class Limit:
+    """No limit: how often calls are made is no matter of the protocol."""
+
+    def __init__(self) -> None:
+        self.budget = Budget(1.0)
+
+    async def spend(self) -> None:
+        """Make the call at once."""
+
+
+class Hub:
+    """What a driver asks of a hub, whose calls are made in the process's own thread, and whose queue is empty."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.calls = Limit()
+        self.starts = self
+
+    async def call(self, method: Any, **_: Any) -> Any:
+        return method(self._world.hook())
+
+    def bears(self, error: Exception, faults: int) -> bool:
+        return may_pass(error, faults)
+
+    async def start(self, call: Any, *, ready: Any, refused: Any) -> Any:
+        while True:
+            await ready()
+            try:
+                return call(self._world.hook())
+            except Exception as error:
+                if not is_refused(error):
+                    raise
+                refused(error)
+            self._world.advance(1.0)
+
+
+def execute(process: Process) -> dict[str, str]:
+    """Find or start the run of a try, wait for it, and return its XCom, as worker and triggerer do together."""
+    world, task, ti = process.world, process.task, process.context["ti"]
+    request = {"workflowId": "1234567", "roleArn": "arn:aws:iam::123456789012:role/x", "outputUri": "s3://bucket/runs"}
+    request |= {"priority": process.arguments["priority"]}
+    request |= {"name": task.name} if task.name else {}
+    request |= {"requestId": task.request_id} if task.request_id else {}
+    submissions = RunSubmissions(
+        request, process.intention, try_number=ti.try_number, airflow_tags=task.airflow_tags, store=task.store
+    )
+    task.xcom.setdefault(KEY, asdict(Marker(process.intention.digest, ti.try_number)))
+    known: Known[Run] = Known(
+        retry=process.retry,
+        waits=task.waits,
+        own_request_id=bool(task.request_id),
+        record=submissions.read_from(submissions.stored()) if process.retry else None,
+    )
+    hook = world.hook()
+
+    async def show(run: Run) -> None:
+        task.xcom |= {key: value for key, value in run.xcom().items() if key != "status"}
+
+    def until_end(run: Run) -> Run:
+        while not run.ended:
+            world.sleep(30.0)
+            run = hook.get_run(run)
+        return run
+
+    async def wait(run: Run) -> Run:
+        return until_end(run)
+
+    driver = HubDriver(
+        Hub(world),  # type: ignore[arg-type]  # what a driver asks of one
+        submissions,
+        Claim(TaskKey.of(ti), process.intention.digest, ti.try_number),
+        Place(None, None),
+        show=show,
+        say=lambda _line: None,
+        wait=wait,
+        until=FOR_EVER * 10,
+        submit_seconds=FOR_EVER,
+        deadline=None,
+    )
+    verdict = asyncio.run(driver.carry_out(known))
+    run = until_end(verdict.run) if isinstance(verdict, Wait) else verdict.run
+    if isinstance(verdict, Succeed) or run.succeeded:
+        return run.xcom()
+    raise AirflowException(f"HealthOmics {run}")
+
+
+def patch_airflow(patches: ExitStack) -> None:
+    """Let drivers find the XComs and the state of their process's task, and live by its world's clock."""
+
+    async def ask(question: Any, *arguments: Any) -> Any:
+        return question(*arguments)
+
+    def process() -> Any:
+        return threading.current_thread()
+
+    async def sleep(seconds: float) -> None:
+        me = process()
+        if (me.task.ti.try_number, me.task.intention) != (me.context["ti"].try_number, me.intention):
+            raise me.ended  # Airflow ends a trigger whose try is over.
+        me.world.sleep(seconds)
+
+    def push(_task: TaskKey, key: str, value: Any) -> None:
+        process().task.xcom[key] = copy.deepcopy(value)
+
+    def pull(_task: TaskKey, key: str) -> Any:
+        return copy.deepcopy(process().task.xcom.get(key))
+
+    clock = SimpleNamespace(sleep=sleep, timeout=asyncio.timeout, wrap_future=asyncio.wrap_future)
+    patches.enter_context(patch.object(claim, "ask_airflow", ask))
+    patches.enter_context(patch.object(claim, "task_states", lambda tis: ["deferred"] * len(tis)))
+    for module in (claim, in_hub):
+        patches.enter_context(patch.object(module, "asyncio", clock))
+        patches.enter_context(patch.object(module, "back_off", lambda _faults: 1.0))
+    patches.enter_context(
+        patch.object(cancel, "asyncio", SimpleNamespace(sleep=sleep, get_running_loop=asyncio.get_running_loop))
+    )
+    patches.enter_context(patch.object(cancel, "back_off", lambda _faults: 1.0))
+    patches.enter_context(patch.object(marker, "push_from_trigger", push))
+    patches.enter_context(patch.object(marker, "pull_in_trigger", pull))
+    for module in (claim, marker):
+        patches.enter_context(patch.object(module, "time", in_hub.time))
