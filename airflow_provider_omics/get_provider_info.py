@@ -40,7 +40,7 @@ def get_provider_info() -> dict[str, Any]:
                 "airflow_provider_omics.triggers.events",
                 "airflow_provider_omics.triggers.read_sets",
                 "airflow_provider_omics.triggers.run",
-                "airflow_provider_omics.triggers.turn",
+                "airflow_provider_omics.triggers.start_run",
             )
         ],
         "extra-links": [

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MAX_PARAMETERS_BYTES: Final = 50_000  # user guide, "Fixed quotas"
 MAX_TAGS: Final = 50
-# How many of them tell whose the run is (core.intention).
+# How many of them tell whose the run is (lifecycle.intention).
 OWN_TAGS: Final = 5
 # What is only for people, or has a sensible default: rendered to None it is left out.
 _LEFT_OUT: Final = ("name", "priority", "tags", "log_level", "storage_capacity")
