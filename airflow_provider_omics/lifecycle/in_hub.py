@@ -118,7 +118,7 @@ class HubDriver:
         :raises StartRunRefusedError: if HealthOmics refuses, or does not answer, for too long.
         :raises StartRunConflictError: if it says that the run exists, and does not list it.
         """
-        actions = attempt(await self._after_others(known))
+        actions = attempt(await self._in_time(self._after_others(known)))
         answer: Answer[Run] = None
         while True:
             try:
