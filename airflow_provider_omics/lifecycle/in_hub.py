@@ -197,9 +197,11 @@ class HubDriver:
     async def _in_time(self, doing: Awaitable[T]) -> T:
         """Return what comes of something that is given up when the time to start a run is over."""
         try:
-            async with asyncio.timeout(max(0.0, self._until - time.time())):
+            async with asyncio.timeout(max(0.0, self._until - time.time())) as limit:
                 return await doing
         except TimeoutError:
+            if not limit.expired():  # It is the network's.
+                raise
             raise self._too_late() from self._why
 
     def _too_late(self) -> StartRunRefusedError:
@@ -220,14 +222,8 @@ class HubDriver:
             lambda hook: self._send(hook, submission), ready=self._claim.check, refused=self._note_refusal
         )
         try:
-            async with asyncio.timeout(max(0.0, self._until - time.time())):
+            async with asyncio.timeout(max(0.0, self._until - time.time())) as limit:
                 return await starting
-        except TimeoutError:
-            # What is under way may have its answer in a moment.
-            run = await self.settled()
-            if run is None:
-                raise self._too_late() from self._why
-            return run
         except StartRunConflictError as error:
             self._say(str(error))
             return NoRun.CONFLICT
@@ -235,6 +231,12 @@ class HubDriver:
             self._remind(f"{error}: StartRun is not called")
             await self._in_time(asyncio.sleep(NOT_NOW_SECONDS))
         except Exception as error:
+            if limit.expired():
+                # What is under way may have its answer in a moment; nothing more is sent.
+                self._is_over = True
+                if run := await self.settled():
+                    return run
+                raise self._too_late() from self._why
             if not self.hub.bears(error, self._faults):
                 raise
             self._why = error
@@ -247,12 +249,13 @@ class HubDriver:
     def _send(self, hook: OmicsHook, submission: int) -> Run:
         """Call StartRun, in a thread that nobody can call back: who ends the task waits for what comes of it."""
         hook.check_place(self._place.account, self._place.region)
-        if self._is_over:
-            raise NotNowError("The task was ended")
-        self.asked = submission
         answer: concurrent.futures.Future[Run] = concurrent.futures.Future()
+        # In this order: who sets the flag then looks for a call that is under way.
         self._under_way = answer
         try:
+            if self._is_over:
+                raise NotNowError("The task was ended")  # noqa: TRY301 - who waits for the answer is told, too
+            self.asked = submission
             run = self.submissions.submit(hook, submission)
         except BaseException as error:
             answer.set_exception(error)
