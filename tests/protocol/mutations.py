@@ -246,7 +246,7 @@ MUTATIONS = (
     Mutation("a refusal is told as one", POLICY, "        if is_refused(error):", "        if False:", REFUSED + "test_it_ends_with_the_submit_timeout"),
     # --- starting in the triggerer ---
     Mutation("a task that is not deferred any more starts nothing", CLAIM, 'if state != "deferred":', "if False:", IN_TRIGGERER + "test_a_task_that_is_not_deferred_any_more_starts_nothing"),
-    Mutation("where Airflow does not answer nothing is started", CLAIM, 'raise NotNowError(f"Airflow does not say', 'return id(f"Airflow does not say', IN_TRIGGERER + "test_where_airflow_does_not_answer_nothing_is_started"),
+    Mutation("where Airflow does not answer nothing is started", CLAIM, 'raise NotNowError(f"Airflow does not say whether the task is still deferred: {error}") from error', "return", IN_TRIGGERER + "test_where_airflow_does_not_answer_nothing_is_started"),
     Mutation("a trigger that was taken over starts nothing", CLAIM, "        if marker != self._marker:\n            self._marker, self", "        if False:\n            self._marker, self", IN_TRIGGERER + "test_a_trigger_that_was_taken_over_in_the_queue_starts_nothing"),
     Mutation("a triggerer of another account asks nothing", "aws/identity.py", "if region in (None, own_region) and own in (None, account):", "if True:", IN_TRIGGERER + "test_a_triggerer_of_another_account_asks_nothing"),
     Mutation("who ends a task waits for a StartRun that is under way", HUB_DRIVER, "return await asyncio.wrap_future(self._under_way)", "return None", IN_TRIGGERER + "test_who_ends_a_task_while_start_run_is_under_way_ends_its_run"),
