@@ -450,6 +450,9 @@ def test_who_ends_a_task_while_start_run_is_under_way_ends_its_run(
         return run
 
     monkeypatch.setattr(OmicsHook, "start_run", slowly)
+    # Nobody can look it up.
+    omics_local.switch(list_delay=900)
+    monkeypatch.setattr(in_hub, "LISTING_SECONDS", 0.5)
     trigger = of_database(deferred(start_run(deferrable=True), context).trigger)
     trigger.task_instance = context["ti"]
 
