@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from airflow_provider_omics.cancellation.task_states import ask_airflow
 from airflow_provider_omics.compat import task_states
 from airflow_provider_omics.exceptions import OmicsError
-from airflow_provider_omics.lifecycle.marker import FRESH_SECONDS, Marker, pushed_run, read_marker, write_marker
+from airflow_provider_omics.lifecycle.marker import Marker, pushed_run, read_marker, write_marker
 from airflow_provider_omics.polling.pacing import back_off
 
 if TYPE_CHECKING:
@@ -80,13 +80,11 @@ class Claim:
                 await asyncio.sleep(NOT_NOW_SECONDS)
                 await self._read()
                 continue
-            if time.monotonic() - self._read_at > FRESH_SECONDS:
-                before = self._marker
-                await self._read()
-                if self._marker != before:
-                    return False
-            if await self._ask(write_marker, self._task, mine, self._read_at):
-                self._marker = mine
+            before, begun = self._marker, time.monotonic()
+            self._marker = await self._ask(write_marker, self._task, before, mine, self._read_at)
+            self._read_at = begun
+            if self._marker not in (before, mine):
+                return False
         return True
 
     async def check(self) -> None:

@@ -59,16 +59,22 @@ def read_marker(task: TaskKey) -> Marker | None:
         return None
 
 
-def write_marker(task: TaskKey, marker: Marker, read_at: float) -> bool:
+def write_marker(task: TaskKey, before: Marker | None, marker: Marker, read_at: float) -> Marker | None:
     """
-    Write a task's marker, unless it may have changed since it was read; tell whether it was written.
+    Write a task's marker, unless another one has been written since it was read; return the one that it has now.
 
+    The question may have waited for long for those of other tasks, which Airflow answers one by one: so it is read anew
+    here, where nothing comes in between.
+
+    :param before: the marker as it was read.
     :param read_at: when it was read, by ``time.monotonic()``.
     """
     if time.monotonic() - read_at > FRESH_SECONDS:
-        return False
+        read_at = time.monotonic()
+        if (now := read_marker(task)) != before or time.monotonic() - read_at > FRESH_SECONDS:
+            return now
     push_from_trigger(task, KEY, asdict(marker))
-    return True
+    return marker
 
 
 def pushed_run(task: TaskKey) -> Run | None:
