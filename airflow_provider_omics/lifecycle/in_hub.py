@@ -7,7 +7,6 @@ import asyncio
 import concurrent.futures
 import logging
 import time
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -105,10 +104,18 @@ class HubDriver:
         # can have come of it. The call that is under way in a thread.
         self.asked: int | None = None
         self._under_way: concurrent.futures.Future[Run] | None = None
-        self._unanswered = self._is_over = self._looked_at_earlier = False
+        # What StartRun has answered last, and whether what exists is being asked about.
+        self._answer: Run | NoRun | None = None
+        self._looking = self._unanswered = self._is_over = self._looked_at_earlier = False
         self._reminder = Reminder(WARN_EVERY)
         self._refusals = self._faults = 0
         self._why: Exception | None = None
+        self._told = ""
+
+    @property
+    def ends_at_deadline(self) -> bool:
+        """Whether the time to start a run is up when the try's is."""
+        return self._deadline is not None and self._until >= self._deadline
 
     async def carry_out(self, known: Known[Run]) -> Wait[Run] | Succeed[Run] | Fail[Run]:
         """
@@ -118,7 +125,7 @@ class HubDriver:
         :raises StartRunRefusedError: if HealthOmics refuses, or does not answer, for too long.
         :raises StartRunConflictError: if it says that the run exists, and does not list it.
         """
-        actions = attempt(await self._in_time(self._after_others(known)))
+        actions = attempt(await self._in_time(self._after_others(known), self._until))
         answer: Answer[Run] = None
         while True:
             try:
@@ -147,15 +154,20 @@ class HubDriver:
     async def _do(self, action: Action[Run]) -> Answer[Run]:  # noqa: C901 - a case for each action
         match action:
             case LookAt(run):
-                return await self._in_time(self._call(lambda hook: self.submissions.get_run(hook, run)))
+                look = self._call(lambda hook: self.submissions.get_run(hook, run))
+                # A run that was started, perhaps at the last moment, is no longer late.
+                return await self._in_time(look, self._deadline if run is self._answer else self._until)
             case LookUp(submission):
-                return await self._in_time(self._answered(self.submissions.look_up(submission)))
+                return await self._in_time(self._answered(self.submissions.look_up(submission)), self._until)
             case Start(submission, why):
-                self._say(why)
-                return await self._start(submission)
+                if why != self._told:  # It may be so once a minute, for a day.
+                    self._told = why
+                    self._say(why)
+                self._answer = answer = await self._start(submission)
+                return answer
             case Write(record) if record.run is None or record.adopted:
                 since, over = (0.0, None) if record.adopted else (record.since, self._shown)
-                written = await self._in_time(self._claim.write(record.submission, since, over))
+                written = await self._in_time(self._claim.write(record.submission, since, over), self._until)
                 return None if written else NoRun.UNANSWERED
             case Show(run, own):
                 if run.uuid != self._shown:
@@ -192,12 +204,15 @@ class HubDriver:
                 raise
 
         what = f"Whether requestId {self.submissions.request_id(0)} has a run is not known yet"
-        return await persistently(self.hub, self.hub.calls, noted, what)
+        self._looking = True
+        answer = await persistently(self.hub, self.hub.calls, noted, what)
+        self._looking = False
+        return answer
 
-    async def _in_time(self, doing: Awaitable[T]) -> T:
-        """Return what comes of something that is given up when the time to start a run is over."""
+    async def _in_time(self, doing: Awaitable[T], until: float | None) -> T:
+        """Return what comes of something that is given up when the time for it is over."""
         try:
-            async with asyncio.timeout(max(0.0, self._until - time.time())) as limit:
+            async with asyncio.timeout(None if until is None else max(0.0, until - time.time())) as limit:
                 return await doing
         except TimeoutError:
             if not limit.expired():  # It is the network's.
@@ -208,9 +223,11 @@ class HubDriver:
         """Return the error that no run was started in time."""
         from airflow_provider_omics.aws.errors import is_full, is_refused  # noqa: PLC0415 - imported in a thread by now
 
+        # Nobody knows whether there is a run if StartRun was not answered, or whoever looks for one.
+        unknown = self._unanswered or self._looking
         if self._why is None:
-            return StartRunRefusedError("its turn in the queue did not come in time")
-        full = is_full(self._why) if is_refused(self._why) and not self._unanswered else None
+            return StartRunRefusedError("its turn did not come in time", full=None if unknown else False)
+        full = is_full(self._why) if is_refused(self._why) and not unknown else None
         return StartRunRefusedError(str(self._why), self._refusals, full=full)
 
     # --- starting ---
@@ -229,7 +246,7 @@ class HubDriver:
             return NoRun.CONFLICT
         except NotNowError as error:
             self._remind(f"{error}: StartRun is not called")
-            await self._in_time(asyncio.sleep(NOT_NOW_SECONDS))
+            await self._in_time(asyncio.sleep(NOT_NOW_SECONDS), self._until)
         except Exception as error:
             if limit.expired():
                 # What is under way may have its answer in a moment; nothing more is sent.
@@ -243,7 +260,7 @@ class HubDriver:
             self._unanswered = self._unanswered or self.asked is not None
             self._faults += 1
             self._remind(f"StartRun is asked again, after a look for a run of it: {error}")
-            await self._in_time(asyncio.sleep(back_off(self._faults)))
+            await self._in_time(asyncio.sleep(back_off(self._faults)), self._until)
         return NoRun.UNANSWERED
 
     def _send(self, hook: OmicsHook, submission: int) -> Run:
@@ -282,10 +299,22 @@ class HubDriver:
 
     async def settled(self) -> Run | None:
         """Return the run of a call that is under way, or was answered before it was known, when it is answered."""
-        if self._under_way is not None:
-            with suppress(Exception):
-                return await asyncio.wrap_future(self._under_way)
-        return None
+        if self._under_way is None:
+            return None
+        try:
+            # Who is cancelled while it waits for the answer must not take it from those who ask after it.
+            return await asyncio.shield(asyncio.wrap_future(self._under_way))
+        except NotNowError:
+            return None
+        except Exception as error:  # noqa: BLE001 - who asks wants the run
+            from airflow_provider_omics.aws.errors import is_refused  # noqa: PLC0415 - imported in a thread by now
+
+            if is_refused(error):
+                self._note_refusal(error)
+            else:
+                self._why = error
+                self._unanswered = self._unanswered or self.hub.bears(error, 0)
+            return None
 
     async def to_cancel(self, *, looks_back: bool) -> Run | str:
         """

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from airflow_provider_omics.request.documents import JsonValue
 
 # Deadlines of many may come together, and the budget holds for them, too. Airflow 2's own time-out comes in between.
-_CANCEL_SECONDS: Final = 900.0
+CANCEL_SECONDS: Final = 900.0
 # Seconds in which no other run can have taken over the id of a new one.
 _NEW: Final = 60.0
 # With more members the budget is for looking at their runs.
@@ -195,7 +195,7 @@ class OmicsRunTrigger(GuardedTrigger):
     async def _time_out(self, hub: Hub, run: Run, *, known: bool) -> RunEvent:
         """Cancel the run here: a worker may come late, or, on Airflow 2, not at all when the time-out has passed."""
         try:
-            async with asyncio.timeout(_CANCEL_SECONDS):
+            async with asyncio.timeout(CANCEL_SECONDS):
                 if not self.cancel_on_kill:
                     what = f"Whether run {run.id} has ended is not known yet"
                     run = await persistently(hub, hub.calls, methodcaller("get_run", run), what)

@@ -20,7 +20,7 @@ from airflow_provider_omics.lifecycle.protocol import Known, Wait
 from airflow_provider_omics.links.run import standard_links
 from airflow_provider_omics.polling.hub import join
 from airflow_provider_omics.polling.pacing import back_off
-from airflow_provider_omics.triggers.run import OmicsRunTrigger
+from airflow_provider_omics.triggers.run import CANCEL_SECONDS, OmicsRunTrigger
 
 if TYPE_CHECKING:
     from airflow.triggers.base import TriggerEvent
@@ -188,11 +188,19 @@ class OmicsStartRunTrigger(OmicsRunTrigger):
 
     async def _give_up(self, hub: Hub, driver: HubDriver, error: OmicsError) -> None:
         """Cancel the run of a StartRun that was not answered, when the time to wait for it is over."""
-        late = isinstance(error, StartRunRefusedError) and error.full is None and self.deadline is not None
-        if not (late and self.cancel_on_kill and self.until >= (self.deadline or 0)):
+        may_exist = isinstance(error, StartRunRefusedError) and error.full is None
+        if not (may_exist and self.cancel_on_kill and driver.ends_at_deadline):
             return
-        run = await driver.to_cancel(looks_back=False)
-        self._say(run if isinstance(run, str) else str(await cancel_through(hub, run, known=True)))
+        try:
+            async with asyncio.timeout(CANCEL_SECONDS):
+                if not await self._may_cancel():
+                    self._say("Its time is up, and a later try waits for a run of it: that is left alone")
+                    return
+                run = await driver.to_cancel(looks_back=self._looks_back)
+                done = run if isinstance(run, str) else await cancel_through(hub, run, known=True)
+                self._say(f"Its time is up: {done}")
+        except Exception as failure:  # noqa: BLE001 - the task fails of what it waited for
+            self._say(f"Its time is up, and {self.what()}, is not cancelled: {type(failure).__name__} {failure}")
 
     async def is_current_try(self) -> bool:
         """Ask whether the task is still in the try that has deferred."""
@@ -215,8 +223,13 @@ class OmicsStartRunTrigger(OmicsRunTrigger):
             return await super().to_cancel(hub)
         driver = self._driver or self._driver_in(hub)
         driver.hub = hub  # The one that it had may be closed.
-        found = await driver.to_cancel(looks_back=self.retry or "requestId" in self.request)
+        found = await driver.to_cancel(looks_back=self._looks_back)
         return found if isinstance(found, str) else (found, True)
+
+    @property
+    def _looks_back(self) -> bool:
+        """Whether another try, or a task with the same ``request_id``, may have started a run."""
+        return self.retry or "requestId" in self.request
 
     @property
     def _task(self) -> TaskKey:

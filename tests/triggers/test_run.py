@@ -86,7 +86,7 @@ def test_the_deadline_cancels_the_run(cancels, status, trigger, omics_local):
 
 @pytest.mark.parametrize("code", ["InternalServerException", "AccessDeniedException"])
 def test_a_cancel_that_fails_is_left_to_the_worker(code, trigger, omics_local, monkeypatch):
-    monkeypatch.setattr("airflow_provider_omics.triggers.run._CANCEL_SECONDS", 1.5)
+    monkeypatch.setattr("airflow_provider_omics.triggers.run.CANCEL_SECONDS", 1.5)
     omics_local.clock.freeze()
     waiting = trigger()
     waiting.deadline = time.time() + 0.2

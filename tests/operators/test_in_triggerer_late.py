@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What becomes of a run whose start in the triggerer is still going on when the time for it is up."""
+
+import asyncio
+import time
+from datetime import timedelta
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+
+from airflow_provider_omics.exceptions import StartRunRefusedError
+from airflow_provider_omics.hooks.omics import OmicsHook
+from airflow_provider_omics.lifecycle import in_hub
+from airflow_provider_omics.lifecycle.in_hub import HubDriver
+from airflow_provider_omics.triggers import start_run as start_run_trigger
+from tests.operators.stores import deferred, next_try
+from tests.operators.test_in_triggerer import THROTTLED, fired, killed, of_database, resumed, started
+
+pytestmark = pytest.mark.usefixtures("in_triggerer")
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """Return a function that has StartRun answer late, or not at all; it returns what it was asked for."""
+
+    def slow(seconds, *, lost=False):
+        asked, start = [], OmicsHook.start_run
+
+        def slowly(hook, request):
+            run = start(hook, request)
+            asked.append(run)
+            time.sleep(seconds)
+            if lost:
+                raise ReadTimeoutError(endpoint_url="https://omics")
+            return run
+
+        monkeypatch.setattr(OmicsHook, "start_run", slowly)
+        return asked
+
+    return slow
+
+
+def test_the_deadline_ends_the_run_of_a_call_that_was_under_way(slow, start_run, context, omics_local):
+    omics_local.clock.freeze()
+    slow(4, lost=True)
+    operator = start_run(deferrable=True, execution_timeout=timedelta(seconds=3))
+    with pytest.raises(StartRunRefusedError, match="does not answer"):
+        resumed(operator, context, deferred(operator, context))
+    assert [run["status"] for run in omics_local.runs()] == ["STOPPING"]
+
+
+def test_who_ends_a_task_whose_time_is_up_ends_the_run_of_a_call_that_is_under_way(
+    in_triggerer, slow, start_run, context, omics_local
+):
+    omics_local.clock.freeze()
+    asked = slow(4)
+    trigger = of_database(deferred(start_run(deferrable=True, submit_timeout=timedelta(seconds=2)), context).trigger)
+    trigger.task_instance = context["ti"]
+
+    async def go():
+        going = asyncio.create_task(anext(trigger.run()))
+        async with asyncio.timeout(60):
+            while not (asked and trigger._driver._is_over):  # noqa: ASYNC110 - another thread changes it
+                await asyncio.sleep(0.02)
+        in_triggerer("failed")
+        await killed(trigger, going)
+
+    asyncio.run(go())
+    assert [run["status"] for run in omics_local.runs()] == ["STOPPING"]
+
+
+def test_a_retry_keeps_the_run_that_was_started_at_the_last_moment(slow, start_run, context, ti, omics_local):
+    next_try(ti)
+    slow(3)
+    operator = start_run(deferrable=True, submit_timeout=timedelta(seconds=2))
+    assert resumed(operator, context, deferred(operator, context))["status"] == "COMPLETED"
+    assert len(omics_local.runs()) == 1
+
+
+def test_the_deadline_of_a_retry_ends_the_run_that_it_was_looking_for(start_run, context, ti, omics_local, monkeypatch):
+    omics_local.clock.freeze()
+
+    async def begin():
+        (await started(of_database(deferred(start_run(deferrable=True), context).trigger), omics_local)).cancel()
+
+    asyncio.run(begin())
+    next_try(ti)
+    omics_local.fault("ListRuns", probability=1, **THROTTLED)
+    to_cancel = HubDriver.to_cancel
+
+    async def later(driver, **looks):
+        omics_local.forgive()
+        return await to_cancel(driver, **looks)
+
+    monkeypatch.setattr(HubDriver, "to_cancel", later)
+    operator = start_run(deferrable=True, execution_timeout=timedelta(seconds=3))
+    with pytest.raises(StartRunRefusedError, match="a retry finds the run"):
+        resumed(operator, context, deferred(operator, context))
+    assert [run["status"] for run in omics_local.runs()] == ["STOPPING"]
+
+
+def test_the_deadline_leaves_the_run_of_a_later_try_alone(in_triggerer, slow, start_run, context, ti, omics_local):
+    omics_local.clock.freeze()
+    slow(4, lost=True)
+    operator = start_run(deferrable=True, execution_timeout=timedelta(seconds=3))
+    trigger = of_database(deferred(operator, context).trigger)
+    trigger.task_instance = ti
+    in_triggerer("deferred")
+    asked = trigger.is_current_try
+
+    async def taken_over():
+        assert await asked()
+        return False
+
+    trigger.is_current_try = taken_over
+
+    async def go():
+        async with asyncio.timeout(60):
+            return await anext(trigger.run())
+
+    asyncio.run(go())
+    assert [run["status"] for run in omics_local.runs()] == ["PENDING"]
+
+
+def test_the_deadline_does_not_wait_for_ever_for_an_answer(start_run, context, omics_local, monkeypatch):
+    monkeypatch.setattr(start_run_trigger, "CANCEL_SECONDS", 2.0)
+    for operation in ("StartRun", "ListRuns"):
+        omics_local.fault(operation, "drop", probability=1)
+    operator = start_run(deferrable=True, execution_timeout=timedelta(seconds=3))
+    with pytest.raises(StartRunRefusedError, match="does not answer"):
+        resumed(operator, context, deferred(operator, context))
+
+
+def test_what_is_asked_again_for_hours_is_told_once(start_run, context, omics_local, monkeypatch):
+    monkeypatch.setattr(in_hub, "back_off", lambda _faults: 0.01)
+    omics_local.fault("StartRun", "error", code="InternalServerException", probability=1)
+    deferral = deferred(start_run(deferrable=True, submit_timeout=timedelta(seconds=4)), context)
+    event = fired(deferral)
+    assert omics_local.counts()["StartRun"] > 3
+    assert len(event["said"]) < 5
