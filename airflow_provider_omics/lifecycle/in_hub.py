@@ -8,7 +8,7 @@ import concurrent.futures
 import logging
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from airflow_provider_omics.cancellation.cancel import persistently
 from airflow_provider_omics.exceptions import StartRunConflictError, StartRunRefusedError
@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 log = logging.getLogger(__name__)
+# For how long a trigger that comes when the time to start a run is up looks for one that was started in time: it may
+# be one of thousands that a triggerer takes over, whose questions Airflow answers one by one.
+_LATE_SECONDS: Final = 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,7 @@ class HubDriver:
         self._say = say
         self._wait = wait
         self._until = until
+        self._looks_until = until if (now := time.time()) < until else now + _LATE_SECONDS
         self._submit_seconds = submit_seconds
         self._deadline = deadline
         self._shown: str | None = None
@@ -117,6 +121,10 @@ class HubDriver:
         """Whether the time to start a run is up when the try's is."""
         return self._deadline is not None and self._until >= self._deadline
 
+    @property
+    def _may_look_until(self) -> float:
+        return max(self._until, self._looks_until)
+
     async def carry_out(self, known: Known[Run]) -> Wait[Run] | Succeed[Run] | Fail[Run]:
         """
         Return the verdict.
@@ -125,7 +133,7 @@ class HubDriver:
         :raises StartRunRefusedError: if HealthOmics refuses, or does not answer, for too long.
         :raises StartRunConflictError: if it says that the run exists, and does not list it.
         """
-        actions = attempt(await self._in_time(self._after_others(known), self._until))
+        actions = attempt(await self._in_time(self._after_others(known), max(self._until, time.time() + _LATE_SECONDS)))
         answer: Answer[Run] = None
         while True:
             try:
@@ -147,6 +155,7 @@ class HubDriver:
         marker, run = earlier
         # Whether it was answered nobody knows.
         self.asked, self._unanswered = marker.submission, True
+        self._looks_until, self._answer = time.time() + _LATE_SECONDS, run
         self._shown = run.uuid if run else None
         record = Record(marker.submission or 0, run)
         return replace(known, retry=True, asked=marker.submission, since=marker.since, record=record)
@@ -155,10 +164,12 @@ class HubDriver:
         match action:
             case LookAt(run):
                 look = self._call(lambda hook: self.submissions.get_run(hook, run))
-                # A run that was started, perhaps at the last moment, is no longer late.
-                return await self._in_time(look, self._deadline if run is self._answer else self._until)
+                until: float | None = self._may_look_until
+                if run is self._answer:  # Started it is, perhaps at the last moment.
+                    until = max(self._may_look_until, self._deadline) if self._deadline else None
+                return await self._in_time(look, until)
             case LookUp(submission):
-                return await self._in_time(self._answered(self.submissions.look_up(submission)), self._until)
+                return await self._in_time(self._answered(self.submissions.look_up(submission)), self._may_look_until)
             case Start(submission, why):
                 if why != self._told:  # It may be so once a minute, for a day.
                     self._told = why
@@ -167,7 +178,7 @@ class HubDriver:
                 return answer
             case Write(record) if record.run is None or record.adopted:
                 since, over = (0.0, None) if record.adopted else (record.since, self._shown)
-                written = await self._in_time(self._claim.write(record.submission, since, over), self._until)
+                written = await self._in_time(self._claim.write(record.submission, since, over), self._may_look_until)
                 return None if written else NoRun.UNANSWERED
             case Show(run, own):
                 if run.uuid != self._shown:

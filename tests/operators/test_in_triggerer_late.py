@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from airflow_provider_omics.exceptions import StartRunRefusedError
+from airflow_provider_omics.exceptions import RunTimeoutError, StartRunRefusedError
 from airflow_provider_omics.hooks.omics import OmicsHook
 from airflow_provider_omics.lifecycle import in_hub
 from airflow_provider_omics.lifecycle.in_hub import HubDriver
@@ -138,3 +138,50 @@ def test_what_is_asked_again_for_hours_is_told_once(start_run, context, omics_lo
     event = fired(deferral)
     assert omics_local.counts()["StartRun"] > 3
     assert len(event["said"]) < 5
+
+
+# --- another triggerer takes its place when the time to start a run is long up ---
+
+
+def begun(operator, context, omics_local):
+    """Have a triggerer start the run of a task, and go; return the deferral when the time to start one is up."""
+    deferral = deferred(operator, context)
+
+    async def begin():
+        (await started(of_database(deferral.trigger), omics_local)).cancel()
+
+    asyncio.run(begin())
+    time.sleep(max(0.0, deferral.trigger.until - time.time()))
+    return deferral
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_who_takes_its_place_late_goes_on_with_its_run(shown, start_run, context, ti, omics_local):
+    omics_local.clock.freeze()
+    operator = start_run(deferrable=True, submit_timeout=timedelta(seconds=4))
+    deferral = begun(operator, context, omics_local)
+    if not shown:
+        for key in ("run_id", "uuid", "arn", "run_output_uri"):
+            del ti.xcom[key]
+    [run] = omics_local.runs()
+    omics_local.force(run["id"], "COMPLETED")
+    assert resumed(operator, context, deferral)["run_id"] == run["id"]
+    assert len(omics_local.runs()) == 1
+
+
+def test_who_takes_its_place_after_the_deadline_ends_its_run(start_run, context, omics_local):
+    omics_local.clock.freeze()
+    operator = start_run(deferrable=True, execution_timeout=timedelta(seconds=4))
+    deferral = begun(operator, context, omics_local)
+    with pytest.raises(RunTimeoutError, match="cancelled"):
+        resumed(operator, context, deferral)
+    assert [run["status"] for run in omics_local.runs()] == ["STOPPING"]
+
+
+def test_who_comes_late_and_finds_no_run_starts_none(start_run, context, omics_local):
+    operator = start_run(deferrable=True, submit_timeout=timedelta(seconds=1))
+    deferral = deferred(operator, context)
+    time.sleep(1.5)
+    with pytest.raises(StartRunRefusedError, match="No run was started: its turn did not come in time"):
+        resumed(operator, context, deferral)
+    assert "StartRun" not in omics_local.counts()
