@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from airflow_provider_omics.cancellation.task_states import ask_airflow
 from airflow_provider_omics.compat import task_states
 from airflow_provider_omics.exceptions import OmicsError
-from airflow_provider_omics.lifecycle.marker import Marker, pushed_run, read_marker, write_marker
+from airflow_provider_omics.lifecycle.marker import KEY, Marker, pushed_run, read_marker, write_marker
 from airflow_provider_omics.polling.pacing import back_off
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ class Claim:
         # The marker as it was last read or written, and when it was read, by `time.monotonic()`.
         self._marker: Marker | None = None
         self._read_at = 0.0
+        # Why nothing may be started at present, for people.
+        self.in_the_way: str | None = None
 
     async def earlier(self) -> tuple[Marker, Run | None] | None:
         """Return what another process of this attempt has written and, if it is that of the marker, the run."""
@@ -76,7 +78,8 @@ class Claim:
         mine = Marker(*self._try, self._owner, submission, since, over)
         while mine != self._marker:
             if self._marker is None or not self._marker.of_try(*self._try):
-                # Another try has begun: Airflow is about to end this trigger.
+                # If another try has begun, Airflow is about to end this trigger.
+                self.in_the_way = f"another try has begun, or the XCom backend does not keep the XCom {KEY}"
                 await asyncio.sleep(NOT_NOW_SECONDS)
                 await self._read()
                 continue
@@ -89,6 +92,14 @@ class Claim:
 
     async def check(self) -> None:
         """Raise NotNowError unless the task is deferred in this try, and waits for this trigger."""
+        try:
+            await self._check()
+        except NotNowError as error:
+            self.in_the_way = str(error)
+            raise
+        self.in_the_way = None
+
+    async def _check(self) -> None:
         try:
             [state] = await ask_airflow(task_states, [self._task])
             begun = time.monotonic()
@@ -111,11 +122,15 @@ class Claim:
         faults = 0
         while True:
             try:
-                return await ask_airflow(question, *arguments)
+                answer = await ask_airflow(question, *arguments)
             except Exception as error:  # noqa: BLE001 - whatever it is, without an answer nothing is started
                 faults += 1
-                log.warning("Airflow does not answer: %s", error)
+                self.in_the_way = f"Airflow does not answer: {error}"
+                log.warning("%s", self.in_the_way)
                 await asyncio.sleep(back_off(faults))
+            else:
+                self.in_the_way = None
+                return answer
 
 
 class NoClaim(Claim):

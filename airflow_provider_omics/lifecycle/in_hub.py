@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from airflow_provider_omics.cancellation.cancel import persistently
-from airflow_provider_omics.exceptions import StartRunConflictError, StartRunRefusedError
+from airflow_provider_omics.exceptions import OmicsError, StartRunConflictError, StartRunRefusedError
 from airflow_provider_omics.lifecycle.attempt import attempt
 from airflow_provider_omics.lifecycle.calls import Pause, answered_later
 from airflow_provider_omics.lifecycle.claim import NOT_NOW_SECONDS, NotNowError
@@ -230,12 +230,14 @@ class HubDriver:
                 raise
             raise self._too_late() from self._why
 
-    def _too_late(self) -> StartRunRefusedError:
+    def _too_late(self) -> OmicsError:
         """Return the error that no run was started in time."""
         from airflow_provider_omics.aws.errors import is_full, is_refused  # noqa: PLC0415 - imported in a thread by now
 
         # Nobody knows whether there is a run if StartRun was not answered, or whoever looks for one.
         unknown = self._unanswered or self._looking
+        if self._claim.in_the_way and not unknown:
+            return OmicsError(f"No run was started in time, and a retry tries again: {self._claim.in_the_way}")
         if self._why is None:
             return StartRunRefusedError("its turn did not come in time", full=None if unknown else False)
         full = is_full(self._why) if is_refused(self._why) and not unknown else None

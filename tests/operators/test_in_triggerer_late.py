@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from airflow_provider_omics.exceptions import RunTimeoutError, StartRunRefusedError
+from airflow_provider_omics.exceptions import OmicsError, RunTimeoutError, StartRunRefusedError
 from airflow_provider_omics.hooks.omics import OmicsHook
-from airflow_provider_omics.lifecycle import in_hub
+from airflow_provider_omics.lifecycle import claim, in_hub, marker
 from airflow_provider_omics.lifecycle.in_hub import HubDriver
 from airflow_provider_omics.triggers import start_run as start_run_trigger
 from tests.operators.stores import deferred, next_try
@@ -184,4 +184,26 @@ def test_who_comes_late_and_finds_no_run_starts_none(start_run, context, omics_l
     time.sleep(1.5)
     with pytest.raises(StartRunRefusedError, match="No run was started: its turn did not come in time"):
         resumed(operator, context, deferral)
+    assert "StartRun" not in omics_local.counts()
+
+
+# --- Airflow is in the way ---
+
+
+def test_when_airflow_did_not_answer_in_time_it_is_not_the_queue(start_run, context, omics_local, monkeypatch):
+    def gone(_tis):
+        raise RuntimeError("the API server is gone")
+
+    monkeypatch.setattr(claim, "task_states", gone)
+    operator = start_run(deferrable=True, submit_timeout=timedelta(seconds=3))
+    with pytest.raises(OmicsError, match=r"No run was started in time.*Airflow does not say.*API server is gone"):
+        resumed(operator, context, deferred(operator, context))
+    assert "StartRun" not in omics_local.counts()
+
+
+def test_an_xcom_backend_that_keeps_nothing_is_named(start_run, context, omics_local, monkeypatch):
+    monkeypatch.setattr(marker, "pull_in_trigger", lambda _task, _key: None)
+    operator = start_run(deferrable=True, submit_timeout=timedelta(seconds=3))
+    with pytest.raises(OmicsError, match="XCom backend does not keep the XCom start_run"):
+        resumed(operator, context, deferred(operator, context))
     assert "StartRun" not in omics_local.counts()
