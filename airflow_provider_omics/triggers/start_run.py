@@ -110,6 +110,10 @@ class OmicsStartRunTrigger(OmicsRunTrigger):
         del arguments["run"]  # which is yet to be started
         return path, {**arguments, **{name: getattr(self, name) for name in mine}}
 
+    def __repr__(self) -> str:
+        """Name it without its arguments, as Airflow would have them: a request may have secrets."""
+        return f"<{type(self).__name__} of {self.intention.get('dag_id')}.{self.intention.get('task_id')}>"
+
     async def wait(self) -> TriggerEvent:
         """Return the event: no run was started, or it has ended, its time is up, or it can no longer be waited for."""
         try:

@@ -207,3 +207,8 @@ def test_an_xcom_backend_that_keeps_nothing_is_named(start_run, context, omics_l
     with pytest.raises(OmicsError, match="XCom backend does not keep the XCom start_run"):
         resumed(operator, context, deferred(operator, context))
     assert "StartRun" not in omics_local.counts()
+
+
+def test_a_trigger_names_itself_without_the_request(start_run, context):
+    operator = start_run(deferrable=True, parameters={"token": "s3cret"})
+    assert repr(deferred(operator, context).trigger) == "<OmicsStartRunTrigger of cohort.run>"
