@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,11 @@ ONCE = {
     "AIRFLOW__CORE__PARALLELISM": "8",
     # Airflow 3 gets on with so many of the running Dag runs only, by default 20, and with backfilled ones last.
     "AIRFLOW__SCHEDULER__MAX_DAGRUNS_PER_LOOP_TO_SCHEDULE": "100",
+}
+# A test may hold up one of Airflow's XComs.
+HELD = {
+    "AIRFLOW__CORE__XCOM_BACKEND": "held_xcom.HeldXCom",
+    "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent / "backend"), os.environ.get("PYTHONPATH", "")]),
 }
 
 
@@ -129,7 +135,7 @@ def server():
 
 @pytest.fixture(scope="session")
 def airflow(server):
-    env = server.env() | ONCE | (IMPATIENT if AIRFLOW_3 else IMPATIENT_2)
+    env = server.env() | ONCE | HELD | (IMPATIENT if AIRFLOW_3 else IMPATIENT_2)
     with airflow_processes(Path(__file__).parent / "dags", env) as running:
         yield running
     assert processes_of(running.home) == []
