@@ -11,6 +11,7 @@ import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_omics.cancellation import guarded_trigger
+from airflow_provider_omics.compat import AIRFLOW_2
 from airflow_provider_omics.core.event import RunEvent
 from airflow_provider_omics.exceptions import (
     OmicsRequestError,
@@ -494,6 +495,7 @@ def test_a_409_about_a_run_that_nothing_finds_names_the_request_id(start_run, co
         resumed(operator, context, deferred(operator, context))
 
 
+@pytest.mark.skipif(AIRFLOW_2, reason="Airflow 3 keeps such keys for its own objects")
 def test_what_airflow_cannot_store_is_refused(start_run, context, omics_local):
     odd = start_run(deferrable=True, start_run_kwargs={"futureMember": {"__classname__": "x", "__version__": 1}})
     with pytest.raises(OmicsRequestError, match="Airflow cannot store what this task is to be deferred with"):
