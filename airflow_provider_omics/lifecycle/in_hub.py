@@ -301,12 +301,14 @@ class HubDriver:
             log.info("%s", line)
 
     def _note_refusal(self, error: Exception) -> None:
+        from airflow_provider_omics.aws.errors import is_full  # noqa: PLC0415 - imported in a thread by now
+
         self._why = error
         self._refusals += 1
         if not self._unanswered:
             self.asked = None  # This is an answer, and none was lost before.
         if self._refusals == 1:
-            self._say(f"StartRun is refused, and asked again: {error}")
+            self._say(f"{StartRunRefusedError(str(error), full=is_full(error))}: StartRun is asked again")
 
     # --- ending ---
 

@@ -142,7 +142,7 @@ def test_a_refusal_is_waited_out_and_told(start_run, context, omics_local, caplo
     operator = start_run(deferrable=True)
     assert resumed(operator, context, deferred(operator, context))["status"] == "COMPLETED"
     assert omics_local.counts()["StartRun"] == 3
-    assert any("StartRun is refused" in line for line in caplog.messages)
+    assert any("StartRun is asked again" in line for line in caplog.messages)
 
 
 @pytest.mark.parametrize(
