@@ -58,7 +58,7 @@ def check(run: Run, connection: AwsConnectionWrapper, region: str, sts: Callable
         return
     raise WrongAccountError(
         f"Run {run.id} is in account {its_account}, Region {its_region}, and connection "
-        f"{getattr(connection, 'conn_id', None) or '(none)'} leads to account "
+        f"{_name(connection)} leads to account "
         f"{account or '(unknown)'}, Region {region}: nothing was asked or cancelled there; mend the connection, or the "
         "place where this process looks for it"
     )
@@ -80,9 +80,9 @@ def check_place(
     if region in (None, own_region) and own in (None, account):
         return
     raise StartRunElsewhereError(
-        f"Connection {getattr(connection, 'conn_id', None) or '(none)'} leads the worker to account {account}, Region "
-        f"{region}, and this triggerer to account {own or '(unknown)'}, Region {own_region}: nothing was asked or "
-        "started there; give both the same connection, or set [omics] start_in = worker"
+        f"Connection {_name(connection)} leads the worker to account {account}, Region {region}, and this triggerer to "
+        f"account {own or '(unknown)'}, Region {own_region}: nothing was asked or started there; give both the same "
+        "connection, or set [omics] start_in = worker"
     )
 
 
@@ -113,6 +113,11 @@ def caller_of(sts: Callable[[], Any]) -> str | None:
     except (ClientError, BotoCoreError) as error:
         log.info("STS does not say whose credentials these are (sts:GetCallerIdentity): %s", error)
         return None
+
+
+def _name(connection: AwsConnectionWrapper) -> str:
+    """Name a connection, for people."""
+    return getattr(connection, "conn_id", None) or "(none)"
 
 
 def _key(connection: AwsConnectionWrapper) -> str:

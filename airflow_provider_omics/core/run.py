@@ -12,7 +12,7 @@ from airflow_provider_omics.core.text import one_line, storable
 from airflow_provider_omics.lifecycle.intention import REQUEST_ID_TAG
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 # User guide, "Run lifecycle". Failed runs pass STOPPING too, so it says nothing about the end.
@@ -73,6 +73,16 @@ class Run:
             stop_time=seconds("stopTime"),
         )
 
+    @classmethod
+    def from_xcom(cls, pull: Callable[[str], Any]) -> Run | None:
+        """
+        Return the run of which a task has pushed :meth:`shown`, as far as that tells; None if it has pushed none.
+
+        :param pull: returns the task's XCom of a key.
+        """
+        run_id, uuid, arn, output_uri = (pull(key) for key in ("run_id", "uuid", "arn", "run_output_uri"))
+        return cls(run_id, uuid, arn, output_uri, "RUNNING") if run_id else None
+
     @property
     def ended(self) -> bool:
         """Whether nothing more happens to the run."""
@@ -98,15 +108,13 @@ class Run:
         parts = self.arn.split(":")
         return parts[3] if len(parts) > 3 else None  # noqa: PLR2004 - arn:partition:service:region
 
+    def shown(self) -> dict[str, str]:
+        """Return what the task pushes as soon as it has the run, by the XComs' keys."""
+        return {"run_id": self.id, "uuid": self.uuid, "arn": self.arn, "run_output_uri": self.output_uri}
+
     def xcom(self) -> dict[str, str]:
         """Return what the task returns to those downstream."""
-        return {
-            "run_id": self.id,
-            "uuid": self.uuid,
-            "arn": self.arn,
-            "run_output_uri": self.output_uri,
-            "status": self.status,
-        }
+        return {**self.shown(), "status": self.status}
 
     def __str__(self) -> str:
         """Say which run, how it stands and why, on one line."""

@@ -185,9 +185,13 @@ class OmicsHook(AwsBaseHook):
         identity.learn(self.conn_config, run.arn)
         return run
 
+    def _sts(self) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+        """Return a client of STS that keeps nobody waiting."""
+        return self.client_of("sts", identity.BRIEF)
+
     def caller(self) -> str | None:
         """Return the ARN of the caller that this hook has credentials of, None if STS does not say."""
-        return identity.caller_of(lambda: self.client_of("sts", identity.BRIEF))
+        return identity.caller_of(self._sts)
 
     def list_runs(self, name: str, since: float) -> Listed:
         """
@@ -269,7 +273,7 @@ class OmicsHook(AwsBaseHook):
 
     def account(self) -> str | None:
         """Return the account that the connection leads to, None if STS does not say."""
-        return identity.account_of(self.conn_config, lambda: self.client_of("sts", identity.BRIEF))
+        return identity.account_of(self.conn_config, self._sts)
 
     def check_place(self, account: str | None, region: str | None) -> None:
         """
@@ -280,7 +284,7 @@ class OmicsHook(AwsBaseHook):
         :raises StartRunElsewhereError: if it does.
         """
         ours = str(self.conn.meta.region_name)
-        identity.check_place(account, region, self.conn_config, ours, lambda: self.client_of("sts", identity.BRIEF))
+        identity.check_place(account, region, self.conn_config, ours, self._sts)
 
     def check_owner(self, run: Run) -> None:
         """
@@ -290,7 +294,7 @@ class OmicsHook(AwsBaseHook):
         :raises WrongAccountError: if it is.
         """
         region = str(self.conn.meta.region_name)
-        identity.check(run, self.conn_config, region, lambda: self.client_of("sts", identity.BRIEF))
+        identity.check(run, self.conn_config, region, self._sts)
 
     def task_page(self, run: Run, status: str | None) -> tuple[list[str], bool]:
         """

@@ -40,6 +40,7 @@ class ReadSetJobSubmissions(Submissions[ReadSetJob]):
 
     what = "job"
     key = "clientToken"
+    argument = "client_token"
 
     def __init__(
         self,

@@ -67,6 +67,11 @@ def attempt(known: Known[R]) -> Generator[Action[R], Answer[R], Verdict[R]]:
                 return give_up
 
 
+def next_run_follows(run: object) -> str:
+    """Say that a run which was dying has ended badly."""
+    return f"HealthOmics {run}; it was ending before this try came, so the next run is this try's"
+
+
 def _found(known: Known[R], at_least: int | None, found: Found[R]) -> Known[R]:
     if known.since is None:
         known = replace(known, since=found.at)

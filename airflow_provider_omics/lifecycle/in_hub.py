@@ -8,11 +8,11 @@ import concurrent.futures
 import logging
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from airflow_provider_omics.cancellation.cancel import persistently
 from airflow_provider_omics.exceptions import OmicsError, StartRunConflictError, StartRunRefusedError
-from airflow_provider_omics.lifecycle.attempt import attempt
+from airflow_provider_omics.lifecycle.attempt import attempt, next_run_follows
 from airflow_provider_omics.lifecycle.calls import Pause, answered_later
 from airflow_provider_omics.lifecycle.claim import NOT_NOW_SECONDS, NotNowError
 from airflow_provider_omics.lifecycle.protocol import (
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from airflow_provider_omics.lifecycle.attempt import Answer
     from airflow_provider_omics.lifecycle.calls import Call, Calls
     from airflow_provider_omics.lifecycle.claim import Claim
-    from airflow_provider_omics.lifecycle.protocol import Action, Fail, Known, Succeed
+    from airflow_provider_omics.lifecycle.protocol import Action, Fail, Known, Succeed, Verdict
     from airflow_provider_omics.lifecycle.run_submissions import RunSubmissions
     from airflow_provider_omics.polling.hub import Hub
 
@@ -56,10 +56,9 @@ class Place:
     account: str | None
     region: str | None
 
-    def call(self, hook: OmicsHook, call: Callable[[OmicsHook], T]) -> T:
-        """Make a call where the worker would have made it; WrongAccountError if that is elsewhere."""
+    def check(self, hook: OmicsHook) -> None:
+        """Raise StartRunElsewhereError if a hook leads to another one."""
         hook.check_place(self.account, self.region)
-        return call(hook)
 
 
 class HubDriver:
@@ -139,12 +138,12 @@ class HubDriver:
             try:
                 action = actions.send(answer)
             except StopIteration as done:
-                verdict = done.value
+                verdict: Verdict[Run] = done.value
                 break
             answer = await self._do(action)
         if isinstance(verdict, GiveUp):
-            raise StartRunConflictError(self.submissions.taken(verdict.submission, "request_id"))
-        return cast("Wait[Run] | Succeed[Run] | Fail[Run]", verdict)
+            raise self.submissions.taken(verdict.submission)
+        return verdict
 
     async def _after_others(self, known: Known[Run]) -> Known[Run]:
         """Return what is known with what an earlier process of this attempt has left."""
@@ -189,7 +188,7 @@ class HubDriver:
             case Wait(run):
                 run = await self._wait(run)
                 if not run.succeeded:
-                    self._say(f"HealthOmics {run}; it was ending before this try came, so the next run is this try's")
+                    self._say(next_run_follows(run))
                     self._until = time.time() + self._submit_seconds
                     if self._deadline is not None:
                         self._until = min(self._until, self._deadline)
@@ -209,7 +208,8 @@ class HubDriver:
     async def _call(self, call: Callable[[OmicsHook], T]) -> T:
         def noted(hook: OmicsHook) -> T:
             try:
-                return self._place.call(hook, call)
+                self._place.check(hook)
+                return call(hook)
             except Exception as error:
                 self._why = error
                 raise
@@ -234,7 +234,7 @@ class HubDriver:
         """Return the error that no run was started in time."""
         from airflow_provider_omics.aws.errors import is_full, is_refused  # noqa: PLC0415 - imported in a thread by now
 
-        # Nobody knows whether there is a run if StartRun was not answered, or whoever looks for one.
+        # Whether there is a run is not known while StartRun, or the look for one, is not answered.
         unknown = self._unanswered or self._looking
         if self._claim.in_the_way and not unknown:
             return OmicsError(f"No run was started in time, and a retry tries again: {self._claim.in_the_way}")
@@ -278,7 +278,7 @@ class HubDriver:
 
     def _send(self, hook: OmicsHook, submission: int) -> Run:
         """Call StartRun, in a thread that nobody can call back: who ends the task waits for what comes of it."""
-        hook.check_place(self._place.account, self._place.region)
+        self._place.check(hook)
         answer: concurrent.futures.Future[Run] = concurrent.futures.Future()
         # In this order: who sets the flag then looks for a call that is under way.
         self._under_way = answer

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Generic, cast
 
 from airflow_provider_omics.aws.errors import is_refused
 from airflow_provider_omics.exceptions import OmicsError, StartRunConflictError
-from airflow_provider_omics.lifecycle.attempt import attempt
+from airflow_provider_omics.lifecycle.attempt import attempt, next_run_follows
 from airflow_provider_omics.lifecycle.calls import Pause, answered
 from airflow_provider_omics.lifecycle.protocol import (
     Found,
+    GiveUp,
     Known,
     LookAt,
     LookUp,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from airflow_provider_omics.hooks.omics import OmicsHook
     from airflow_provider_omics.lifecycle.attempt import Answer
     from airflow_provider_omics.lifecycle.calls import Call, Calls
-    from airflow_provider_omics.lifecycle.protocol import Action, Verdict
+    from airflow_provider_omics.lifecycle.protocol import Action, Fail, Succeed, Verdict
     from airflow_provider_omics.lifecycle.retry_policy import RetryPolicy
     from airflow_provider_omics.lifecycle.submissions import Submissions
 
@@ -73,22 +74,27 @@ class WorkerDriver(Generic[R]):
         self.asked: int | None = None
         self._unanswered = False
 
-    def carry_out(self, known: Known[R]) -> Verdict[R]:
+    def carry_out(self, known: Known[R]) -> Wait[R] | Succeed[R] | Fail[R]:
         """
         Return the verdict.
 
         :raises StartRunRefusedError: if HealthOmics refuses, or does not answer, for too long.
+        :raises StartRunConflictError: if it says that the run exists, and does not list it.
         """
         actions = attempt(known)
         answer: Answer[R] = None
         while True:
             try:
                 action = actions.send(answer)
-            except StopIteration as verdict:
-                return cast("Verdict[R]", verdict.value)
+            except StopIteration as done:
+                verdict: Verdict[R] = done.value
+                break
             if isinstance(action, Wait) and self._wait is None:
                 return action
             answer = self._do(action)
+        if isinstance(verdict, GiveUp):
+            raise self.submissions.taken(verdict.submission)
+        return verdict
 
     def _do(self, action: Action[R]) -> Answer[R]:
         match action:
@@ -106,7 +112,7 @@ class WorkerDriver(Generic[R]):
             case Wait(run) if self._wait:
                 ended = self._wait(run)
                 if not ended.succeeded:
-                    log.info("HealthOmics %s; it was ending before this try came, so the next run is this try's", ended)
+                    log.info("%s", next_run_follows(ended))
                 self._retry_policy = self._new_policy()
                 return ended
         return None

@@ -10,7 +10,7 @@ another one has taken its place meanwhile.
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_omics.compat import pull_in_trigger, push_from_trigger
@@ -79,6 +79,6 @@ def write_marker(task: TaskKey, before: Marker | None, marker: Marker, read_at: 
 
 def pushed_run(task: TaskKey) -> Run | None:
     """Return the run that the try has pushed to XCom, as far as that tells, None if it has come to none."""
-    run_id, uuid, arn, output_uri = (pull_in_trigger(task, key) for key in ("run_id", "uuid", "arn", "run_output_uri"))
+    run = Run.from_xcom(lambda key: pull_in_trigger(task, key))
     # It may be too new to be visible: the quarter of an hour for that counts from now.
-    return Run(run_id, uuid, arn, output_uri, "RUNNING", creation_time=time.time()) if run_id else None
+    return run and replace(run, creation_time=time.time())

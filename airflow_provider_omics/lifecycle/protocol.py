@@ -94,9 +94,18 @@ class Known(Generic[R]):
         """Tell whether a run is this attempt's own: one that StartRun has answered, or that has a submission."""
         if submission is not None and (self.asked is None or submission < self.asked):
             return False
-        if self.since is None:
-            return False
-        return self.since == 0 or (run.creation_time is not None and run.creation_time >= self.since)
+        return created_since(run, self.since)
+
+
+def created_since(run: Started, since: float | None) -> bool:
+    """
+    Tell whether a run is an attempt's own, by its creation.
+
+    :param since: from which creation on it is, in epoch seconds; 0 if any is, None if that is not known.
+    """
+    if since is None:
+        return False
+    return since == 0 or (run.creation_time is not None and run.creation_time >= since)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +153,7 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Write(Generic[R]):
-    """Write down what the attempt is about to start or to wait for, or has started, for whoever comes after it."""
+    """Write down what the attempt is about to start or to wait for, or has started, for a later process or try."""
 
     record: Record[R]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from airflow_provider_omics.aws.errors import is_full, is_refused, is_transient, may_pass, takes_new_client
 from airflow_provider_omics.exceptions import StartRunRefusedError
+from airflow_provider_omics.polling.account_room import FULL_SECONDS
 from airflow_provider_omics.polling.pacing import (
     MAX_INTERVAL,
     READ_ANEW,
@@ -30,7 +31,6 @@ log = logging.getLogger(__name__)
 _MAX_FAULTS: Final = 10
 # How many faults that pass are borne, in about a minute, by what decides on a retry or would be lost for good.
 MOST_FAULTS: Final = 6
-_FULL_SECONDS: Final = 60.0
 
 
 class RetryPolicy:
@@ -64,7 +64,7 @@ class RetryPolicy:
 
     def _after_refusal(self, error: Exception, *, full: bool) -> float:
         self._refusals += 1
-        pause = _FULL_SECONDS if full else back_off(self._refusals)
+        pause = FULL_SECONDS if full else back_off(self._refusals)
         if self._until is None or time.time() + pause >= self._until:
             raise StartRunRefusedError(str(error), self._refusals, full=full) from error
         return pause

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from dataclasses import asdict, replace
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +16,7 @@ from airflow_provider_omics.core.versions import read
 from airflow_provider_omics.exceptions import OmicsError
 from airflow_provider_omics.hooks.omics import MAX_CANDIDATES
 from airflow_provider_omics.lifecycle.intention import tag_value
-from airflow_provider_omics.lifecycle.protocol import ExistingRun, Found, Record
+from airflow_provider_omics.lifecycle.protocol import ExistingRun, Found, Known, Record, created_since
 from airflow_provider_omics.lifecycle.submissions import Submissions
 
 if TYPE_CHECKING:
@@ -50,6 +49,7 @@ class RunSubmissions(Submissions[Run]):
     operation = "StartRun"
     what = "run"
     key = "requestId"
+    argument = "request_id"
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class RunSubmissions(Submissions[Run]):
             return
         value: dict[str, object] = {"intention": self.intention.digest, "submission": record.submission, "run": None}
         if record.run is not None:
-            own = record.since == 0 or (record.since or math.inf) <= (record.run.creation_time or 0.0)
+            own = created_since(record.run, record.since)
             starter = self._try_number if own else self._starters.get(record.run.uuid)
             value |= {"run": asdict(record.run), "try_number": starter}
         try:
@@ -104,7 +104,19 @@ class RunSubmissions(Submissions[Run]):
             return None
         return value if isinstance(value, dict) and value.get("intention") == self.intention.digest else None
 
-    def read_from(self, stored: Mapping[str, Any] | None) -> Record[Run] | None:
+    def known(self, stored: Mapping[str, Any] | None, *, retry: bool, waits: bool) -> Known[Run]:
+        """
+        Return what an attempt knows when it begins.
+
+        :param stored: the record that the task's state store has.
+        :param retry: whether an earlier attempt may have started a run.
+        :param waits: whether the task waits for the run's end.
+        """
+        return Known(
+            retry=retry, waits=waits, own_request_id=bool(self._own_request_id), record=self._read_from(stored)
+        )
+
+    def _read_from(self, stored: Mapping[str, Any] | None) -> Record[Run] | None:
         """Return the record that the state store has, or had in another process of this attempt."""
         if not stored:
             return None

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from airflow_provider_omics.aws.answers import date_of
 from airflow_provider_omics.aws.errors import is_denied
+from airflow_provider_omics.exceptions import StartRunConflictError
 from airflow_provider_omics.lifecycle.calls import Pause
 from airflow_provider_omics.lifecycle.protocol import Found, R
 
@@ -36,10 +37,11 @@ class Submissions(ABC, Generic[R]):
     :param own_request_id: the caller's own token, if it chose one.
     """
 
-    # The operation, what it starts, and the member that makes it idempotent, for people.
+    # The operation, what it starts, and the member that makes it idempotent with its argument, for people.
     operation: ClassVar[str]
     what: ClassVar[str]
     key: ClassVar[str]
+    argument: ClassVar[str]
 
     def __init__(self, intention: Intention, own_request_id: JsonValue) -> None:
         self.intention = intention
@@ -49,11 +51,11 @@ class Submissions(ABC, Generic[R]):
         """Return the requestId of a submission."""
         return str(self._own_request_id or self.intention.request_id(submission))
 
-    def taken(self, submission: int, argument: str) -> str:
-        """Say that a submission's token is taken by what nothing finds, and what helps."""
+    def taken(self, submission: int) -> StartRunConflictError:
+        """Return the error that a submission's token is taken by what nothing finds, and what helps."""
         # A clear changes a token that is derived.
-        way_out = f"another {argument} starts anew" if self._own_request_id else "a clear of the task starts anew"
-        return (
+        way_out = f"another {self.argument} starts anew" if self._own_request_id else "a clear of the task starts anew"
+        return StartRunConflictError(
             f"HealthOmics says that {self.key} {self.request_id(submission)} is taken, but lists no {self.what} of it: "
             f"a retry looks again, {way_out}"
         )

@@ -22,10 +22,8 @@ from airflow_provider_omics.exceptions import (
     RunNotCancelledError,
     RunTimeoutError,
     RunWaitError,
-    StartRunConflictError,
 )
 from airflow_provider_omics.lifecycle.intention import Intention
-from airflow_provider_omics.lifecycle.protocol import Fail, GiveUp, Known, Succeed, Wait
 from airflow_provider_omics.links.run import run_links
 from airflow_provider_omics.polling.pacing import interval
 from airflow_provider_omics.results.progress_log import RunProgressLogger
@@ -36,6 +34,7 @@ if TYPE_CHECKING:
     from airflow_provider_omics.compat import Context, RunningTask
     from airflow_provider_omics.hooks.omics import OmicsHook
     from airflow_provider_omics.lifecycle.in_worker import WorkerDriver
+    from airflow_provider_omics.lifecycle.protocol import Fail, Succeed, Wait
     from airflow_provider_omics.lifecycle.run_submissions import RunSubmissions
     from airflow_provider_omics.operators.start_run_task import StartRunTask
     from airflow_provider_omics.request.documents import JsonValue
@@ -55,11 +54,7 @@ IN_A_HURRY: dict[str, Any] = {
 
 def pushed(ti: RunningTask) -> Run | None:
     """Return the run that this try has pushed to XCom, as far as that tells, None if it has come to none."""
-    run_id, uuid, arn, output_uri = (
-        ti.xcom_pull(task_ids=ti.task_id, key=key, map_indexes=ti.map_index)
-        for key in ("run_id", "uuid", "arn", "run_output_uri")
-    )
-    return Run(run_id, uuid, arn, output_uri, "RUNNING") if run_id else None
+    return Run.from_xcom(lambda key: ti.xcom_pull(task_ids=ti.task_id, key=key, map_indexes=ti.map_index))
 
 
 class Attempt:
@@ -100,13 +95,9 @@ class Attempt:
         self._hurried = operator.hook(**IN_A_HURRY)
         self._hurried.conn_config  # noqa: B018 - a cached property
         self._submissions = submissions = self.submissions(request)
-        self._looks_back = retry or "requestId" in request
-        known = Known(
-            retry=retry,
-            waits=operator.wait_for_completion,
-            own_request_id="requestId" in request,
-            record=submissions.read_from(submissions.stored()) if retry else None,
-        )
+        stored = submissions.stored() if retry else None
+        known = submissions.known(stored, retry=retry, waits=operator.wait_for_completion)
+        self._looks_back = retry or known.own_request_id
         self.driver = WorkerDriver(
             submissions,
             lambda: (operator.hook(), self._starter()),
@@ -116,8 +107,6 @@ class Attempt:
             wait=None if operator.deferrable else self.wait,
         )
         verdict = self.driver.carry_out(known)
-        if isinstance(verdict, GiveUp):
-            raise StartRunConflictError(submissions.taken(verdict.submission, "request_id"))
         if self._operator.killed:
             # The kill came while StartRun was under way, and Airflow lets the process go on.
             self._settle(time.monotonic() + KILL_SECONDS)
@@ -148,9 +137,8 @@ class Attempt:
         """Push what others need, whatever happens to the task from here on; say whose run it is when that is known."""
         known, self.run = self.run, run
         if known is None or known.uuid != run.uuid:
-            for key, value in run.xcom().items():
-                if key != "status":
-                    self._context["ti"].xcom_push(key=key, value=value)
+            for key, value in run.shown().items():
+                self._context["ti"].xcom_push(key=key, value=value)
             for link, page in run_links(self._operator, run):
                 push_link(self._context, link, page)
         if own is not None and self._submissions is not None:

@@ -45,7 +45,8 @@ def to_start(
     """
     try_number = context["ti"].try_number
     # The triggerer's environment may name another Region than the worker's.
-    region = operator.region_name or operator.hook().region
+    hook = operator.hook()
+    region = operator.region_name or hook.region
     trigger = OmicsStartRunTrigger.to_start(
         request,
         attempt.intention,
@@ -66,7 +67,7 @@ def to_start(
     deferral: Deferral = {"trigger": trigger, "method_name": "execute_complete", "kwargs": kwargs}
     operator.check_deferral(**deferral)
     # Nothing is asked of AWS before all that is asked for is known to be right.
-    trigger.account = operator.hook().account()
+    trigger.account = hook.account()
     return deferral
 
 

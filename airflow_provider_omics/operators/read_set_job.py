@@ -15,7 +15,6 @@ from airflow_provider_omics.exceptions import (
     ReadSetJobRefusedError,
     ReadSetJobTimeoutError,
     ReadSetJobWaitError,
-    StartRunConflictError,
     StartRunRefusedError,
 )
 from airflow_provider_omics.operators.read_set_fields import ReadSetJobFields
@@ -210,7 +209,7 @@ class ReadSetJobOperator(ReadSetJobFields):
         retry: bool,
     ) -> Wait[ReadSetJob] | Succeed[ReadSetJob] | Fail[ReadSetJob]:
         """Return what is to be done about the job of this intention, which exists then."""
-        from airflow_provider_omics.lifecycle.protocol import GiveUp, Known  # noqa: PLC0415 - a DAG file does not pay
+        from airflow_provider_omics.lifecycle.protocol import Known  # noqa: PLC0415 - a DAG file does not pay for it
 
         known: Known[ReadSetJob] = Known(
             retry=retry, waits=self.wait_for_completion, own_request_id=bool(self.client_token)
@@ -224,12 +223,9 @@ class ReadSetJobOperator(ReadSetJobFields):
             )
             self.check_deferral(trigger, "execute_complete", {"request": request, **asdict(limits)})
         try:
-            verdict = driver.carry_out(known)
+            return driver.carry_out(known)
         except StartRunRefusedError as refused:
             self.ask_later(context, request, limits, refused)
-        if isinstance(verdict, GiveUp):
-            raise StartRunConflictError(driver.submissions.taken(verdict.submission, "client_token"))
-        return verdict
 
     def wait(
         self,

@@ -184,7 +184,9 @@ class StartRunTask(RunEnd):
 
     def _conclude(self, context: Context, run: Run, *, dying: bool) -> dict[str, str]:
         if dying and not run.succeeded:
-            self.log.info("HealthOmics %s; it was ending before this try came, so the next run is this try's", run)
+            from airflow_provider_omics.lifecycle.attempt import next_run_follows  # noqa: PLC0415 - not for DAG files
+
+            self.log.info("%s", next_run_follows(run))
             return self._pursue(context, retry=True, deadline=self.attempt.deadline if self.attempt else None)
         return self._finish(context, run)
 

@@ -8,6 +8,7 @@ import gc
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from asgiref.sync import sync_to_async
@@ -16,7 +17,7 @@ from airflow_provider_omics.polling.background import background
 from airflow_provider_omics.polling.pacing import READ_ANEW, Reminder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from airflow_provider_omics.aws.hook_params import HookParams
     from airflow_provider_omics.hooks.omics import OmicsHook
@@ -82,6 +83,10 @@ class Client:
         self._in_vain = 0
         limit.answered()
         return answer
+
+    async def load(self, *modules: str) -> None:
+        """Import modules in a thread: botocore takes longer than an event loop may be held up."""
+        await asyncio.get_running_loop().run_in_executor(self._threads, _load, modules)
 
     async def connect(self) -> None:
         """Make what a call needs, if it is not there, before the time of the call matters."""
@@ -156,10 +161,15 @@ def _no_collection(occasion: str) -> Iterator[None]:
         gc.enable()
 
 
-def _new_hook(params: HookParams, config: Mapping[str, JsonValue]) -> OmicsHook:
-    # Imported in a thread: botocore takes longer than an event loop may be held up.
+def _load(modules: Iterable[str]) -> None:
     with _no_collection("import"):
-        from airflow_provider_omics.hooks.omics import OmicsHook  # noqa: PLC0415
+        for module in modules:
+            import_module(module)
+
+
+def _new_hook(params: HookParams, config: Mapping[str, JsonValue]) -> OmicsHook:
+    _load(["airflow_provider_omics.hooks.omics"])
+    from airflow_provider_omics.hooks.omics import OmicsHook  # noqa: PLC0415 - imported in a thread
 
     return OmicsHook.from_params(params, config)
 

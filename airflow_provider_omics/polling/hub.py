@@ -109,6 +109,10 @@ class Hub:
         """
         return await self._client.call(method, threads, limit=limit)
 
+    async def load(self, *modules: str) -> None:
+        """Import modules that import botocore, in a thread."""
+        await self._client.load(*modules)
+
     def close(self) -> None:
         """Let go of everything."""
         self._client.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_omics.cancellation.cancel import cancel_through
@@ -16,7 +15,7 @@ from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.exceptions import OmicsError, StartRunRefusedError
 from airflow_provider_omics.lifecycle.intention import Intention
 from airflow_provider_omics.lifecycle.marker import read_marker
-from airflow_provider_omics.lifecycle.protocol import Known, Wait
+from airflow_provider_omics.lifecycle.protocol import Wait
 from airflow_provider_omics.links.run import standard_links
 from airflow_provider_omics.polling.hub import join
 from airflow_provider_omics.polling.pacing import back_off
@@ -126,16 +125,9 @@ class OmicsStartRunTrigger(OmicsRunTrigger):
 
     async def _start(self, hub: Hub) -> RunEvent | None:
         """Return the event of a task that has its run without waiting, or has none; None if it waits for it."""
-        # Imported in a thread: botocore takes longer than an event loop may be held up.
-        await asyncio.to_thread(import_module, "airflow_provider_omics.lifecycle.in_hub")
-        await asyncio.to_thread(import_module, "airflow_provider_omics.lifecycle.run_submissions")
+        await hub.load("airflow_provider_omics.lifecycle.in_hub", "airflow_provider_omics.lifecycle.run_submissions")
         self._driver = driver = self._driver_in(hub)
-        known: Known[Run] = Known(
-            retry=self.retry,
-            waits=self.waits,
-            own_request_id="requestId" in self.request,
-            record=driver.submissions.read_from(self.record),
-        )
+        known = driver.submissions.known(self.record, retry=self.retry, waits=self.waits)
         try:
             verdict = await driver.carry_out(known)
         except TimeoutError:  # while it waited for a run that was dying
@@ -243,8 +235,7 @@ class OmicsStartRunTrigger(OmicsRunTrigger):
 
 def _push(task: TaskKey, run: Run) -> None:
     """Push what others need of a run, and its links."""
-    for key, value in run.xcom().items():
-        if key != "status":
-            push_from_trigger(task, key, value)
+    for key, value in run.shown().items():
+        push_from_trigger(task, key, value)
     for link, page in standard_links(run):
         push_link_from_trigger(task, link, page)

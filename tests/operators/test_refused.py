@@ -43,7 +43,7 @@ def test_a_full_account_is_told_with_the_way_out(start_run, context, omics_local
         return time.time() + 3600 * (omics_local.counts()["StartRun"] > 1)
 
     monkeypatch.setattr(retry_policy, "time", SimpleNamespace(time=now, monotonic=time.monotonic))
-    monkeypatch.setattr(retry_policy, "_FULL_SECONDS", 0.1)
+    monkeypatch.setattr(retry_policy, "FULL_SECONDS", 0.1)
     omics_local.fault("StartRun", probability=1, **FULL)
     operator = start_run(submit_timeout=timedelta(hours=1))
     with pytest.raises(StartRunRefusedError, match=r"You have 100000 runs.*retention_mode=REMOVE"):

@@ -20,7 +20,7 @@ from airflow_provider_omics.lifecycle import claim, in_hub, marker
 from airflow_provider_omics.lifecycle.claim import Claim
 from airflow_provider_omics.lifecycle.in_hub import HubDriver, Place
 from airflow_provider_omics.lifecycle.marker import KEY, Marker
-from airflow_provider_omics.lifecycle.protocol import Known, Succeed, Wait
+from airflow_provider_omics.lifecycle.protocol import Succeed, Wait
 from airflow_provider_omics.lifecycle.run_submissions import RunSubmissions
 from airflow_provider_omics.polling.pacing import Budget
 
@@ -80,16 +80,12 @@ def execute(process: Process) -> dict[str, str]:
         request, process.intention, try_number=ti.try_number, airflow_tags=task.airflow_tags, store=task.store
     )
     task.xcom.setdefault(KEY, asdict(Marker(process.intention.digest, ti.try_number)))
-    known: Known[Run] = Known(
-        retry=process.retry,
-        waits=task.waits,
-        own_request_id=bool(task.request_id),
-        record=submissions.read_from(submissions.stored()) if process.retry else None,
-    )
+    stored = submissions.stored() if process.retry else None
+    known = submissions.known(stored, retry=process.retry, waits=task.waits)
     hook = world.hook()
 
     async def show(run: Run) -> None:
-        task.xcom |= {key: value for key, value in run.xcom().items() if key != "status"}
+        task.xcom |= run.shown()
 
     def until_end(run: Run) -> Run:
         while not run.ended:

@@ -126,7 +126,7 @@ MUTATIONS = (
     Mutation("STOPPING is not ended", "core/run.py", '"CANCELLED", "DELETED"}', '"CANCELLED", "DELETED", "STOPPING"}'),
     Mutation("a dying run's end is not the try's", PROTOCOL, 'dying=run.status == "STOPPING" and not seen.here', "dying=False"),
     Mutation("the end of its own run ends the try", PROTOCOL, "if seen.here or known", "if known", SCENARIOS),
-    Mutation("a run of before is not its own", PROTOCOL, " and run.creation_time >= self.since)", ")"),
+    Mutation("a run of before is not its own", PROTOCOL, " and run.creation_time >= since)", ")"),
     Mutation("a caller's requestId has one run", PROTOCOL, "if seen.here or known.own_request_id:", "if seen.here:", STEPS),
     Mutation("the submission rises over an ended run", PROTOCOL, "known.seen.submission + 1", "known.seen.submission", STEPS),
     Mutation("without tags the runs of the default name are counted", SERVICE, "else len(items) - 1)", "else 0)"),
