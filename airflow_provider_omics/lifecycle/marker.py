@@ -74,7 +74,8 @@ def write_marker(task: TaskKey, before: Marker | None, marker: Marker, read_at: 
         if (now := read_marker(task)) != before or time.monotonic() - read_at > FRESH_SECONDS:
             return now
     push_from_trigger(task, KEY, asdict(marker))
-    return marker
+    # A process that stood still meanwhile may have written over the marker of one that has asked for a run.
+    return marker if time.monotonic() - read_at <= FRESH_SECONDS else None
 
 
 def pushed_run(task: TaskKey) -> Run | None:

@@ -57,6 +57,13 @@ def pushed(ti: RunningTask) -> Run | None:
     return Run.from_xcom(lambda key: ti.xcom_pull(task_ids=ti.task_id, key=key, map_indexes=ti.map_index))
 
 
+def is_shown(ti: RunningTask, run: Run) -> bool:
+    """Tell whether the XComs are of this run, and not of one that a triggerer of an earlier try has pushed too late."""
+    # What comes late is the rest of what is pushed, of which this is the last.
+    last = ti.xcom_pull(task_ids=ti.task_id, key="run_output_uri", map_indexes=ti.map_index)
+    return bool(last == run.output_uri)
+
+
 class Attempt:
     """
     What one process does for one try of a task.

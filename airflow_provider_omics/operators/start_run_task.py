@@ -63,13 +63,15 @@ class StartRunTask(RunEnd):
         :param deadline: until when the try may wait, in epoch seconds.
         :param unknown: what a newer release knew when it deferred, ignored with a warning.
         """
+        from airflow_provider_omics.operators.attempt import is_shown  # noqa: PLC0415 - a DAG file does not pay for it
+
         mine = self._is_mine(context, try_number, unknown)
         told = self._told(event) if mine else None
         if told is None:
             return self._resume_blindly(context, mine=mine, dying=dying, deadline=deadline)
         attempt = self._begin(context, deadline)
-        # Shown it was before the deferral, over which Airflow keeps XComs; each costs the API server a call.
-        if told.shown or told.run is None:
+        # The trigger has shown it: each XCom costs the API server a call.
+        if told.run is None or (told.shown and is_shown(context["ti"], told.run)):
             attempt.run = told.run
         else:
             attempt.show(told.run)

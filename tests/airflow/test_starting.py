@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import pytest
 
+from demo.airflow_home import LOOPS
 from tests.airflow.processes import MODES, clear, mark
 
 pytestmark = pytest.mark.airflow
@@ -207,6 +208,7 @@ def test_a_triggerer_that_was_asleep_before_startrun_calls_it_no_more(airflow, o
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(LOOPS, reason="3.4 takes a trigger of the id that SQLite gives again for the one before")
 def test_a_triggerer_that_was_asleep_pushes_no_run_over_that_of_a_later_try(airflow, omics, held):
     with held("before-run_id") as reached:
         run = airflow.trigger("deferred")

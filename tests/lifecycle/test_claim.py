@@ -8,6 +8,7 @@ from dataclasses import asdict
 import pytest
 
 from airflow_provider_omics.compat import TaskKey
+from airflow_provider_omics.lifecycle import claim as claims
 from airflow_provider_omics.lifecycle import marker
 from airflow_provider_omics.lifecycle.claim import Claim
 from airflow_provider_omics.lifecycle.marker import KEY, Marker
@@ -65,3 +66,28 @@ def test_what_another_has_written_while_the_question_waited_is_kept(xcoms, monke
 
     asyncio.run(go())
     assert xcoms[task, KEY]["owner"] not in ("", "another")
+
+
+def test_a_process_that_stood_still_while_it_wrote_looks_first(xcoms, monkeypatch):
+    """Its marker may have replaced that of another one, whose run only a look finds."""
+    monkeypatch.setattr(marker, "FRESH_SECONDS", 0.1)
+    monkeypatch.setattr(claims, "NOT_NOW_SECONDS", 0.0)
+    task = TaskKey("dag", "task", "run")
+    xcoms[task, KEY] = asdict(Marker("intention", 1))
+    write = marker.push_from_trigger
+
+    def stand_still(*arguments):
+        time.sleep(0.2)
+        monkeypatch.setattr(marker, "push_from_trigger", write)
+        write(*arguments)
+
+    monkeypatch.setattr(marker, "push_from_trigger", stand_still)
+
+    async def go():
+        claim = Claim(task, "intention", 1)
+        await claim.earlier()
+        assert not await claim.write(0, 0.0, None)
+        assert await claim.write(0, 0.0, None)
+
+    asyncio.run(go())
+    assert xcoms[task, KEY]["submission"] == 0

@@ -203,11 +203,27 @@ def test_what_was_shown_before_a_deferral_is_not_pushed_again(start_run, context
     assert "run_id" in ti.xcom
     run = operator.attempt.run
     omics_local.force(run.id, "COMPLETED")
-    ti.xcom.clear()
+    for key in ("run_id", "uuid", "arn"):
+        del ti.xcom[key]
     event = RunEvent(replace(run, status="COMPLETED")).serialize()
     result = start_run(deferrable=True).execute_complete(context, event, **deferral.kwargs)
     assert result["run_id"] == run.id
-    assert not ti.xcom.keys() & result.keys()
+    assert ti.xcom.keys() & result.keys() == {"run_output_uri"}
+
+
+@pytest.mark.usefixtures("frozen")
+def test_what_an_earlier_try_has_pushed_too_late_is_pushed_over(start_run, context, ti, omics_local):
+    """By a triggerer that stood still while it pushed."""
+    operator = start_run(deferrable=True)
+    deferral = deferred(operator, context)
+    run = operator.attempt.run
+    omics_local.force(run.id, "COMPLETED")
+    ti.xcom |= {"arn": "of an earlier run", "run_output_uri": "s3://bucket/runs/0"}
+    event = RunEvent(replace(run, status="COMPLETED")).serialize()
+    result = start_run(deferrable=True).execute_complete(context, event, **deferral.kwargs)
+    assert {key: ti.xcom[key] for key in result if key != "status"} == {
+        key: value for key, value in result.items() if key != "status"
+    }
 
 
 @pytest.mark.usefixtures("frozen")

@@ -247,6 +247,8 @@ MUTATIONS = (
     # --- starting in the triggerer ---
     Mutation("a task that is not deferred any more starts nothing", CLAIM, 'if state != "deferred":', "if False:", IN_TRIGGERER + "test_a_task_that_is_not_deferred_any_more_starts_nothing"),
     Mutation("where Airflow does not answer nothing is started", CLAIM, 'raise NotNowError(f"Airflow does not say whether the task is still deferred: {error}") from error', "return", IN_TRIGGERER + "test_where_airflow_does_not_answer_nothing_is_started"),
+    Mutation("who stood still while it wrote its marker looks first", "lifecycle/marker.py", "return marker if time.monotonic() - read_at <= FRESH_SECONDS else None", "return marker", "tests/lifecycle/test_claim.py::test_a_process_that_stood_still_while_it_wrote_looks_first"),
+    Mutation("XComs that came late are pushed over", RUN, "(told.shown and is_shown(context[\"ti\"], told.run))", "told.shown", OPERATOR + "test_what_an_earlier_try_has_pushed_too_late_is_pushed_over"),
     Mutation("a trigger that was taken over starts nothing", CLAIM, "        if marker != self._marker:\n            self._marker, self", "        if False:\n            self._marker, self", IN_TRIGGERER + "test_a_trigger_that_was_taken_over_in_the_queue_starts_nothing"),
     Mutation("a triggerer of another account asks nothing", "aws/identity.py", "if region in (None, own_region) and own in (None, account):", "if True:", IN_TRIGGERER + "test_a_triggerer_of_another_account_asks_nothing"),
     Mutation("who ends a task waits for a StartRun that is under way", HUB_DRIVER, "return await asyncio.shield(asyncio.wrap_future(self._under_way))", "return None", IN_TRIGGERER + "test_who_ends_a_task_while_start_run_is_under_way_ends_its_run"),
