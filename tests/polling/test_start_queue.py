@@ -3,48 +3,51 @@
 
 import asyncio
 import contextvars
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from airflow_provider_omics.polling import account_room, pacing, start_place, start_queue
+from airflow_provider_omics.polling import pacing, start_place
 from airflow_provider_omics.polling.account_room import AccountRoom
 from airflow_provider_omics.polling.rate_limit import RateLimit, SharedLimit
 from airflow_provider_omics.polling.start_pace import StartPace
 from airflow_provider_omics.polling.start_queue import StartQueue
+from tests.polling.virtual_time import run
 from tests.triggers.waiting import until
 
 TOO_MANY = ClientError({"Error": {"Code": "ThrottlingException"}}, "StartRun")
 FULL = ClientError({"Error": {"Code": "ServiceQuotaExceededException"}}, "StartRun")
 INVALID = ClientError({"Error": {"Code": "ValidationException"}}, "StartRun")
 AWAY = EndpointConnectionError(endpoint_url="http://workflows-omics")
-# A minute of these tests.
-MINUTE = 0.6
+MINUTE = 60.0
 
 
 class FakeClient:
-    """Calls without a hook, in threads."""
+    """Calls without a hook, each in the empty context that a thread has."""
 
     def __init__(self):
         self.limit = RateLimit(SharedLimit(1000))
-        self.threads = ThreadPoolExecutor(8)
         self.stands_still = 0.0
+        # How long the call that is being sent takes, in seconds.
+        self.takes = 0.0
 
     async def connect(self):
         pass
 
     async def call(self, method):
         seconds, self.stands_still = self.stands_still, 0.0
-        begun = asyncio.get_running_loop().time()
+        begun = now()
+        await asyncio.sleep(seconds)
         try:
-            await asyncio.sleep(seconds)
-            answer = await asyncio.get_running_loop().run_in_executor(self.threads, method, None)
+            try:
+                answer = contextvars.Context().run(method, self)
+            finally:
+                takes, self.takes = self.takes, 0.0
+                await asyncio.sleep(takes)
         except EndpointConnectionError:
             self.limit.unanswered(begun)
             raise
@@ -55,7 +58,7 @@ class FakeClient:
         return answer
 
     def close(self):
-        self.threads.shutdown()
+        pass
 
 
 class Crowd:
@@ -71,14 +74,14 @@ class Crowd:
 
     async def ready(self, name, seconds):
         self.asked.append(name)
-        self.asked_at[name] = time.monotonic()
+        self.asked_at[name] = now()
         await asyncio.sleep(seconds)
 
-    def call(self, name, seconds, _hook):
+    def call(self, name, seconds, client):
         self.called.append(name)
-        self.times.append((time.monotonic(), time.monotonic() - self.asked_at[name]))
+        self.times.append((now(), now() - self.asked_at[name]))
         answers = self.answers.get(name)
-        time.sleep(seconds)
+        client.takes = seconds
         if answers:
             raise answers.pop(0)
         return f"run of {name}"
@@ -100,7 +103,7 @@ class Crowd:
 async def crowd(gap=0.01, at_once=4):
     those = Crowd(gap, at_once)
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(3600):
             yield those
         assert those.queue._inside == []
         assert those.queue._under_way == 0
@@ -108,11 +111,14 @@ async def crowd(gap=0.01, at_once=4):
         those.client.close()
 
 
-@pytest.fixture
-def quick(monkeypatch):
-    """Let a minute be short."""
-    for module in (account_room, start_queue):
-        monkeypatch.setattr(module, "FULL_SECONDS", MINUTE)
+@pytest.fixture(autouse=True)
+def clock(monkeypatch):
+    """Have the whole queue live in virtual time."""
+    monkeypatch.setattr(start_place, "time", SimpleNamespace(monotonic=now))
+
+
+def now():
+    return asyncio.get_running_loop().time()
 
 
 def test_requests_get_their_turn_in_the_order_of_asking():
@@ -123,7 +129,7 @@ def test_requests_get_their_turn_in_the_order_of_asking():
         assert those.asked == list(range(20))
         assert runs == [f"run of {number}" for number in range(20)]
 
-    asyncio.run(go())
+    run(go())
 
 
 @pytest.mark.parametrize("ready", [0.05, 0.2, 0.9])
@@ -137,7 +143,7 @@ def test_five_a_second_start_though_each_caller_takes_its_time(ready):
         assert max(age for _, age in those.times) <= 1.4
         assert those.called == list(range(20))
 
-    asyncio.run(go())
+    run(go())
 
 
 def test_a_caller_is_asked_just_before_its_call_however_long_it_queued():
@@ -147,7 +153,7 @@ def test_a_caller_is_asked_just_before_its_call_however_long_it_queued():
         assert max(age for _, age in those.times) <= 0.6
         assert those.asked == [0, 1, 2]
 
-    asyncio.run(go())
+    run(go())
 
 
 def test_a_caller_is_asked_again_when_its_turn_comes_late(monkeypatch):
@@ -160,7 +166,7 @@ def test_a_caller_is_asked_again_when_its_turn_comes_late(monkeypatch):
         assert those.asked.count("quick") >= 2
         assert those.times[1][1] <= 0.3
 
-    asyncio.run(go())
+    run(go())
 
 
 def test_a_caller_that_does_not_answer_holds_up_the_others_for_a_second():
@@ -168,12 +174,12 @@ def test_a_caller_that_does_not_answer_holds_up_the_others_for_a_second():
         async with crowd() as those:
             slow = those.ask("slow", ready=3)
             await until(lambda: those.asked)
-            begun = time.monotonic()
+            begun = now()
             await those.ask("quick")
-            assert 0.5 <= time.monotonic() - begun <= 1.5
+            assert 0.5 <= now() - begun <= 1.5
             await slow
 
-    asyncio.run(go())
+    run(go())
 
 
 def test_what_a_caller_raises_when_asked_ends_its_request_alone():
@@ -189,7 +195,7 @@ def test_what_a_caller_raises_when_asked_ends_its_request_alone():
             assert await staying == "run of staying"
         assert those.called == ["staying"]
 
-    asyncio.run(go())
+    run(go())
 
 
 def test_a_call_is_not_sent_by_a_process_that_stood_still(monkeypatch):
@@ -202,7 +208,7 @@ def test_a_call_is_not_sent_by_a_process_that_stood_still(monkeypatch):
         assert those.asked == ["one", "one"]
         assert those.called == ["one"]
 
-    asyncio.run(go())
+    run(go())
 
 
 def test_who_is_refused_is_asked_again_first():
@@ -227,7 +233,7 @@ def test_who_is_refused_is_asked_again_first():
         assert [those.called[number] for number in called_by_then] == ["first", "first"]
         assert those.asked.count("first") == 3
 
-    asyncio.run(go())
+    run(go())
 
 
 def test_a_caller_is_asked_just_before_each_call_however_long_the_pause():
@@ -240,26 +246,24 @@ def test_a_caller_is_asked_just_before_each_call_however_long_the_pause():
         assert max(age for _, age in those.times) <= 0.5
         assert those.asked.count("refused") == 10
 
-    asyncio.run(go())
+    run(go())
 
 
-@pytest.mark.usefixtures("quick")
 def test_a_request_without_room_goes_to_the_back_and_another_is_tried_at_once():
     async def go():
         async with crowd() as those:
-            begun = time.monotonic()
+            begun = now()
             large, *small = those.ask("large", FULL), those.ask("small"), those.ask("smaller")
             await asyncio.gather(*small)
-            assert time.monotonic() - begun < MINUTE / 2
+            assert now() - begun < MINUTE / 2
             await large
-            assert MINUTE <= time.monotonic() - begun <= 1.5 * MINUTE
+            assert MINUTE <= now() - begun <= 1.5 * MINUTE
         assert those.called == ["large", "small", "smaller", "large"]
         assert those.refused == [("large", FULL)]
 
-    asyncio.run(go())
+    run(go())
 
 
-@pytest.mark.usefixtures("quick")
 def test_a_lone_request_without_room_is_asked_once_a_minute():
     async def go():
         async with crowd() as those:
@@ -268,10 +272,9 @@ def test_a_lone_request_without_room_is_asked_once_a_minute():
         assert len(minutes) == 5
         assert all(MINUTE <= minute <= 1.5 * MINUTE for minute in minutes)
 
-    asyncio.run(go())
+    run(go())
 
 
-@pytest.mark.usefixtures("quick")
 def test_a_full_account_gets_one_call_a_minute_each_by_the_next_request_until_a_run_starts():
     async def go():
         async with crowd() as those:
@@ -286,10 +289,9 @@ def test_a_full_account_gets_one_call_a_minute_each_by_the_next_request_until_a_
         # It has room again.
         assert begun[7] - begun[4] < MINUTE / 2
 
-    asyncio.run(go())
+    run(go())
 
 
-@pytest.mark.usefixtures("quick")
 def test_too_many_calls_to_a_full_account_are_asked_again_at_once():
     async def go():
         async with crowd() as those:
@@ -297,7 +299,7 @@ def test_too_many_calls_to_a_full_account_are_asked_again_at_once():
         assert those.called[:5] == ["a", "b", "c", "d", "d"]
         assert those.times[4][0] - those.times[3][0] < MINUTE / 2
 
-    asyncio.run(go())
+    run(go())
 
 
 def test_an_account_is_full_when_three_requests_in_a_row_have_no_room():
@@ -327,7 +329,7 @@ def test_any_other_answer_is_the_callers_at_once(error):
             assert those.pace.gap <= gap
         assert those.called == ["first", "second"]
 
-    asyncio.run(go())
+    run(go())
 
 
 def test_who_is_cancelled_in_the_queue_holds_up_nobody():
@@ -335,15 +337,15 @@ def test_who_is_cancelled_in_the_queue_holds_up_nobody():
         async with crowd(0.5) as those:
             tasks = [those.ask(number, ready=0.2) for number in range(6)]
             await until(lambda: those.asked == [0, 1])
-            begun = time.monotonic()
+            begun = now()
             for leaving in tasks[1:5]:  # one that is being asked, one at the door, and two behind it
                 leaving.cancel()
             await tasks[5]
-            assert time.monotonic() - begun <= 1
+            assert now() - begun <= 1
             assert [task.cancelled() for task in tasks] == [False, *[True] * 4, False]
         assert those.called == [0, 5]
 
-    asyncio.run(go())
+    run(go())
 
 
 def test_who_is_cancelled_while_its_call_is_under_way_can_have_the_answer():
@@ -358,7 +360,7 @@ def test_who_is_cancelled_while_its_call_is_under_way_can_have_the_answer():
             [answer] = those.left
             assert await answer == "run of leaving"
 
-    asyncio.run(go())
+    run(go())
 
 
 def test_a_call_of_one_that_is_cancelled_is_not_sent_any_more():
@@ -373,7 +375,7 @@ def test_a_call_of_one_that_is_cancelled_is_not_sent_any_more():
         assert those.called == []
         assert those.left == []
 
-    asyncio.run(go())
+    run(go())
 
 
 def test_a_refusal_of_one_that_has_left_is_nobodys():
@@ -387,7 +389,7 @@ def test_a_refusal_of_one_that_has_left_is_nobodys():
                 await those.left[0]
             assert those.refused == []
 
-    asyncio.run(go())
+    run(go())
 
 
 def test_calls_that_hang_hold_up_nobody_and_four_are_under_way_at_most():
@@ -395,9 +397,9 @@ def test_calls_that_hang_hold_up_nobody_and_four_are_under_way_at_most():
         async with crowd() as those:
             hanging = [those.ask(number, takes=1.5) for number in range(3)]
             await until(lambda: len(those.called) == 3)
-            begun = time.monotonic()
+            begun = now()
             await asyncio.gather(*(those.ask(number) for number in range(3, 8)))
-            assert time.monotonic() - begun <= 0.7
+            assert now() - begun <= 0.7
             more = [those.ask(number, takes=0.5) for number in range(8, 11)]
             await asyncio.sleep(0.3)
             assert those.queue._under_way == 4
@@ -405,7 +407,7 @@ def test_calls_that_hang_hold_up_nobody_and_four_are_under_way_at_most():
             assert len(those.asked) <= 11
             await asyncio.gather(*hanging, *more)
 
-    asyncio.run(go())
+    run(go())
 
 
 def test_a_refused_call_whose_repetition_hangs_holds_up_the_others_for_a_second():
@@ -414,12 +416,12 @@ def test_a_refused_call_whose_repetition_hangs_holds_up_the_others_for_a_second(
             await those.ask("before")
             refused = those.ask("refused", TOO_MANY, takes=2)
             await until(lambda: those.called.count("refused") == 2)
-            begun = time.monotonic()
+            begun = now()
             await those.ask("other")
-            assert time.monotonic() - begun <= 1.5
+            assert now() - begun <= 1.5
             await refused
 
-    asyncio.run(go())
+    run(go())
 
 
 def test_what_is_away_is_asked_by_one_call_at_a_time(monkeypatch):
@@ -433,7 +435,7 @@ def test_what_is_away_is_asked_by_one_call_at_a_time(monkeypatch):
         # Once a few that were under way together have failed.
         assert min(later - sooner for sooner, later in pairwise(begun[6:9])) >= 0.3
 
-    asyncio.run(go())
+    run(go())
 
 
 def test_each_caller_is_asked_and_called_in_its_own_context():
@@ -453,7 +455,6 @@ def test_each_caller_is_asked_and_called_in_its_own_context():
 
                 def call(_hook):
                     seen.append((name, trigger.get()))
-                    assert threading.current_thread() is not threading.main_thread()
 
                 def refused(_error):
                     seen.append((name, trigger.get()))
@@ -462,7 +463,7 @@ def test_each_caller_is_asked_and_called_in_its_own_context():
 
             await asyncio.gather(*map(one, range(10)))
 
-    asyncio.run(go())
+    run(go())
     assert len(seen) == 20
     assert all(name == value for name, value in seen)
 
@@ -479,4 +480,4 @@ def test_few_of_many_are_looked_at():
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    asyncio.run(go())
+    run(go())
