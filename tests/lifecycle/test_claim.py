@@ -2,8 +2,8 @@
 """A trigger's claim of its task, where many others claim theirs at the same time."""
 
 import asyncio
-import time
 from dataclasses import asdict
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,16 +15,26 @@ from airflow_provider_omics.lifecycle.marker import KEY, Marker
 
 
 @pytest.fixture
-def xcoms(monkeypatch):
-    """Return the XComs of an Airflow that answers each question in ten milliseconds, one after the other."""
+def passed(monkeypatch):
+    """Let time go on only where a test says so: return the function for that, which is given seconds."""
+    seconds = [0.0]
+    clock = SimpleNamespace(monotonic=lambda: sum(seconds))
+    for module in (claims, marker):
+        monkeypatch.setattr(module, "time", clock)
+    return seconds.append
+
+
+@pytest.fixture
+def xcoms(monkeypatch, passed):
+    """Return the XComs of an Airflow that answers each question in 0.2 seconds, one after the other."""
     kept = {}
 
     def pull(task, key):
-        time.sleep(0.01)
+        passed(0.2)
         return kept.get((task, key))
 
     def push(task, key, value):
-        time.sleep(0.01)
+        passed(0.2)
         kept[task, key] = value
 
     monkeypatch.setattr(marker, "pull_in_trigger", pull)
@@ -32,8 +42,7 @@ def xcoms(monkeypatch):
     return kept
 
 
-def test_all_come_to_their_turn_though_airflow_answers_one_by_one(xcoms, monkeypatch):
-    monkeypatch.setattr(marker, "FRESH_SECONDS", 0.2)
+def test_all_come_to_their_turn_though_airflow_answers_one_by_one(xcoms):
     tasks = [TaskKey("dag", f"task_{number}", "run") for number in range(60)]
 
     async def claimed(task):
@@ -50,8 +59,7 @@ def test_all_come_to_their_turn_though_airflow_answers_one_by_one(xcoms, monkeyp
     assert all(value["submission"] == 0 for value in xcoms.values())
 
 
-def test_what_another_has_written_while_the_question_waited_is_kept(xcoms, monkeypatch):
-    monkeypatch.setattr(marker, "FRESH_SECONDS", 0.05)
+def test_what_another_has_written_while_the_question_waited_is_kept(xcoms, passed):
     task = TaskKey("dag", "task", "run")
     xcoms[task, KEY] = asdict(Marker("intention", 1))
 
@@ -59,7 +67,7 @@ def test_what_another_has_written_while_the_question_waited_is_kept(xcoms, monke
         claim = Claim(task, "intention", 1)
         await claim.earlier()
         xcoms[task, KEY] = asdict(Marker("intention", 1, "another", 0))
-        await asyncio.sleep(0.1)
+        passed(10)
         assert not await claim.write(0, 0.0, None)
         assert xcoms[task, KEY]["owner"] == "another"
         assert await claim.write(0, 0.0, None)
@@ -68,16 +76,15 @@ def test_what_another_has_written_while_the_question_waited_is_kept(xcoms, monke
     assert xcoms[task, KEY]["owner"] not in ("", "another")
 
 
-def test_a_process_that_stood_still_while_it_wrote_looks_first(xcoms, monkeypatch):
+def test_a_process_that_stood_still_while_it_wrote_looks_first(xcoms, passed, monkeypatch):
     """Its marker may have replaced that of another one, whose run only a look finds."""
-    monkeypatch.setattr(marker, "FRESH_SECONDS", 0.1)
     monkeypatch.setattr(claims, "NOT_NOW_SECONDS", 0.0)
     task = TaskKey("dag", "task", "run")
     xcoms[task, KEY] = asdict(Marker("intention", 1))
     write = marker.push_from_trigger
 
     def stand_still(*arguments):
-        time.sleep(0.2)
+        passed(10)
         monkeypatch.setattr(marker, "push_from_trigger", write)
         write(*arguments)
 
