@@ -56,7 +56,7 @@ ui: $(READY3) ## the same, and leave Airflow's UI and the endpoint up until Ctrl
 	@$(BIN3)/python -m demo --ui
 
 # Pure modules and the endpoint: one line of Airflow is enough, and test-all tries both.
-ONCE := tests/aws tests/contract tests/core tests/lifecycle tests/local tests/polling tests/request
+ONCE := tests/aws tests/contract tests/records tests/lifecycle tests/local tests/polling tests/request
 # They run when those of real processes have ended, so that all the parts take about the same time.
 LATER := $(ONCE) tests/triggers
 # 5 says that PYTEST leaves no test of a part.

@@ -34,13 +34,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-from airflow_provider_omics.core.text import clipped, one_line
+from airflow_provider_omics.records.text import clipped, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_provider_omics.core.read_set_job import ReadSetJob
-    from airflow_provider_omics.core.run import Run
+    from airflow_provider_omics.records.read_set_job import ReadSetJob
+    from airflow_provider_omics.records.run import Run
 
 
 # In bytes: a service message of any length must leave room for what helps.

@@ -10,8 +10,8 @@ import pkgutil
 import pytest
 
 import airflow_provider_omics
-from airflow_provider_omics.core.read_set_job import ReadSetJob
-from airflow_provider_omics.core.run import Run
+from airflow_provider_omics.records.read_set_job import ReadSetJob
+from airflow_provider_omics.records.run import Run
 
 RUN = Run("1234567", "uuid-1", "arn:x", "s3://b/1234567", "FAILED", "SERVICE_ERROR", "a bad day", 1.5)
 JOB = ReadSetJob("import", "2345678901", "1234567890", "FAILED", "a bad day", 1.5)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 
-from airflow_provider_omics.core.versions import read
+from airflow_provider_omics.records.versions import read
 from airflow_provider_omics.request.documents import JsonValue  # noqa: TC001 - dataclass fields are read at run time
 
 

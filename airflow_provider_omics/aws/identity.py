@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper
 
-    from airflow_provider_omics.core.run import Run
+    from airflow_provider_omics.records.run import Run
 
 log = logging.getLogger(__name__)
 # STS may be out of reach from a VPC: nobody waits long for it.

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from botocore.exceptions import ClientError
 
 from airflow_provider_omics.aws.errors import is_transient
-from airflow_provider_omics.core.run import ENDED
-from airflow_provider_omics.core.text import storable
+from airflow_provider_omics.records.run import ENDED
+from airflow_provider_omics.records.text import storable
 
 if TYPE_CHECKING:
-    from airflow_provider_omics.core.run import Run
+    from airflow_provider_omics.records.run import Run
 
 log = logging.getLogger(__name__)
 LOG_GROUP: Final = "/aws/omics/WorkflowLog"

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from airflow_provider_omics.core.run import Run
+    from airflow_provider_omics.records.run import Run
 
 # What the task's state is said to be when Airflow could not be asked.
 UNKNOWN: Final = "unknown"

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_omics.aws.errors import is_denied
-from airflow_provider_omics.core.run import ACTIVE, Run
 from airflow_provider_omics.exceptions import OmicsError
 from airflow_provider_omics.hooks.omics import VISIBLE_AFTER
+from airflow_provider_omics.records.run import ACTIVE, Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

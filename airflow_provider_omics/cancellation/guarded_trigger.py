@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_omics.aws.hook_params import HookParams
-from airflow_provider_omics.cancellation.cancel import cancel_through
+from airflow_provider_omics.cancellation.ask_airflow import state_of
+from airflow_provider_omics.cancellation.cancel_run import cancel_through
 from airflow_provider_omics.cancellation.decision import UNKNOWN, trigger_cancels
-from airflow_provider_omics.cancellation.task_states import state_of
-from airflow_provider_omics.core.versions import VERSION, UnreadableError, check, ignore
 from airflow_provider_omics.polling.background import background
 from airflow_provider_omics.polling.hub import join
-from airflow_provider_omics.triggers.noticed import until_noticed
+from airflow_provider_omics.polling.noticed import until_noticed
+from airflow_provider_omics.records.versions import VERSION, UnreadableError, check, ignore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from airflow_provider_omics.core.run import Run
     from airflow_provider_omics.polling.hub import Hub
+    from airflow_provider_omics.records.run import Run
     from airflow_provider_omics.request.documents import JsonValue
 
 # Airflow 3.3 calls on_kill; older ones only cancel the coroutine.

@@ -23,13 +23,13 @@ from airflow_provider_omics.aws.manifest import how_it_ended
 from airflow_provider_omics.aws.not_found import where_to_look
 from airflow_provider_omics.aws.refusals import explained
 from airflow_provider_omics.aws.s3 import place_of
-from airflow_provider_omics.core.run import ACTIVE, Run
 from airflow_provider_omics.exceptions import (
     ConnectionNotFoundError,
     OmicsError,
     OmicsRequestError,
     StartRunRequestError,
 )
+from airflow_provider_omics.records.run import ACTIVE, Run
 from airflow_provider_omics.request.members import BOTOCORE_VERSION, MEMBERS
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from airflow_provider_omics.cancellation.task_states import ask_airflow
+from airflow_provider_omics.cancellation.ask_airflow import ask_airflow
 from airflow_provider_omics.compat import task_states
 from airflow_provider_omics.exceptions import OmicsError
 from airflow_provider_omics.lifecycle.marker import KEY, Marker, pushed_run, read_marker, write_marker
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_omics.compat import TaskKey
-    from airflow_provider_omics.core.run import Run
+    from airflow_provider_omics.records.run import Run
 
     T = TypeVar("T")
 

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from airflow_provider_omics.cancellation.cancel import persistently
+from airflow_provider_omics.cancellation.cancel_run import persistently
 from airflow_provider_omics.exceptions import OmicsError, StartRunConflictError, StartRunRefusedError
 from airflow_provider_omics.lifecycle.attempt import attempt, next_run_follows
 from airflow_provider_omics.lifecycle.calls import Pause, answered_later
@@ -32,7 +32,6 @@ from airflow_provider_omics.polling.pacing import WARN_EVERY, Reminder, back_off
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from airflow_provider_omics.core.run import Run
     from airflow_provider_omics.hooks.omics import OmicsHook
     from airflow_provider_omics.lifecycle.attempt import Answer
     from airflow_provider_omics.lifecycle.calls import Call, Calls
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from airflow_provider_omics.lifecycle.protocol import Action, Fail, Known, Succeed, Verdict
     from airflow_provider_omics.lifecycle.run_submissions import RunSubmissions
     from airflow_provider_omics.polling.hub import Hub
+    from airflow_provider_omics.records.run import Run
 
     T = TypeVar("T")
 

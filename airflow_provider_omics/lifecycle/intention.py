@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_omics.core.versions import read
+from airflow_provider_omics.records.versions import read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

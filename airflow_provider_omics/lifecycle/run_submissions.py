@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from airflow_provider_omics.aws.errors import is_denied
-from airflow_provider_omics.core.run import ENDED, Run
-from airflow_provider_omics.core.versions import read
 from airflow_provider_omics.exceptions import OmicsError
 from airflow_provider_omics.hooks.omics import MAX_CANDIDATES
 from airflow_provider_omics.lifecycle.intention import tag_value
 from airflow_provider_omics.lifecycle.protocol import ExistingRun, Found, Known, Record, created_since
 from airflow_provider_omics.lifecycle.submissions import Submissions
+from airflow_provider_omics.records.run import ENDED, Run
+from airflow_provider_omics.records.versions import read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

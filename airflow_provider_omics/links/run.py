@@ -13,7 +13,7 @@ from airflow_provider_omics.compat import BaseOperator, BaseOperatorLink, XCom
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import TaskInstanceKey
 
-    from airflow_provider_omics.core.run import Run
+    from airflow_provider_omics.records.run import Run
 
 log = logging.getLogger(__name__)
 

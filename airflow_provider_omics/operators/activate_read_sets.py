@@ -14,14 +14,14 @@ from airflow_provider_omics.exceptions import (
     ReadSetJobTimeoutError,
     StartRunRefusedError,
 )
-from airflow_provider_omics.operators.read_set_job import Limits, ReadSetJobOperator
+from airflow_provider_omics.tasks.read_set_task import Limits, ReadSetJobOperator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow_provider_omics.compat import Context
-    from airflow_provider_omics.core.read_set_job import ReadSetJob
     from airflow_provider_omics.hooks.omics import OmicsHook
+    from airflow_provider_omics.records.read_set_job import ReadSetJob
     from airflow_provider_omics.request.documents import JsonValue
 
 # Seconds after which read sets are looked at again that a job activates which is not listed.
@@ -80,7 +80,7 @@ class ActivateOmicsReadSetsOperator(ReadSetJobOperator):
 
     def build(self, arguments: Mapping[str, object]) -> tuple[dict[str, JsonValue], list[str]]:
         """Return the StartReadSetActivationJob request."""
-        from airflow_provider_omics.core.read_set_request import build_activation  # noqa: PLC0415 - not for DAG files
+        from airflow_provider_omics.read_sets.read_set_request import build_activation  # noqa: PLC0415 - not for DAG files
 
         return build_activation(arguments), []
 
@@ -94,8 +94,8 @@ class ActivateOmicsReadSetsOperator(ReadSetJobOperator):
         until: float | None = None,
     ) -> dict[str, Any]:
         """Look at the read sets; find or start the job that activates what is archived, and wait for it."""
-        from airflow_provider_omics.hooks.read_sets import read_sets  # noqa: PLC0415 - DAG files need no boto3
         from airflow_provider_omics.lifecycle.protocol import Wait  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.read_sets.job_calls import read_sets  # noqa: PLC0415 - DAG files need no boto3
 
         limits, request = self.limits(deadline, until), request or self.build_request()
         ids, store_id = _ids(request), str(request["sequenceStoreId"])
@@ -148,8 +148,8 @@ class ActivateOmicsReadSetsOperator(ReadSetJobOperator):
 
     def conclude(self, context: Context, job: ReadSetJob, waiting: dict[str, Any]) -> dict[str, Any]:
         """Look at the read sets when a job has ended that was to activate them."""
-        from airflow_provider_omics.hooks.read_sets import read_sets  # noqa: PLC0415 - likewise
         from airflow_provider_omics.lifecycle.retry_policy import Faults, with_retries  # noqa: PLC0415 - no boto3 in DAG files
+        from airflow_provider_omics.read_sets.job_calls import read_sets  # noqa: PLC0415 - likewise
 
         request = waiting.get("request") or self.build_request()
         again = {"request": request, "deadline": waiting["deadline"], "until": waiting["until"]}

@@ -11,15 +11,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.exceptions import OmicsError, OmicsRequestError
 from airflow_provider_omics.lifecycle.intention import tag_value
-from airflow_provider_omics.operators.base import OmicsOperator
+from airflow_provider_omics.records.run import Run
+from airflow_provider_omics.tasks.base import OmicsOperator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_provider_omics.cancellation.cancel import Cancellation
+    from airflow_provider_omics.cancellation.cancel_run import Cancellation
     from airflow_provider_omics.compat import Context
     from airflow_provider_omics.hooks.omics import OmicsHook
 
@@ -111,7 +111,7 @@ class CancelOmicsRunOperator(OmicsOperator):
 
     def execute(self, context: Context) -> list[dict[str, str]]:
         """Cancel, and return each run as it is then: STOPPING, or ended."""
-        from airflow_provider_omics.cancellation.cancel import cancel  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.cancellation.cancel_run import cancel  # noqa: PLC0415 - a DAG file does not pay for it
 
         hook = self.hook()
         runs, problems = self._by_id(hook) if "run_id" in self.given else self._by_tags(hook, context)

@@ -11,14 +11,14 @@ from airflow_provider_omics.exceptions import (
     ReadSetJobFailedError,
     ReadSetJobWaitError,
 )
-from airflow_provider_omics.operators.read_set_job import ReadSetJobOperator
-from airflow_provider_omics.request.start_run import OWN_TAGS
+from airflow_provider_omics.request.build import OWN_TAGS
+from airflow_provider_omics.tasks.read_set_task import ReadSetJobOperator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow_provider_omics.compat import Context
-    from airflow_provider_omics.core.read_set_job import ReadSetJob
+    from airflow_provider_omics.records.read_set_job import ReadSetJob
     from airflow_provider_omics.request.documents import JsonValue
 
 
@@ -83,7 +83,7 @@ class ImportOmicsReadSetsOperator(ReadSetJobOperator):
 
     def build(self, arguments: Mapping[str, object]) -> tuple[dict[str, JsonValue], list[str]]:
         """Return the StartReadSetImportJob request, and warnings."""
-        from airflow_provider_omics.core.read_set_request import build_import  # noqa: PLC0415
+        from airflow_provider_omics.read_sets.read_set_request import build_import  # noqa: PLC0415
 
         return build_import(arguments, reserved_tags=OWN_TAGS if self.airflow_tags else 0)
 
@@ -97,8 +97,8 @@ class ImportOmicsReadSetsOperator(ReadSetJobOperator):
         until: float | None = None,
     ) -> dict[str, Any]:
         """Find or start the job, wait for it, and return what the task returns."""
-        from airflow_provider_omics.core.read_set_job import imported  # noqa: PLC0415 - likewise
         from airflow_provider_omics.lifecycle.protocol import Wait  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.records.read_set_job import imported  # noqa: PLC0415 - likewise
 
         limits = self.limits(deadline, until)
         request = request or self.build_request()
@@ -117,7 +117,7 @@ class ImportOmicsReadSetsOperator(ReadSetJobOperator):
 
     def conclude(self, context: Context, job: ReadSetJob, waiting: dict[str, Any]) -> dict[str, Any]:
         """Tell which read sets are there, those of earlier jobs first."""
-        from airflow_provider_omics.core.read_set_job import imported  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.records.read_set_job import imported  # noqa: PLC0415 - a DAG file does not pay for it
 
         if self.wait_for_completion and not job.sources:
             raise ReadSetJobWaitError(

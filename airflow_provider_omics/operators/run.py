@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omics.compat import conf
 from airflow_provider_omics.exceptions import OmicsRequestError
-from airflow_provider_omics.operators.start_run_task import StartRunTask
+from airflow_provider_omics.tasks.start_run_task import StartRunTask
 
 if TYPE_CHECKING:
     import os

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from airflow_provider_omics.core.eventbridge import Event
 from airflow_provider_omics.polling.pacing import back_off
+from airflow_provider_omics.records.eventbridge import Event
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

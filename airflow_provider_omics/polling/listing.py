@@ -10,8 +10,8 @@ import math
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_omics.core.run import ACTIVE
 from airflow_provider_omics.polling.pacing import back_off
+from airflow_provider_omics.records.run import ACTIVE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

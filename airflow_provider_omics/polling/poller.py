@@ -26,8 +26,8 @@ from airflow_provider_omics.results.progress import UNKNOWN_EVERY
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_provider_omics.core.run import Run
     from airflow_provider_omics.polling.hub import Hub
+    from airflow_provider_omics.records.run import Run
 
 log = logging.getLogger(__name__)
 # Which part of an interval is kept free after a listing, to ask for the runs that it does not show.

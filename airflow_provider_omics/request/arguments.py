@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from airflow_provider_omics.request import documents
-from airflow_provider_omics.request.start_run import RequestError, rendered
+from airflow_provider_omics.request.build import RequestError, rendered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,8 +7,8 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from airflow_provider_omics.core.run import Run
     from airflow_provider_omics.hooks.omics import OmicsHook
+    from airflow_provider_omics.records.run import Run
 
 log = logging.getLogger(__name__)
 

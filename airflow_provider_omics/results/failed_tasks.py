@@ -16,8 +16,8 @@ from airflow_provider_omics.results.logs import RunLog
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_provider_omics.core.run import Run
     from airflow_provider_omics.hooks.omics import OmicsHook
+    from airflow_provider_omics.records.run import Run
 
 log = logging.getLogger(__name__)
 _LINES: Final = 30

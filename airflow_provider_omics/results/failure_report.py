@@ -13,8 +13,8 @@ from airflow_provider_omics.results.failures import understand
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from airflow_provider_omics.core.run import Run
     from airflow_provider_omics.hooks.omics import OmicsHook
+    from airflow_provider_omics.records.run import Run
 
 
 def failure_of(

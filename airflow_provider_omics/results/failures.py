@@ -9,12 +9,12 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_omics.core.text import clipped, one_line, size
+from airflow_provider_omics.records.text import clipped, one_line, size
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from airflow_provider_omics.core.run import Run
+    from airflow_provider_omics.records.run import Run
 
 # User guide, "Troubleshooting workflow runs": reason -> class.
 CLASSES: Final = {

@@ -18,7 +18,7 @@ from airflow_provider_omics.results.datasets import dataset, datasets, uris
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_omics.core.run import Run
+    from airflow_provider_omics.records.run import Run
 
 Lineage: TypeAlias = OperatorLineage[Dataset, RunFacet]
 FACET = "healthOmics_run"

@@ -10,14 +10,14 @@ from botocore.exceptions import ClientError
 
 from airflow_provider_omics.aws.errors import error_code, is_stale, is_transient
 from airflow_provider_omics.aws.manifest import LOG_GROUP
-from airflow_provider_omics.core.text import clipped, plain, size
+from airflow_provider_omics.records.text import clipped, plain, size
 from airflow_provider_omics.results.failures import engine_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from airflow_provider_omics.core.run import Run
     from airflow_provider_omics.hooks.omics import OmicsHook
+    from airflow_provider_omics.records.run import Run
 
 log = logging.getLogger(__name__)
 # Ids are reused, and so are log streams: only lines of the run's own time are its own. Clocks differ a little.

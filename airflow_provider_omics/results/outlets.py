@@ -15,7 +15,7 @@ from airflow_provider_omics.results.datasets import uris
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from airflow_provider_omics.core.run import Run
+    from airflow_provider_omics.records.run import Run
     from airflow_provider_omics.request.documents import JsonValue
 
 log = logging.getLogger(__name__)

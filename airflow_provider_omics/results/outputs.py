@@ -11,15 +11,15 @@ from botocore.exceptions import ClientError
 
 from airflow_provider_omics.aws.errors import error_code
 from airflow_provider_omics.aws.s3 import place_of
-from airflow_provider_omics.core.text import clipped, one_line
 from airflow_provider_omics.lifecycle.retry_policy import MOST_FAULTS, Faults, with_retries
+from airflow_provider_omics.records.text import clipped, one_line
 from airflow_provider_omics.request import documents
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_omics.core.run import Run
     from airflow_provider_omics.hooks.omics import OmicsHook
+    from airflow_provider_omics.records.run import Run
 
 log = logging.getLogger(__name__)
 # User guide, "Run outputs"; the page on logs and that on outputs name it differently.

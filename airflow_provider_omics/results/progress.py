@@ -13,8 +13,8 @@ from airflow_provider_omics.polling.pacing import Reminder
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from airflow_provider_omics.core.read_set_job import ReadSetJob
-    from airflow_provider_omics.core.run import Run
+    from airflow_provider_omics.records.read_set_job import ReadSetJob
+    from airflow_provider_omics.records.run import Run
 
 # How often a status that nobody knows is a warning, in seconds.
 UNKNOWN_EVERY: Final = 3600.0

@@ -13,8 +13,8 @@ from airflow_provider_omics.results.progress import TaskCounts, UnknownStatus, h
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from airflow_provider_omics.core.run import Run
     from airflow_provider_omics.hooks.omics import OmicsHook
+    from airflow_provider_omics.records.run import Run
     from airflow_provider_omics.results.logs import EngineLog
 
 log = logging.getLogger(__name__)

@@ -13,8 +13,8 @@ from airflow_provider_omics.exceptions import (
     ReadSetJobTimeoutError,
     ReadSetJobWaitError,
 )
-from airflow_provider_omics.operators.base import OmicsOperator
-from airflow_provider_omics.sensors.base import OmicsSensor
+from airflow_provider_omics.tasks.base import OmicsOperator
+from airflow_provider_omics.tasks.sensor_base import OmicsSensor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_omics.aws.hook_params import HookParams
     from airflow_provider_omics.compat import Context
-    from airflow_provider_omics.core.read_set_job import ReadSetJob
+    from airflow_provider_omics.records.read_set_job import ReadSetJob
 
 
 class OmicsReadSetImportSensor(OmicsSensor["ReadSetJob"]):
@@ -67,7 +67,7 @@ class OmicsReadSetImportSensor(OmicsSensor["ReadSetJob"]):
 
     def asked(self) -> ReadSetJob:
         """Return the job as the arguments name it."""
-        from airflow_provider_omics.core.read_set_job import ReadSetJob  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.records.read_set_job import ReadSetJob  # noqa: PLC0415 - a DAG file does not pay for it
 
         ids = {name: str(getattr(self, name)).strip() for name in ("sequence_store_id", "job_id")}
         for name, value in ids.items():
@@ -77,7 +77,7 @@ class OmicsReadSetImportSensor(OmicsSensor["ReadSetJob"]):
 
     def look(self, seen: ReadSetJob) -> ReadSetJob:
         """Call GetReadSetImportJob."""
-        from airflow_provider_omics.hooks.read_sets import get_job  # noqa: PLC0415 - DAG files need no boto3
+        from airflow_provider_omics.read_sets.job_calls import get_job  # noqa: PLC0415 - DAG files need no boto3
 
         return get_job(self.hook(), seen)
 
@@ -89,7 +89,7 @@ class OmicsReadSetImportSensor(OmicsSensor["ReadSetJob"]):
 
     def told(self, event: Mapping[str, object] | None) -> tuple[ReadSetJob, str | None, bool]:
         """Read a ReadSetJobEvent."""
-        from airflow_provider_omics.core.event import ReadSetJobEvent  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.records.run_event import ReadSetJobEvent  # noqa: PLC0415 - a DAG file does not pay for it
 
         told = ReadSetJobEvent.deserialize(event)
         return told.job, told.error, told.timed_out
@@ -107,7 +107,7 @@ class OmicsReadSetImportSensor(OmicsSensor["ReadSetJob"]):
 
     def _with_sources(self, job: ReadSetJob) -> ReadSetJob:
         """Return a job that has ended with its sources, which an event leaves out; faults that pass are waited out."""
-        from airflow_provider_omics.hooks.read_sets import wait_for  # noqa: PLC0415 - DAG files need no boto3
+        from airflow_provider_omics.read_sets.job_calls import wait_for  # noqa: PLC0415 - DAG files need no boto3
 
         shortest = conf.getfloat("omics", "poll_interval", fallback=30.0)
         whole = wait_for(job, self.hook, self.poll_interval, shortest, time.time() + self.timeout)

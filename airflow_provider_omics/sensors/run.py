@@ -13,8 +13,8 @@ from airflow_provider_omics.exceptions import (
     RunTimeoutError,
     RunWaitError,
 )
-from airflow_provider_omics.operators.base import OmicsOperator
-from airflow_provider_omics.sensors.base import OmicsSensor
+from airflow_provider_omics.tasks.base import OmicsOperator
+from airflow_provider_omics.tasks.sensor_base import OmicsSensor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_omics.aws.hook_params import HookParams
     from airflow_provider_omics.compat import Context
-    from airflow_provider_omics.core.run import Run
+    from airflow_provider_omics.records.run import Run
 
 _ENDINGS = {"FAILED": RunFailedError, "CANCELLED": RunCancelledError, "DELETED": RunDeletedError}
 
@@ -70,7 +70,7 @@ class OmicsRunSensor(OmicsSensor["Run"]):
 
     def asked(self) -> Run:
         """Return the run as the arguments name it."""
-        from airflow_provider_omics.core.run import Run  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.records.run import Run  # noqa: PLC0415 - a DAG file does not pay for it
 
         run_id = str(self.run_id).strip()
         if not run_id.isdecimal():
@@ -91,8 +91,8 @@ class OmicsRunSensor(OmicsSensor["Run"]):
 
     def told(self, event: Mapping[str, object] | None) -> tuple[Run, str | None, bool]:
         """Read a RunEvent, and say again what was said while the sensor was deferred."""
-        from airflow_provider_omics.core.event import RunEvent  # noqa: PLC0415 - a DAG file does not pay for it
-        from airflow_provider_omics.core.versions import UnreadableError  # noqa: PLC0415 - likewise
+        from airflow_provider_omics.records.run_event import RunEvent  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.records.versions import UnreadableError  # noqa: PLC0415 - likewise
 
         told = RunEvent.deserialize(event)
         if told.run is None:

@@ -14,13 +14,13 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_omics.aws.hook_params import HookParams
 from airflow_provider_omics.cancellation.guarded_trigger import with_shared_names
 from airflow_provider_omics.compat import conf
-from airflow_provider_omics.core.event import ReadSetJobEvent
-from airflow_provider_omics.core.read_set_job import ReadSetJob
-from airflow_provider_omics.core.versions import VERSION, UnreadableError, check, ignore, read
 from airflow_provider_omics.polling.hub import join
+from airflow_provider_omics.polling.noticed import until_noticed
 from airflow_provider_omics.polling.pacing import WARN_EVERY, Reminder, back_off, first_look, interval, jittered
+from airflow_provider_omics.records.read_set_job import ReadSetJob
+from airflow_provider_omics.records.run_event import ReadSetJobEvent
+from airflow_provider_omics.records.versions import VERSION, UnreadableError, check, ignore, read
 from airflow_provider_omics.results.progress import UnknownStatus
-from airflow_provider_omics.triggers.noticed import until_noticed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -182,7 +182,7 @@ class OmicsPauseTrigger(BaseTrigger):
 
 
 def _get(hook: OmicsHook, job: ReadSetJob) -> ReadSetJob:
-    from airflow_provider_omics.hooks.read_sets import get_job  # noqa: PLC0415 - in a thread, as it imports botocore
+    from airflow_provider_omics.read_sets.job_calls import get_job  # noqa: PLC0415 - in a thread, as it imports botocore
 
     return replace(get_job(hook, job), sources=())
 

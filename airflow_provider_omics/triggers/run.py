@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow.triggers.base import TriggerEvent
 
-from airflow_provider_omics.cancellation.cancel import cancel_through, persistently
+from airflow_provider_omics.cancellation.ask_airflow import ask_airflow, state_of
+from airflow_provider_omics.cancellation.cancel_run import cancel_through, persistently
 from airflow_provider_omics.cancellation.decision import UNKNOWN, deadline_cancels, is_cancelled_at_deadline
 from airflow_provider_omics.cancellation.guarded_trigger import GuardedTrigger, with_shared_names
-from airflow_provider_omics.cancellation.task_states import ask_airflow, state_of
 from airflow_provider_omics.compat import is_current_try, waits_for
-from airflow_provider_omics.core.event import RunEvent
-from airflow_provider_omics.core.run import Run
-from airflow_provider_omics.core.text import one_line
-from airflow_provider_omics.core.versions import read
 from airflow_provider_omics.polling.hub import join
 from airflow_provider_omics.polling.pacing import WARN_EVERY, Reminder
+from airflow_provider_omics.records.run import Run
+from airflow_provider_omics.records.run_event import RunEvent
+from airflow_provider_omics.records.text import one_line
+from airflow_provider_omics.records.versions import read
 from airflow_provider_omics.results.progress import TaskCounts, UnknownStatus, has_tasks, heartbeat
 
 if TYPE_CHECKING:

@@ -7,11 +7,9 @@ import asyncio
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_omics.cancellation.cancel import cancel_through
-from airflow_provider_omics.cancellation.task_states import ask_airflow
+from airflow_provider_omics.cancellation.ask_airflow import ask_airflow
+from airflow_provider_omics.cancellation.cancel_run import cancel_through
 from airflow_provider_omics.compat import TaskKey, is_in_triggerer, push_from_trigger, push_link_from_trigger
-from airflow_provider_omics.core.event import RunEvent
-from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.exceptions import OmicsError, StartRunRefusedError
 from airflow_provider_omics.lifecycle.intention import Intention
 from airflow_provider_omics.lifecycle.marker import read_marker
@@ -19,6 +17,8 @@ from airflow_provider_omics.lifecycle.protocol import Wait
 from airflow_provider_omics.links.run import standard_links
 from airflow_provider_omics.polling.hub import join
 from airflow_provider_omics.polling.pacing import back_off
+from airflow_provider_omics.records.run import Run
+from airflow_provider_omics.records.run_event import RunEvent
 from airflow_provider_omics.triggers.run import CANCEL_SECONDS, OmicsRunTrigger
 
 if TYPE_CHECKING:

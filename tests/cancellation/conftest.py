@@ -3,7 +3,7 @@
 
 import pytest
 
-from airflow_provider_omics.core.run import Run
+from airflow_provider_omics.records.run import Run
 
 ROLE = "arn:aws:iam::123456789012:role/omics"
 

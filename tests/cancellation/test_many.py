@@ -9,12 +9,12 @@ from types import SimpleNamespace
 import pytest
 
 from airflow_provider_omics.aws.hook_params import HookParams
-from airflow_provider_omics.cancellation import guarded_trigger, task_states
-from airflow_provider_omics.cancellation.cancel import cancel
+from airflow_provider_omics.cancellation import ask_airflow, guarded_trigger
+from airflow_provider_omics.cancellation.cancel_run import cancel
 from airflow_provider_omics.cancellation.worker import soon
 from airflow_provider_omics.exceptions import RunNotCancelledError
 from airflow_provider_omics.hooks.omics import OmicsHook
-from airflow_provider_omics.operators.attempt import IN_A_HURRY
+from airflow_provider_omics.tasks.worker_attempt import IN_A_HURRY
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
 from tests.cancellation.conftest import asked
 from tests.triggers.waiting import until
@@ -31,7 +31,7 @@ def questions(monkeypatch):
         asked.append({ti.map_index for ti in tis})
         return ["failed"] * len(tis)
 
-    monkeypatch.setattr(task_states, "task_states", answer)
+    monkeypatch.setattr(ask_airflow, "task_states", answer)
     return asked
 
 
@@ -111,7 +111,7 @@ def test_a_triggerer_that_stops_before_airflow_has_told_says_so(triggers, monkey
     def unreachable(_tis):
         raise RuntimeError("the API server is gone")
 
-    monkeypatch.setattr(task_states, "task_states", unreachable)
+    monkeypatch.setattr(ask_airflow, "task_states", unreachable)
     [trigger] = triggers(1)
     asyncio.run(end(trigger))
     assert "This triggerer stops before Airflow said whether somebody ended it: Task cohort.start [0]" in caplog.text

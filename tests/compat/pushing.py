@@ -6,7 +6,7 @@ from __future__ import annotations
 from airflow.providers.common.compat.sdk import BaseOperator
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_omics.cancellation.task_states import ask_airflow
+from airflow_provider_omics.cancellation.ask_airflow import ask_airflow
 from airflow_provider_omics.compat import TaskKey, pull_in_trigger, push_from_trigger, push_link_from_trigger
 from airflow_provider_omics.links.run import OmicsRunLink
 

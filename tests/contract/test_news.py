@@ -5,10 +5,10 @@ import copy
 
 import pytest
 
-from airflow_provider_omics.core import read_set_job, run
-from airflow_provider_omics.core.read_set_request import ACTIVATION, FILES, IMPORT, READ_SET, SOURCE
 from airflow_provider_omics.local.engine import OPERATIONS
 from airflow_provider_omics.local.records import ACTIVE
+from airflow_provider_omics.read_sets.read_set_request import ACTIVATION, FILES, IMPORT, READ_SET, SOURCE
+from airflow_provider_omics.records import read_set_job, run
 from airflow_provider_omics.request.members import MEMBERS
 from airflow_provider_omics.results.failures import CLASSES
 from tests.contract import news

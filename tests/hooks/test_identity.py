@@ -10,9 +10,9 @@ from botocore.exceptions import ClientError
 
 from airflow_provider_omics.aws import errors, identity
 from airflow_provider_omics.aws.hook_params import HookParams
-from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.exceptions import WrongAccountError
 from airflow_provider_omics.hooks.omics import OmicsHook
+from airflow_provider_omics.records.run import Run
 from tests.triggers.conftest import connection, start  # noqa: F401 - fixtures
 from tests.triggers.waiting import end_of, until
 

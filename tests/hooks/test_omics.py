@@ -10,8 +10,8 @@ from botocore.exceptions import EndpointConnectionError, SSLError
 
 from airflow_provider_omics.aws.errors import is_transient
 from airflow_provider_omics.aws.hook_params import HookParams
-from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.hooks.omics import OmicsHook
+from airflow_provider_omics.records.run import Run
 
 LOCAL = "http://127.0.0.1:9911"
 

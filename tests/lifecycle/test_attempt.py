@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.lifecycle.attempt import attempt
 from airflow_provider_omics.lifecycle.protocol import (
     ExistingRun,
@@ -23,6 +22,7 @@ from airflow_provider_omics.lifecycle.protocol import (
     Wait,
     Write,
 )
+from airflow_provider_omics.records.run import Run
 
 RUNNING = Run("1000000", "uuid-0", "arn:aws:omics:…", "s3://bucket/runs", "RUNNING")
 FAILED, COMPLETED = replace(RUNNING, status="FAILED"), replace(RUNNING, status="COMPLETED")

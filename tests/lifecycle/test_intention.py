@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from airflow_provider_omics.lifecycle.intention import Intention
+from airflow_provider_omics.request.build import OWN_TAGS
 from airflow_provider_omics.request.members import BY_ARGUMENT, matcher
-from airflow_provider_omics.request.start_run import OWN_TAGS
 
 START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 INTENTION = Intention("cohort", "scheduled__2026-01-02T00:00:00+00:00", "call", -1, START, 2)

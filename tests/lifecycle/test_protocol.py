@@ -3,7 +3,6 @@
 
 import pytest
 
-from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.lifecycle.protocol import (
     ExistingRun,
     Fail,
@@ -17,6 +16,7 @@ from airflow_provider_omics.lifecycle.protocol import (
     Wait,
     next_action,
 )
+from airflow_provider_omics.records.run import Run
 
 
 def run(status, number=0):

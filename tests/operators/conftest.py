@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from airflow_provider_omics.cancellation import task_states
+from airflow_provider_omics.cancellation import ask_airflow
 from airflow_provider_omics.lifecycle import claim, marker, retry_policy, submissions
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
 from airflow_provider_omics.triggers import start_run as start_run_trigger
@@ -84,7 +84,7 @@ def in_triggerer(in_worker, ti, monkeypatch):  # noqa: ARG001 - after it
         monkeypatch.setattr(module, "push_from_trigger", lambda _task, key, value: ti.xcom_push(key, value))
     monkeypatch.setattr(marker, "pull_in_trigger", lambda _task, key: ti.xcom.get(key))
     monkeypatch.setattr(claim, "task_states", lambda tis: states * len(tis))
-    monkeypatch.setattr(task_states, "task_states", lambda tis: states * len(tis))
+    monkeypatch.setattr(ask_airflow, "task_states", lambda tis: states * len(tis))
 
     def set_state(state):
         states[0] = state

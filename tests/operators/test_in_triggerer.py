@@ -12,7 +12,6 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_omics.cancellation import guarded_trigger
 from airflow_provider_omics.compat import AIRFLOW_2
-from airflow_provider_omics.core.event import RunEvent
 from airflow_provider_omics.exceptions import (
     OmicsRequestError,
     RunFailedError,
@@ -26,6 +25,7 @@ from airflow_provider_omics.exceptions import (
 from airflow_provider_omics.hooks.omics import OmicsHook
 from airflow_provider_omics.lifecycle import claim, in_hub
 from airflow_provider_omics.lifecycle.marker import KEY, Marker
+from airflow_provider_omics.records.run_event import RunEvent
 from airflow_provider_omics.triggers.start_run import OmicsStartRunTrigger
 from tests.operators.stores import deferred, next_try
 from tests.operators.test_run import INTENTION, Store

@@ -7,18 +7,18 @@ from datetime import timedelta
 
 import pytest
 
-from airflow_provider_omics.cancellation import cancel, worker
+from airflow_provider_omics.cancellation import cancel_run, worker
 from airflow_provider_omics.exceptions import ReadSetJobWaitError, RunTimeoutError, StartRunRefusedError
 from airflow_provider_omics.hooks.omics import OmicsHook
-from airflow_provider_omics.operators import attempt
+from airflow_provider_omics.tasks import worker_attempt
 from tests.operators.stores import deferred, fired
 from tests.operators.test_faults import ONCE
 
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch):
-    monkeypatch.setattr(cancel, "_AGAIN", 0.05)
-    monkeypatch.setattr(cancel.cancel, "__kwdefaults__", {"pause": lambda _faults: 0.05})
+    monkeypatch.setattr(cancel_run, "_AGAIN", 0.05)
+    monkeypatch.setattr(cancel_run.cancel, "__kwdefaults__", {"pause": lambda _faults: 0.05})
 
 
 @pytest.fixture
@@ -32,8 +32,8 @@ def late(start_run, omics_local, monkeypatch):
 
 def at_the_deadline(monkeypatch, what):
     """Do something when the time is up."""
-    time_out = attempt.Attempt.time_out
-    monkeypatch.setattr(attempt.Attempt, "time_out", lambda self, run: what() or time_out(self, run))
+    time_out = worker_attempt.Attempt.time_out
+    monkeypatch.setattr(worker_attempt.Attempt, "time_out", lambda self, run: what() or time_out(self, run))
 
 
 def test_a_connection_that_is_missing_for_a_moment_leaves_no_run(late, context, omics_local, monkeypatch):

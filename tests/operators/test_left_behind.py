@@ -8,9 +8,9 @@ import re
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
-from airflow_provider_omics.core.event import RunEvent
 from airflow_provider_omics.exceptions import RunFailedError, RunFailedForGoodError
 from airflow_provider_omics.hooks.omics import OmicsHook
+from airflow_provider_omics.records.run_event import RunEvent
 from airflow_provider_omics.results import failed_tasks, outputs
 
 GROUP = "/aws/omics/WorkflowLog"

@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
-from airflow_provider_omics.core.event import RunEvent
 from airflow_provider_omics.exceptions import RunFailedError, RunTimeoutError
 from airflow_provider_omics.hooks.omics import OmicsHook
+from airflow_provider_omics.records.run_event import RunEvent
 from airflow_provider_omics.results.lineage import FACET, HealthOmicsRunFacet
 
 STORE = "omics://123456789012.storage.us-east-1.amazonaws.com"

@@ -6,10 +6,10 @@ import json
 import pytest
 from airflow.providers.common.compat.sdk import DAG, BaseOperatorLink
 
-from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.exceptions import RunFailedError
 from airflow_provider_omics.links.run import OmicsRunLink, run_links
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
+from airflow_provider_omics.records.run import Run
 from demo.airflow_home import AIRFLOW_3
 
 ROLE = "arn:aws:iam::123456789012:role/omics"

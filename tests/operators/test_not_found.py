@@ -5,11 +5,11 @@ import pytest
 
 from airflow_provider_omics.aws import identity
 from airflow_provider_omics.aws.not_found import account_of, where_to_look
-from airflow_provider_omics.core.read_set_job import ReadSetJob
-from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.exceptions import OmicsError, OmicsRequestError, StartRunRequestError
 from airflow_provider_omics.hooks.omics import OmicsHook
-from airflow_provider_omics.hooks.read_sets import get_job, start_job
+from airflow_provider_omics.read_sets.job_calls import get_job, start_job
+from airflow_provider_omics.records.read_set_job import ReadSetJob
+from airflow_provider_omics.records.run import Run
 
 WHERE = "It was looked for in Region us-east-1, account 123456789012: check "
 REGION = "region_name (by default the connection's)"

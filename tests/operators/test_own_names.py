@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from airflow_provider_omics.exceptions import OmicsError, StartRunConflictError
-from airflow_provider_omics.hooks import omics, read_sets
+from airflow_provider_omics.hooks import omics
 from airflow_provider_omics.lifecycle import run_submissions
+from airflow_provider_omics.read_sets import job_calls
 from tests.operators.stores import clients, next_try, stored  # noqa: F401 - fixtures
 from tests.operators.test_run import deferred
 
@@ -25,7 +26,7 @@ def frozen(omics_local):
 @pytest.fixture
 def few(monkeypatch):
     """Let a look-up ask about two."""
-    for module in (run_submissions, read_sets):
+    for module in (run_submissions, job_calls):
         monkeypatch.setattr(module, "MAX_CANDIDATES", 2)
 
 

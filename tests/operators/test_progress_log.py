@@ -11,9 +11,9 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_provider_omics.core.event import RunEvent
-from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.hooks.omics import OmicsHook
+from airflow_provider_omics.records.run import Run
+from airflow_provider_omics.records.run_event import RunEvent
 from airflow_provider_omics.results import logs as module
 from airflow_provider_omics.results.logs import EngineLog
 

@@ -19,12 +19,13 @@ from airflow_provider_omics.exceptions import (
     ReadSetJobWaitError,
     StartRunConflictError,
 )
-from airflow_provider_omics.hooks import read_set_service
 from airflow_provider_omics.lifecycle import in_worker, retry_policy
-from airflow_provider_omics.operators import activate_read_sets, read_set_job
+from airflow_provider_omics.operators import activate_read_sets
 from airflow_provider_omics.operators.activate_read_sets import ActivateOmicsReadSetsOperator
 from airflow_provider_omics.operators.import_read_sets import ImportOmicsReadSetsOperator
+from airflow_provider_omics.read_sets import service
 from airflow_provider_omics.sensors.read_sets import OmicsReadSetImportSensor
+from airflow_provider_omics.tasks import read_set_task
 from airflow_provider_omics.triggers.read_sets import OmicsPauseTrigger, OmicsReadSetJobTrigger
 from tests.operators.stores import ROLE, STORE, deferred, fired, next_try, resumed, source
 
@@ -273,7 +274,7 @@ def test_faults_that_pass_fail_no_task(code, stored, context, omics_local):
 
 
 def test_a_full_account_is_asked_again_without_a_worker(stored, context, omics_local, monkeypatch):
-    monkeypatch.setattr(read_set_job, "_FULL", 0.05)
+    monkeypatch.setattr(read_set_task, "_FULL", 0.05)
     omics_local.fault("StartReadSetImportJob", "error", code="ServiceQuotaExceededException", times=2)
     operator = stored.importing("a", deferrable=True)
     deferral = deferred(operator, context)
@@ -630,7 +631,7 @@ def test_a_connection_that_is_missed_once_when_the_job_is_there_fails_nothing(st
     there = json.dumps(stored.local.airflow_connection())
     monkeypatch.setenv("AIRFLOW_CONN_AWS_OWN", there)
     missed = []
-    start_job = read_set_service.start_job
+    start_job = service.start_job
 
     def start(*arguments):
         job = start_job(*arguments)
@@ -642,7 +643,7 @@ def test_a_connection_that_is_missed_once_when_the_job_is_there_fails_nothing(st
         monkeypatch.setenv("AIRFLOW_CONN_AWS_OWN", there)
         return 0.01
 
-    monkeypatch.setattr(read_set_service, "start_job", start)
+    monkeypatch.setattr(service, "start_job", start)
     monkeypatch.setattr(retry_policy, "back_off", back_off)
     assert stored.importing("a", aws_conn_id="aws_own").execute(context)["status"] == "COMPLETED"
     assert missed == [True]

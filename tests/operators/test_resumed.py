@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
-from airflow_provider_omics.core import versions
-from airflow_provider_omics.core.versions import VERSION
+from airflow_provider_omics.records import versions
+from airflow_provider_omics.records.versions import VERSION
 from airflow_provider_omics.sensors.run import OmicsRunSensor
 from tests.operators.stores import ROLE, deferred, fired
 from tests.operators.test_upgrades import GOLDEN, UNTIL

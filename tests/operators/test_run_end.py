@@ -6,10 +6,10 @@ import json
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
 
-from airflow_provider_omics.core.event import RunEvent
-from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.exceptions import RunFailedError, RunFailedForGoodError
 from airflow_provider_omics.hooks.omics import OmicsHook
+from airflow_provider_omics.records.run import Run
+from airflow_provider_omics.records.run_event import RunEvent
 from airflow_provider_omics.results import outputs
 from airflow_provider_omics.results.failures import CLASSES, RETRIED
 

@@ -10,9 +10,9 @@ from dataclasses import replace
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
-from airflow_provider_omics.core.event import RunEvent
 from airflow_provider_omics.hooks.omics import OmicsHook
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
+from airflow_provider_omics.records.run_event import RunEvent
 
 
 @pytest.fixture

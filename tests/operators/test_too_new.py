@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from airflow_provider_omics.cancellation import find
-from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.exceptions import RunDeletedError
 from airflow_provider_omics.hooks.omics import OmicsHook
 from airflow_provider_omics.operators.delete import DeleteOmicsRunOperator
+from airflow_provider_omics.records.run import Run
 from airflow_provider_omics.results import progress, progress_log
 from airflow_provider_omics.sensors.read_sets import OmicsReadSetImportSensor
 from airflow_provider_omics.sensors.run import OmicsRunSensor

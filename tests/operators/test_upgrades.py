@@ -10,11 +10,11 @@ import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_omics.aws.hook_params import HookParams
-from airflow_provider_omics.core import versions
-from airflow_provider_omics.core.event import ReadSetJobEvent, RunEvent
-from airflow_provider_omics.core.read_set_job import ReadSetJob
-from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.lifecycle.intention import Intention
+from airflow_provider_omics.records import versions
+from airflow_provider_omics.records.read_set_job import ReadSetJob
+from airflow_provider_omics.records.run import Run
+from airflow_provider_omics.records.run_event import ReadSetJobEvent, RunEvent
 from airflow_provider_omics.triggers.events import OmicsEventTrigger
 from airflow_provider_omics.triggers.read_sets import OmicsPauseTrigger, OmicsReadSetJobTrigger
 from airflow_provider_omics.triggers.run import OmicsRunTrigger

@@ -14,7 +14,7 @@ from unittest.mock import patch
 from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_provider_omics.aws.errors import is_refused, may_pass
-from airflow_provider_omics.cancellation import cancel
+from airflow_provider_omics.cancellation import cancel_run
 from airflow_provider_omics.compat import TaskKey
 from airflow_provider_omics.lifecycle import claim, in_hub, marker
 from airflow_provider_omics.lifecycle.claim import Claim
@@ -27,7 +27,7 @@ from airflow_provider_omics.polling.pacing import Budget
 if TYPE_CHECKING:
     from contextlib import ExitStack
 
-    from airflow_provider_omics.core.run import Run
+    from airflow_provider_omics.records.run import Run
     from tests.protocol.world import Process, World
 
 FOR_EVER = 1e9
@@ -143,9 +143,9 @@ def patch_airflow(patches: ExitStack) -> None:
         patches.enter_context(patch.object(module, "asyncio", clock))
         patches.enter_context(patch.object(module, "back_off", lambda _faults: 1.0))
     patches.enter_context(
-        patch.object(cancel, "asyncio", SimpleNamespace(sleep=sleep, get_running_loop=asyncio.get_running_loop))
+        patch.object(cancel_run, "asyncio", SimpleNamespace(sleep=sleep, get_running_loop=asyncio.get_running_loop))
     )
-    patches.enter_context(patch.object(cancel, "back_off", lambda _faults: 1.0))
+    patches.enter_context(patch.object(cancel_run, "back_off", lambda _faults: 1.0))
     patches.enter_context(patch.object(marker, "push_from_trigger", push))
     patches.enter_context(patch.object(marker, "pull_in_trigger", pull))
     for module in (claim, marker):

@@ -32,16 +32,16 @@ DECISION, SERVICE, HOOK, TASK = (
     "cancellation/decision.py",
     "lifecycle/run_submissions.py",
     "hooks/omics.py",
-    "operators/attempt.py",
+    "tasks/worker_attempt.py",
 )
 NONE = "tests/operators/test_none.py::"
 ARGUMENTS = "tests/operators/test_arguments.py::"
-DEFERRAL, BASE = "operators/deferral.py", "operators/base.py"
-GUARDED, RUN, CANCEL = "cancellation/guarded_trigger.py", "operators/start_run_task.py", "operators/cancel.py"
+DEFERRAL, BASE = "tasks/deferral.py", "tasks/base.py"
+GUARDED, RUN, CANCEL = "cancellation/guarded_trigger.py", "tasks/start_run_task.py", "operators/cancel.py"
 FIND = "cancellation/find.py"
 CANCELLING, WAYS, MANY = (
-    "cancellation/cancel.py",
-    "tests/cancellation/test_cancel.py::",
+    "cancellation/cancel_run.py",
+    "tests/cancellation/test_cancel_run.py::",
     "tests/cancellation/test_many.py::",
 )
 WAIT, SUBMISSIONS = "triggers/run.py", "lifecycle/submissions.py"
@@ -49,7 +49,7 @@ POLLS, LISTING, LIMIT = "polling/poller.py", "polling/listing.py", "polling/rate
 HUB_DRIVER, CLAIM, WORKER_DRIVER = "lifecycle/in_hub.py", "lifecycle/claim.py", "lifecycle/in_worker.py"
 IN_TRIGGERER = "tests/operators/test_in_triggerer.py::"
 SENSORS = "tests/operators/test_sensor_limits.py::"
-NOTICED = "tests/triggers/test_noticed.py::"
+NOTICED = "tests/polling/test_noticed.py::"
 UPGRADES = "tests/operators/test_upgrades.py::"
 POLICY = "lifecycle/retry_policy.py"
 TOLD, OUTLETS = "results/outlets.py", "tests/operators/test_outlets.py"
@@ -123,7 +123,7 @@ MUTATIONS = (
     Mutation("COMPLETED is a success", PROTOCOL, "if run.succeeded or not", "if not"),
     Mutation("without waiting any run will do", PROTOCOL, "if run.succeeded or not known.waits:", "if run.succeeded:"),
     Mutation("a run that lives is waited for", PROTOCOL, "if not run.ended:", 'if run.status == "RUNNING":'),
-    Mutation("STOPPING is not ended", "core/run.py", '"CANCELLED", "DELETED"}', '"CANCELLED", "DELETED", "STOPPING"}'),
+    Mutation("STOPPING is not ended", "records/run.py", '"CANCELLED", "DELETED"}', '"CANCELLED", "DELETED", "STOPPING"}'),
     Mutation("a dying run's end is not the try's", PROTOCOL, 'dying=run.status == "STOPPING" and not seen.here', "dying=False"),
     Mutation("the end of its own run ends the try", PROTOCOL, "if seen.here or known", "if known", SCENARIOS),
     Mutation("a run of before is not its own", PROTOCOL, " and run.creation_time >= since)", ")"),
@@ -156,12 +156,12 @@ MUTATIONS = (
     Mutation("an event of another try is not believed", RUN, 'if try_number is not None and try_number != context["ti"].try_number:', "if False:", OPERATOR + "test_an_event_of_another_try_is_not_believed"),
     Mutation("a run that was dying is followed by the next, deferred too", DEFERRAL, '"dying": waiting.dying', '"dying": False', OPERATOR + "test_a_dying_run_is_waited_out_and_followed_by_the_next"),
     Mutation("an upgrade leaves the deadline as it is", RUN, "retry=True, deadline=deadline if mine else None)", "retry=True)", UPGRADES + "test_arguments_that_cannot_be_read_send_the_task_back_to_its_worker"),
-    Mutation("what a newer release says besides is ignored", "core/versions.py", "for name, value in members.items() if name in known}", "for name, value in members.items()}", UPGRADES + "test_an_event_of_any_version_is_read"),
-    Mutation("another major version is not read", "core/versions.py", "    if version is not None and str", "    if False and str", UPGRADES + "test_only_another_major_version_is_refused"),
-    Mutation("a sensor's fault at the first look passes", "sensors/base.py", "            self._faults.met(error)\n", "            raise\n", SENSORS + "test_a_fault_at_the_first_look_passes"),
-    Mutation("execution_timeout holds while a sensor is deferred", "sensors/base.py", "min(until, deadline) if deadline else until", "until", SENSORS + "test_execution_timeout_holds_while_deferred_and_may_be_tried_again"),
-    Mutation("a sensor's deadline outlives an event that is not believed", "sensors/base.py", "return self._wait(context, until, deadline)", "return self._wait(context, None, None)", SENSORS + "test_an_event_of_another_release_changes_no_limit"),
-    Mutation("a deferred sensor waits in its worker's Region", "sensors/base.py", "region_name=region)", "region_name=self.region_name)", SENSORS + "test_the_triggerer_waits_in_the_region_of_the_worker"),
+    Mutation("what a newer release says besides is ignored", "records/versions.py", "for name, value in members.items() if name in known}", "for name, value in members.items()}", UPGRADES + "test_an_event_of_any_version_is_read"),
+    Mutation("another major version is not read", "records/versions.py", "    if version is not None and str", "    if False and str", UPGRADES + "test_only_another_major_version_is_refused"),
+    Mutation("a sensor's fault at the first look passes", "tasks/sensor_base.py", "            self._faults.met(error)\n", "            raise\n", SENSORS + "test_a_fault_at_the_first_look_passes"),
+    Mutation("execution_timeout holds while a sensor is deferred", "tasks/sensor_base.py", "min(until, deadline) if deadline else until", "until", SENSORS + "test_execution_timeout_holds_while_deferred_and_may_be_tried_again"),
+    Mutation("a sensor's deadline outlives an event that is not believed", "tasks/sensor_base.py", "return self._wait(context, until, deadline)", "return self._wait(context, None, None)", SENSORS + "test_an_event_of_another_release_changes_no_limit"),
+    Mutation("a deferred sensor waits in its worker's Region", "tasks/sensor_base.py", "region_name=region)", "region_name=self.region_name)", SENSORS + "test_the_triggerer_waits_in_the_region_of_the_worker"),
     Mutation("no deferral ends before the scheduler has noticed it", GUARDED, "            await until_noticed(self, begun)\n", "", NOTICED + "test_in_a_triggerer_an_event_comes_when_the_scheduler_has_noticed"),
     Mutation("that of a read set job neither", "triggers/read_sets.py", '            event = {"version": VERSION}\n        await until_noticed(self, begun)\n', '            event = {"version": VERSION}\n', NOTICED + "test_in_a_triggerer_an_event_comes_when_the_scheduler_has_noticed"),
     Mutation("a run that was looked at a moment ago is no reason to list", POLLS, "return min(1.0, (now - self.planned) / max(self.due - self.planned, 1e-9))", "return 1.0", "tests/triggers/test_listing_pays.py::test_a_run_that_comes_costs_one_look_however_many_wait"),
@@ -188,7 +188,7 @@ MUTATIONS = (
     Mutation("what a task has pushed is no stranger's", FIND, "if is_denied(error) and not until:", "if is_denied(error):", CANCELS + "::test_a_run_of_this_dag_run_that_may_not_be_looked_at_fails_the_task"),
     Mutation("a run of another Region is not overlooked", FIND, "            hook.check_owner(run)\n", "", CANCELS + "::test_runs_of_another_region_are_not_overlooked"),
     Mutation("a task's runs are told by their tags", FIND, 'if not run.ended and wanted(answer.get("tags", {})):', "if not run.ended:", CANCELS),
-    Mutation("a status that is not known is of a run that lives", "core/run.py", "return self.status in ENDED\n", "return self.status not in ACTIVE\n", STRANGE + "test_a_worker_waits_for_a_run_whatever_its_status"),
+    Mutation("a status that is not known is of a run that lives", "records/run.py", "return self.status in ENDED\n", "return self.status not in ACTIVE\n", STRANGE + "test_a_worker_waits_for_a_run_whatever_its_status"),
     Mutation("what a sensor looks for may be too new to be visible", "sensors/run.py", "creation_time=self.first_look", "creation_time=None", STRANGE + "test_a_sensor_gives_a_run_a_quarter_of_an_hour_to_be_visible"),
     Mutation("nobody judges from another account", HOOK, "        except self.conn.exceptions.ResourceNotFoundException:\n            self.check_owner(run)\n", "        except self.conn.exceptions.ResourceNotFoundException:\n", ACCOUNTS + "test_nobody_judges_from_another_account"),
     Mutation("another account's run of the id is nobody's end", HOOK, "            self.check_owner(run)\n            return how_it", "            return how_it", ACCOUNTS + "test_another_accounts_run_of_the_same_id_is_no_end"),
@@ -196,7 +196,7 @@ MUTATIONS = (
     Mutation("a run whose start was never answered does not outlive the deadline", RUN, "                attempt.give_up()\n", "                pass\n", LATE + "test_a_run_whose_start_was_never_answered_does_not_outlive_the_deadline"),
     Mutation("a worker cancels with the credentials that are there then", CANCELLING, "                    hook.renew()\n", "                    pass\n", LATE + "test_credentials_that_are_missing_for_a_moment_leave_no_run"),
     Mutation("a connection that is missing for a moment ends no cancel", ERRORS, "return (is_lost(error) and faults < _MOST_LOST) or is_transient(error)", "return is_transient(error)", LATE + "test_a_connection_that_is_missing_for_a_moment_leaves_no_run"),
-    Mutation("a run that is not visible yet is cancelled after Airflow's time-out", "operators/attempt.py", "replace(run, creation_time=time.time())", "run", LATE + "test_a_run_that_is_not_visible_yet_when_airflow_ends_the_deferral_is_cancelled"),
+    Mutation("a run that is not visible yet is cancelled after Airflow's time-out", "tasks/worker_attempt.py", "replace(run, creation_time=time.time())", "run", LATE + "test_a_run_that_is_not_visible_yet_when_airflow_ends_the_deferral_is_cancelled"),
     Mutation("nobody cancels in another account", HOOK, "        self.check_owner(run)\n        errors = self", "        errors = self", ACCOUNTS + "test_nobody_cancels_in_another_account"),
     Mutation("a hook of another account is not used again", ERRORS, "return is_stale(error) or is_lost(error)", "return is_stale(error)", ACCOUNTS + "test_a_triggerer_that_missed_its_connection_once_finds_it_again"),
     Mutation("a manifest that cannot be read for now says nothing", "aws/manifest.py", "if is_transient(error):", "if False:", ACCOUNTS + "test_a_manifest_that_cannot_be_read_for_now_is_asked_for_again"),
@@ -222,7 +222,7 @@ MUTATIONS = (
     Mutation("a cancel goes on without its trigger", GUARDED, "            with suppress(asyncio.CancelledError):\n                await asyncio.wait({ending}, timeout=left)", "            await asyncio.wait({ending}, timeout=left)\n            ending.cancel()", MANY + "test_two_hundred_are_cancelled_by_one_call_each"),
     Mutation("a mapped task is not taken for one of its name", "compat/task_states.py", "        if not clash and fits:", "        if fits:", "tests/cancellation/test_task_states.py"),
     Mutation("a question has room for so many ids", "compat/task_states.py", "        if not clash and fits:", "        if not clash:", "tests/cancellation/test_task_states.py::test_a_question_has_room_for_so_many_ids"),
-    Mutation("tasks that are ended together are one question", "cancellation/task_states.py", "await asyncio.sleep(_TOGETHER)", "await asyncio.sleep(0)", MANY + "test_two_hundred_are_cancelled_by_one_call_each"),
+    Mutation("tasks that are ended together are one question", "cancellation/ask_airflow.py", "await asyncio.sleep(_TOGETHER)", "await asyncio.sleep(0)", MANY + "test_two_hundred_are_cancelled_by_one_call_each"),
     Mutation("a triggerer that stops names what it leaves", GUARDED, 'log.error("This triggerer', 'log.debug("This triggerer', MANY + "test_a_triggerer_that_stops_names_what_it_leaves"),
     # --- waiting, and being refused ---
     Mutation("the deadline cancels in the triggerer, whenever a worker comes", WAIT, "if not self.cancel_on_kill:\n                    what", "if True:\n                    what", "tests/triggers/test_run.py::test_the_deadline_cancels_the_run"),
@@ -293,7 +293,7 @@ MUTATIONS = (
     Mutation("the slack of a log's beginning", LOGS, "(run.creation_time or 0) - _SLACK_SECONDS", "(run.creation_time or 0)", NEWS + "test_lines_by_a_clock_that_is_a_little_wrong_are_copied"),
     Mutation("lines after a run's end are not its own", LOGS, 'if until is None or event["timestamp"] < until]', "]", NEWS + "test_lines_of_other_runs_of_the_same_id_are_not_copied"),
     Mutation("without a failed task the engine's log is shown", "results/failed_tasks.py", '{"engine": engine_stream(run), "run"', '{"run"', "tests/operators/test_run_end.py"),
-    Mutation("escape sequences are not quoted", "core/text.py", '_ESCAPE.sub("", text)', "text", "tests/results/test_failures.py"),
+    Mutation("escape sequences are not quoted", "records/text.py", '_ESCAPE.sub("", text)', "text", "tests/results/test_failures.py"),
     Mutation("what is not found is told with where", "aws/refusals.py", "{message.rstrip('.')}. {where}", "{message}", "tests/operators/test_not_found.py"),
     Mutation("a fault that passes makes no failure for good", "results/failed_tasks.py", "faults, most=MOST_FAULTS", "faults, most=0", "tests/operators/test_left_behind.py::test_a_fault_that_passes_makes_no_failure_for_good"),
     Mutation("a fault that passes loses no outputs", "results/outputs.py", 'run {run.id}"), most=MOST_FAULTS', 'run {run.id}"), most=0', "tests/operators/test_left_behind.py::test_a_fault_that_passes_loses_no_outputs"),
@@ -314,7 +314,7 @@ MUTATIONS = (
     Mutation("a time of nothing is refused", "request/arguments.py", "0 < number < _LONGEST or", "0 <= number < _LONGEST or", ARGUMENTS + "test_a_poll_interval_is_a_timedelta_or_seconds"),
     # --- None ---
     Mutation("what a template prints for None is None", BASE, 'value.strip() == "None"', "False", NONE + "test_what_is_harmless_is_left_out_with_a_line_in_the_log"),
-    Mutation("a member that came out as None is refused", "request/start_run.py", "violations = [rendered_to_none(name) for name in refused]", "violations = []", NONE + "test_anything_else_is_refused"),
+    Mutation("a member that came out as None is refused", "request/build.py", "violations = [rendered_to_none(name) for name in refused]", "violations = []", NONE + "test_anything_else_is_refused"),
     Mutation("a connection that came out as None is refused", BASE, "if name in none]\n        broken +=", "if False]\n        broken +=", NONE + "test_a_connection_argument_is_refused_too"),
     Mutation("None from upstream is rendered, in a mapped task too", "compat/arguments.py", 'hasattr(values, "resolve")}', "False}", NONE + "test_a_policy_of_none_from_upstream_is_refused"),
     Mutation("None that is written means not given, in a mapped task too", "compat/arguments.py", 'if hasattr(values, "resolve")}', "if True}", NONE + "test_what_is_written_into_expand_may_be_none"),

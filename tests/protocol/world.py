@@ -42,9 +42,9 @@ from airflow_provider_omics.local.protocol import Service, ServiceError
 from airflow_provider_omics.local.records import ENDED
 from airflow_provider_omics.local.settings import Settings
 from airflow_provider_omics.local.state import NOBODY, State
-from airflow_provider_omics.operators import attempt, start_run_task
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
 from airflow_provider_omics.results import failure_report, outputs
+from airflow_provider_omics.tasks import start_run_task, worker_attempt
 from tests.protocol import deferred
 
 START = datetime(2026, 1, 1, microsecond=500_000, tzinfo=UTC)  # Dates of answers have whole seconds.
@@ -506,7 +506,16 @@ def world_time():
     clock = SimpleNamespace(time=now, monotonic=now, sleep=sleep)
     real_attempt = in_worker.attempt
     with ExitStack() as patches:
-        for module in (omics, submissions, retry_policy, in_worker, in_hub, attempt, start_run_task, botocore.endpoint):
+        for module in (
+            omics,
+            submissions,
+            retry_policy,
+            in_worker,
+            in_hub,
+            worker_attempt,
+            start_run_task,
+            botocore.endpoint,
+        ):
             patches.enter_context(patch.object(module, "time", clock))
         for module in (in_worker, in_hub):
             patches.enter_context(patch.object(module, "attempt", attempt_of))

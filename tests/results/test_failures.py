@@ -3,9 +3,9 @@
 
 import pytest
 
-from airflow_provider_omics.core.run import Run
-from airflow_provider_omics.core.text import plain
 from airflow_provider_omics.exceptions import RunFailedError, RunWaitError
+from airflow_provider_omics.records.run import Run
+from airflow_provider_omics.records.text import plain
 from airflow_provider_omics.results.failures import CLASSES, FailedTask, LogEnd, misnamed, understand
 
 RUN = Run("1", "u", "arn:aws:omics:us-east-1:123456789012:run/1", "s3://b/1", "FAILED")

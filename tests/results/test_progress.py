@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from airflow_provider_omics.core.run import Run
+from airflow_provider_omics.records.run import Run
 from airflow_provider_omics.results.progress import TaskCounts, heartbeat, summary
 
 

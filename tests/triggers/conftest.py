@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.polling import hub as hubs
+from airflow_provider_omics.records.run import Run
 
 
 @pytest.fixture

@@ -10,15 +10,15 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 import pytest
+from tests.core.test_eventbridge import RUN
 
-from airflow_provider_omics.core.eventbridge import STATUSES
 from airflow_provider_omics.exceptions import OmicsRequestError
 from airflow_provider_omics.polling import event_queue
 from airflow_provider_omics.polling.hub import join
 from airflow_provider_omics.polling.poller import IN_FLIGHT
+from airflow_provider_omics.records.eventbridge import STATUSES
 from airflow_provider_omics.triggers import events
 from airflow_provider_omics.triggers.events import OmicsEventTrigger
-from tests.core.test_eventbridge import RUN
 from tests.events_page import document, make_queue
 from tests.triggers.waiting import DEFAULT, until
 

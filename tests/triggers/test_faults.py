@@ -10,10 +10,10 @@ import time
 import pytest
 
 from airflow_provider_omics.aws.hook_params import HookParams
-from airflow_provider_omics.core.read_set_job import ReadSetJob
 from airflow_provider_omics.hooks.omics import OmicsHook
 from airflow_provider_omics.polling import client, event_queue, pacing, poller
 from airflow_provider_omics.polling import hub as hubs
+from airflow_provider_omics.records.read_set_job import ReadSetJob
 from airflow_provider_omics.triggers import read_sets
 from airflow_provider_omics.triggers.read_sets import OmicsReadSetJobTrigger
 from airflow_provider_omics.triggers.run import OmicsRunTrigger

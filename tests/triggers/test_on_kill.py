@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 
 from airflow_provider_omics.aws.hook_params import HookParams
+from airflow_provider_omics.cancellation import ask_airflow
 from airflow_provider_omics.cancellation import guarded_trigger as module
-from airflow_provider_omics.cancellation import task_states
-from airflow_provider_omics.core.run import Run
+from airflow_provider_omics.records.run import Run
 from airflow_provider_omics.triggers import run
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
 
@@ -28,7 +28,7 @@ def cancelled(omics_local, monkeypatch):
         # What is unknown is asked again until the time is up; a slow machine is given time to cancel.
         monkeypatch.setattr(module, "_ASK_SECONDS", 1.0 if state == "unknown" else 60.0)
         monkeypatch.setattr(module, "_ON_KILL_SECONDS", 60.0)
-        monkeypatch.setattr(task_states, "task_states", lambda tis: [state] * len(tis))
+        monkeypatch.setattr(ask_airflow, "task_states", lambda tis: [state] * len(tis))
         monkeypatch.setattr(run, "waits_for", lambda _ti, _key, _value: mine)
         started = omics_local.client("omics").start_run(
             workflowId="1234567", roleArn="arn:aws:iam::123456789012:role/x", outputUri="s3://bucket/runs"

@@ -11,10 +11,10 @@ from types import SimpleNamespace
 import pytest
 
 from airflow_provider_omics.aws.hook_params import HookParams
-from airflow_provider_omics.cancellation import task_states
-from airflow_provider_omics.core.event import RunEvent
-from airflow_provider_omics.core.run import Run
+from airflow_provider_omics.cancellation import ask_airflow
 from airflow_provider_omics.hooks.omics import VISIBLE_AFTER
+from airflow_provider_omics.records.run import Run
+from airflow_provider_omics.records.run_event import RunEvent
 from airflow_provider_omics.triggers import run as triggers
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
 from tests.triggers.waiting import until
@@ -139,7 +139,7 @@ def test_a_triggerer_that_stood_still_leaves_the_run_to_the_next_try(state, curr
     waiting.task_instance = SimpleNamespace(
         dag_id="cohort", run_id="manual", task_id="start", map_index=-1, try_number=1
     )
-    monkeypatch.setattr(task_states, "task_states", lambda tis: [state] * len(tis))
+    monkeypatch.setattr(ask_airflow, "task_states", lambda tis: [state] * len(tis))
     monkeypatch.setattr(triggers, "is_current_try", lambda _ti: current)
     [event] = asyncio.run(events(waiting))
     assert (event.timed_out, event.cancelled, event.run.status) == (True, False, "PENDING")

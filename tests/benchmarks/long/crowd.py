@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.local.testing import LocalOmics, start_server
+from airflow_provider_omics.records.run import Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,12 +10,12 @@ import pytest
 
 from airflow_provider_omics.aws.hook_params import HookParams
 from airflow_provider_omics.cancellation import guarded_trigger
-from airflow_provider_omics.core.event import RunEvent
-from airflow_provider_omics.core.read_set_job import ReadSetJob
-from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.lifecycle import marker
 from airflow_provider_omics.lifecycle.intention import Intention
-from airflow_provider_omics.triggers import noticed
+from airflow_provider_omics.polling import noticed
+from airflow_provider_omics.records.read_set_job import ReadSetJob
+from airflow_provider_omics.records.run import Run
+from airflow_provider_omics.records.run_event import RunEvent
 from airflow_provider_omics.triggers.read_sets import OmicsPauseTrigger, OmicsReadSetJobTrigger
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
 from airflow_provider_omics.triggers.start_run import OmicsStartRunTrigger

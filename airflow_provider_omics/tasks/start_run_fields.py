@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_omics.compat import render_text
 from airflow_provider_omics.exceptions import StartRunRequestError
-from airflow_provider_omics.operators.base import OmicsOperator
 from airflow_provider_omics.request import documents
+from airflow_provider_omics.request.build import OWN_TAGS, UNRENDERED, RequestError, build_request, rendered
 from airflow_provider_omics.request.members import BY_ARGUMENT, FILE_ARGUMENTS
-from airflow_provider_omics.request.start_run import OWN_TAGS, UNRENDERED, RequestError, build_request, rendered
+from airflow_provider_omics.tasks.base import OmicsOperator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from airflow_provider_omics.core.eventbridge import Event, Wanted
+from airflow_provider_omics.records.eventbridge import Event, Wanted
 
 RUN = {
     "version": "0",

@@ -7,18 +7,18 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omics.core.read_set_job import ReadSetJob, Source, source_of
-from airflow_provider_omics.hooks.read_sets import get_job, list_jobs, start_job
 from airflow_provider_omics.lifecycle.intention import tag_value
 from airflow_provider_omics.lifecycle.protocol import ExistingRun, Found
 from airflow_provider_omics.lifecycle.run_submissions import CLOCK_SKEW
 from airflow_provider_omics.lifecycle.submissions import Submissions
+from airflow_provider_omics.read_sets.job_calls import get_job, list_jobs, start_job
+from airflow_provider_omics.records.read_set_job import ReadSetJob, Source, source_of
 
 if TYPE_CHECKING:
-    from airflow_provider_omics.core.read_set_job import Kind
     from airflow_provider_omics.hooks.omics import OmicsHook
     from airflow_provider_omics.lifecycle.calls import Calls
     from airflow_provider_omics.lifecycle.intention import Intention
+    from airflow_provider_omics.records.read_set_job import Kind
     from airflow_provider_omics.request.documents import JsonValue
 
 log = logging.getLogger(__name__)

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
-from airflow_provider_omics.cancellation.cancel import cancel
+from airflow_provider_omics.cancellation.cancel_run import cancel
 from airflow_provider_omics.cancellation.decision import is_cancelled_at_deadline, worker_cancels
 from airflow_provider_omics.cancellation.worker import may_cancel_late, soon, state_of
 from airflow_provider_omics.compat import KILL_SECONDS, conf, loop_pass, push_link, state_store
-from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.exceptions import (
     OmicsError,
     RunNotCancelledError,
@@ -26,6 +25,7 @@ from airflow_provider_omics.exceptions import (
 from airflow_provider_omics.lifecycle.intention import Intention
 from airflow_provider_omics.links.run import run_links
 from airflow_provider_omics.polling.pacing import interval
+from airflow_provider_omics.records.run import Run
 from airflow_provider_omics.results.progress_log import RunProgressLogger
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from airflow_provider_omics.lifecycle.in_worker import WorkerDriver
     from airflow_provider_omics.lifecycle.protocol import Fail, Succeed, Wait
     from airflow_provider_omics.lifecycle.run_submissions import RunSubmissions
-    from airflow_provider_omics.operators.start_run_task import StartRunTask
     from airflow_provider_omics.request.documents import JsonValue
+    from airflow_provider_omics.tasks.start_run_task import StartRunTask
 
 log = logging.getLogger(__name__)
 # How long a worker tries to cancel a run whose time is up.

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from airflow_provider_omics.request.start_run import UNRENDERED, RequestError, build_request, rendered
+from airflow_provider_omics.request.build import UNRENDERED, RequestError, build_request, rendered
 
 NEW = {"workflow_id": "1234567", "role_arn": "arn:aws:iam::123456789012:role/omics", "output_uri": "s3://bucket/runs"}
 REQUEST = {"workflowId": "1234567", "roleArn": "arn:aws:iam::123456789012:role/omics", "outputUri": "s3://bucket/runs"}

@@ -13,18 +13,18 @@ from airflow_provider_omics.exceptions import (
     StartRunRefusedError,
     error_of,
 )
-from airflow_provider_omics.operators.run_end import RunEnd
+from airflow_provider_omics.tasks.run_end import RunEnd
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import timedelta
 
     from airflow_provider_omics.compat import Context
-    from airflow_provider_omics.core.event import RunEvent
-    from airflow_provider_omics.core.run import Run
     from airflow_provider_omics.lifecycle import protocol
-    from airflow_provider_omics.operators.attempt import Attempt
+    from airflow_provider_omics.records.run import Run
+    from airflow_provider_omics.records.run_event import RunEvent
     from airflow_provider_omics.request.documents import JsonValue
+    from airflow_provider_omics.tasks.worker_attempt import Attempt
 
 
 class StartRunTask(RunEnd):
@@ -63,7 +63,7 @@ class StartRunTask(RunEnd):
         :param deadline: until when the try may wait, in epoch seconds.
         :param unknown: what a newer release knew when it deferred, ignored with a warning.
         """
-        from airflow_provider_omics.operators.attempt import is_shown  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.tasks.worker_attempt import is_shown  # noqa: PLC0415 - a DAG file does not pay for it
 
         mine = self._is_mine(context, try_number, unknown)
         told = self._told(event) if mine else None
@@ -87,7 +87,7 @@ class StartRunTask(RunEnd):
 
     def _is_mine(self, context: Context, try_number: int | None, unknown: Iterable[str]) -> bool:
         """Tell whether it was this try that deferred, and warn of what it knew that this release does not."""
-        from airflow_provider_omics.core.versions import ignore  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.records.versions import ignore  # noqa: PLC0415 - a DAG file does not pay for it
 
         ignore(f"What {type(self).__name__} knew when it was deferred", unknown)
         if try_number is not None and try_number != context["ti"].try_number:
@@ -97,7 +97,7 @@ class StartRunTask(RunEnd):
 
     def _told(self, event: Mapping[str, object] | None) -> RunEvent | None:
         """Return what the trigger said; None if it is not to be believed, so that the run is looked for anew."""
-        from airflow_provider_omics.core.event import RunEvent  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.records.run_event import RunEvent  # noqa: PLC0415 - a DAG file does not pay for it
 
         try:
             return RunEvent.deserialize(event)
@@ -120,7 +120,7 @@ class StartRunTask(RunEnd):
             self._begin(late).cancel_pushed()
 
     def _begin(self, context: Context, deadline: float | None = None) -> Attempt:
-        from airflow_provider_omics.operators.attempt import Attempt  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.tasks.worker_attempt import Attempt  # noqa: PLC0415 - a DAG file does not pay for it
 
         self.attempt = Attempt(self, context, deadline)
         return self.attempt
@@ -154,7 +154,7 @@ class StartRunTask(RunEnd):
         self, context: Context, attempt: Attempt, request: dict[str, JsonValue], until: float, *, retry: bool
     ) -> None:
         """Leave all the rest to the triggerer, if it may start runs here."""
-        from airflow_provider_omics.operators import deferral  # noqa: PLC0415 - not for a task that waits here
+        from airflow_provider_omics.tasks import deferral  # noqa: PLC0415 - not for a task that waits here
 
         if starts_in_worker():
             deferral.check(self, context, attempt)
@@ -166,7 +166,7 @@ class StartRunTask(RunEnd):
 
     def _wait(self, context: Context, attempt: Attempt, waiting: protocol.Wait[Run]) -> dict[str, str]:
         if self.deferrable:
-            from airflow_provider_omics.operators import deferral  # noqa: PLC0415 - not for a task that waits here
+            from airflow_provider_omics.tasks import deferral  # noqa: PLC0415 - not for a task that waits here
 
             self.defer(**deferral.until_end(self, context, attempt, waiting))
         return self._conclude(context, attempt.wait(waiting.run), dying=waiting.dying)
@@ -174,7 +174,7 @@ class StartRunTask(RunEnd):
     def _resume_blindly(self, context: Context, *, mine: bool, dying: bool, deadline: float | None) -> dict[str, str]:
         """Go on without what the trigger said; the run that this try waits for is its only one, however it ended."""
         from airflow_provider_omics.lifecycle.protocol import Wait  # noqa: PLC0415 - a DAG file does not pay for it
-        from airflow_provider_omics.operators.attempt import pushed  # noqa: PLC0415 - likewise
+        from airflow_provider_omics.tasks.worker_attempt import pushed  # noqa: PLC0415 - likewise
 
         run = pushed(context["ti"]) if mine else None
         if run is None:

@@ -22,10 +22,10 @@ from airflow_provider_omics.polling.pacing import WARN_EVERY, Reminder, back_off
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from airflow_provider_omics.core.run import Run
     from airflow_provider_omics.hooks.omics import OmicsHook
     from airflow_provider_omics.polling.hub import Hub
     from airflow_provider_omics.polling.rate_limit import RateLimit
+    from airflow_provider_omics.records.run import Run
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)

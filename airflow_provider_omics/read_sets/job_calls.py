@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from airflow_provider_omics.aws.errors import error_code, is_denied
-from airflow_provider_omics.core.read_set_job import ReadSetJob
 from airflow_provider_omics.exceptions import (
     OmicsError,
     OmicsRequestError,
@@ -21,13 +20,14 @@ from airflow_provider_omics.exceptions import (
 from airflow_provider_omics.hooks.omics import MAX_CANDIDATES, VISIBLE_AFTER
 from airflow_provider_omics.lifecycle.retry_policy import Faults
 from airflow_provider_omics.polling.pacing import interval
+from airflow_provider_omics.records.read_set_job import ReadSetJob
 from airflow_provider_omics.results.progress import UnknownStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from airflow_provider_omics.core.read_set_job import Kind
     from airflow_provider_omics.hooks.omics import OmicsHook
+    from airflow_provider_omics.records.read_set_job import Kind
     from airflow_provider_omics.request.documents import JsonValue
 
 log = logging.getLogger(__name__)

@@ -17,18 +17,18 @@ from airflow_provider_omics.exceptions import (
     ReadSetJobWaitError,
     StartRunRefusedError,
 )
-from airflow_provider_omics.operators.read_set_fields import ReadSetJobFields
+from airflow_provider_omics.tasks.read_set_fields import ReadSetJobFields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import NoReturn, TypeVar
 
     from airflow_provider_omics.compat import Context
-    from airflow_provider_omics.core.read_set_job import Kind, ReadSetJob
     from airflow_provider_omics.hooks.omics import OmicsHook
-    from airflow_provider_omics.hooks.read_set_service import ReadSetJobSubmissions
     from airflow_provider_omics.lifecycle.in_worker import WorkerDriver
     from airflow_provider_omics.lifecycle.protocol import Fail, Known, Succeed, Wait
+    from airflow_provider_omics.read_sets.service import ReadSetJobSubmissions
+    from airflow_provider_omics.records.read_set_job import Kind, ReadSetJob
     from airflow_provider_omics.request.documents import JsonValue
 
     T = TypeVar("T")
@@ -137,7 +137,7 @@ class ReadSetJobOperator(ReadSetJobFields):
         :param waiting: what the task knew when it began to wait.
         :param unknown: what a newer release knew besides, ignored with a warning.
         """
-        from airflow_provider_omics.core.event import ReadSetJobEvent  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.records.run_event import ReadSetJobEvent  # noqa: PLC0415 - a DAG file does not pay for it
 
         self._warn_of(unknown)
         # `dag.test()` of Airflow 3.3 forgets it all; looking anew would start a job over each failed one, for ever.
@@ -159,7 +159,7 @@ class ReadSetJobOperator(ReadSetJobFields):
         return self.conclude(context, self._look_until_ended(told.job, waiting["deadline"]), waiting)
 
     def _warn_of(self, unknown: Iterable[str]) -> None:
-        from airflow_provider_omics.core.versions import ignore  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.records.versions import ignore  # noqa: PLC0415 - a DAG file does not pay for it
 
         ignore(f"What {type(self).__name__} knew when it was deferred", unknown)
 
@@ -179,8 +179,8 @@ class ReadSetJobOperator(ReadSetJobFields):
         self, context: Context, request: dict[str, JsonValue], first_answer: float | None = None
     ) -> ReadSetJobSubmissions:
         """Return the requests for the job of this try."""
-        from airflow_provider_omics.hooks.read_set_service import ReadSetJobSubmissions  # noqa: PLC0415 - no boto3 in DAGs
-        from airflow_provider_omics.operators.attempt import intention_of  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.read_sets.service import ReadSetJobSubmissions  # noqa: PLC0415 - no boto3 in DAGs
+        from airflow_provider_omics.tasks.worker_attempt import intention_of  # noqa: PLC0415 - a DAG file does not pay for it
 
         return ReadSetJobSubmissions(
             self.kind, request, intention_of(context), airflow_tags=self.airflow_tags, first_answer=first_answer
@@ -215,7 +215,7 @@ class ReadSetJobOperator(ReadSetJobFields):
             retry=retry, waits=self.wait_for_completion, own_request_id=bool(self.client_token)
         )
         if self.deferrable:
-            from airflow_provider_omics.core.read_set_job import ReadSetJob as Job  # noqa: PLC0415 - not in a DAG file
+            from airflow_provider_omics.records.read_set_job import ReadSetJob as Job  # noqa: PLC0415 - not in a DAG file
             from airflow_provider_omics.triggers.read_sets import OmicsReadSetJobTrigger as Trigger  # noqa: PLC0415
 
             trigger = Trigger.of(
@@ -307,7 +307,7 @@ class ReadSetJobOperator(ReadSetJobFields):
         return shown
 
     def _look_until_ended(self, job: ReadSetJob, deadline: float | None) -> ReadSetJob:
-        from airflow_provider_omics.hooks.read_sets import wait_for  # noqa: PLC0415 - DAG files need no boto3
+        from airflow_provider_omics.read_sets.job_calls import wait_for  # noqa: PLC0415 - DAG files need no boto3
 
         shortest = conf.getfloat("omics", "poll_interval", fallback=30.0)
         now = wait_for(job, self.hook, self.poll_interval, shortest, deadline)

@@ -9,8 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from airflow_provider_omics.aws.hook_params import HookParams
-from airflow_provider_omics.cancellation import cancel as module
-from airflow_provider_omics.cancellation.cancel import cancel, cancel_through
+from airflow_provider_omics.cancellation import cancel_run as module
+from airflow_provider_omics.cancellation.cancel_run import cancel, cancel_through
 from airflow_provider_omics.exceptions import RunNotCancelledError
 from airflow_provider_omics.hooks.omics import OmicsHook
 from airflow_provider_omics.polling import hub as hubs

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_omics.core.text import one_line, storable
 from airflow_provider_omics.lifecycle.intention import REQUEST_ID_TAG
+from airflow_provider_omics.records.text import one_line, storable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

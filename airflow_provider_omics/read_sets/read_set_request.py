@@ -6,14 +6,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_omics.request import documents
-from airflow_provider_omics.request.members import PRINTABLE, Kind, Member
-from airflow_provider_omics.request.start_run import (
+from airflow_provider_omics.request.build import (
     UNRENDERED,
     RequestError,
     broken_tag_rules,
     broken_text_rules,
     text_of,
 )
+from airflow_provider_omics.request.members import PRINTABLE, Kind, Member
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

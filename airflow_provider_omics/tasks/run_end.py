@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_omics.exceptions import RequestIdSpentError, RunCancelledError, RunDeletedError
 from airflow_provider_omics.links.run import OmicsRunLink, OmicsRunLogLink, OmicsRunOutputLink, run_links
-from airflow_provider_omics.operators.start_run_fields import StartRunFields
+from airflow_provider_omics.tasks.start_run_fields import StartRunFields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow_provider_omics.compat import Context, RunningTask
-    from airflow_provider_omics.core.run import Run
     from airflow_provider_omics.exceptions import RunFailedError
     from airflow_provider_omics.links.run import RunLink
-    from airflow_provider_omics.operators.attempt import Attempt
+    from airflow_provider_omics.records.run import Run
     from airflow_provider_omics.request.documents import JsonValue
     from airflow_provider_omics.results.lineage import Lineage
+    from airflow_provider_omics.tasks.worker_attempt import Attempt
 
 _ENDINGS = {"CANCELLED": RunCancelledError, "DELETED": RunDeletedError}
 
@@ -108,9 +108,9 @@ class RunEnd(StartRunFields):
 
         :param task_instance: the task instance, whose XComs name the run.
         """
-        from airflow_provider_omics.operators.attempt import IN_A_HURRY, pushed  # noqa: PLC0415 - not for DAG files
         from airflow_provider_omics.results import lineage  # noqa: PLC0415 - needs OpenLineage
         from airflow_provider_omics.results.description import description  # noqa: PLC0415 - not for DAG files
+        from airflow_provider_omics.tasks.worker_attempt import IN_A_HURRY, pushed  # noqa: PLC0415 - not for DAG files
 
         # In `dag.test()` on Airflow 3 the provider's process hangs when it asks Airflow: only who knows nothing does.
         run = self.attempt.run if self.attempt else pushed(task_instance)

@@ -6,9 +6,9 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from airflow_provider_omics.core.run import Run
 from airflow_provider_omics.lifecycle.marker import KEY, Marker
 from airflow_provider_omics.lifecycle.protocol import Wait
+from airflow_provider_omics.records.run import Run
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
 from airflow_provider_omics.triggers.start_run import OmicsStartRunTrigger
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from airflow.triggers.base import BaseTrigger
 
     from airflow_provider_omics.compat import Context
-    from airflow_provider_omics.operators.attempt import Attempt
-    from airflow_provider_omics.operators.start_run_task import StartRunTask
     from airflow_provider_omics.request.documents import JsonValue
+    from airflow_provider_omics.tasks.start_run_task import StartRunTask
+    from airflow_provider_omics.tasks.worker_attempt import Attempt
 
 
 class Deferral(TypedDict):

@@ -31,7 +31,7 @@ from airflow_provider_omics.exceptions import (
     RunEndedError,
     RunTimeoutError,
 )
-from airflow_provider_omics.operators.base import OmicsConnection, OmicsOperator
+from airflow_provider_omics.tasks.base import OmicsConnection, OmicsOperator
 
 if TYPE_CHECKING:
     import os
@@ -153,7 +153,7 @@ class OmicsSensor(OmicsConnection, BaseSensorOperator, Generic[T]):
         :param deadline: when `execution_timeout` passes, in epoch seconds.
         :param unknown: what a newer release knew when it deferred, ignored with a warning.
         """
-        from airflow_provider_omics.core.versions import UnreadableError, ignore  # noqa: PLC0415 - not for DAG files
+        from airflow_provider_omics.records.versions import UnreadableError, ignore  # noqa: PLC0415 - not for DAG files
 
         ignore(f"What {type(self).__name__} knew when it was deferred", unknown)
         try:
