@@ -6,8 +6,8 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 
-from airflow_provider_omics.records.versions import read
-from airflow_provider_omics.request.documents import JsonValue  # noqa: TC001 - dataclass fields are read at run time
+from airflow_provider_omics.records.documents import JsonValue  # noqa: TC001 - dataclass fields are read at run time
+from airflow_provider_omics.records.versioned import read
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,7 +145,7 @@ async def cancel_through(hub: Hub, run: Run, *, known: bool) -> Cancellation:
         except StopIteration as done:
             return cast("Cancellation", done.value)
         await asyncio.sleep(step.pause)
-        limit = hub.cancels if step.cancels else hub.calls
+        limit = hub.cancels if step.cancels else hub.client.limit
         answer = await persistently(hub, limit, step, f"Run {run.id} is not cancelled yet")
 
 
@@ -162,11 +162,11 @@ async def persistently(hub: Hub, limit: RateLimit, call: Callable[[OmicsHook], T
     for faults in itertools.count(1):
         await limit.spend()
         try:
-            answer = await hub.call(call, limit=limit)
+            answer = await hub.client.call(call, limit=limit)
         except Exception as error:
             from airflow_provider_omics.aws.errors import is_throttled, is_unanswered  # noqa: PLC0415 - imported by now
 
-            if not hub.bears(error, faults):
+            if not hub.client.bears(error, faults):
                 raise
             if throttled := is_throttled(error):
                 limit.budget.throttled(asyncio.get_running_loop().time())

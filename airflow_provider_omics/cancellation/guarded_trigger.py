@@ -20,14 +20,14 @@ from airflow_provider_omics.cancellation.decision import UNKNOWN, trigger_cancel
 from airflow_provider_omics.polling.background import background
 from airflow_provider_omics.polling.hub import join
 from airflow_provider_omics.polling.noticed import until_noticed
-from airflow_provider_omics.records.versions import VERSION, UnreadableError, check, ignore
+from airflow_provider_omics.records.versioned import VERSION, UnreadableError, check, ignore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from airflow_provider_omics.polling.hub import Hub
+    from airflow_provider_omics.records.documents import JsonValue
     from airflow_provider_omics.records.run import Run
-    from airflow_provider_omics.request.documents import JsonValue
 
 # Airflow 3.3 calls on_kill; older ones only cancel the coroutine.
 _HAS_ON_KILL = hasattr(BaseTrigger, "on_kill")

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from airflow.providers.common.compat.sdk import BaseOperator, BaseOperatorLink, Context, XCom, conf
 
-from airflow_provider_omics.compat.arguments import check_storable, render_text, resolved_when_unmapped
 from airflow_provider_omics.compat.context import (
     first_poke,
     is_deferral_timeout,
@@ -15,6 +14,8 @@ from airflow_provider_omics.compat.context import (
     resumed_too_late,
     state_store,
 )
+from airflow_provider_omics.compat.rendering import check_storable, render_text, resolved_when_unmapped
+from airflow_provider_omics.compat.task_instance import TaskKey
 from airflow_provider_omics.compat.task_states import is_current_try, note_try, task_states, waits_for
 from airflow_provider_omics.compat.triggers import (
     asking_context,
@@ -24,7 +25,6 @@ from airflow_provider_omics.compat.triggers import (
 )
 from airflow_provider_omics.compat.versions import AIRFLOW_2, KILL_SECONDS
 from airflow_provider_omics.compat.xcom import (
-    TaskKey,
     pull_in_trigger,
     push_from_trigger,
     push_link,
@@ -38,8 +38,8 @@ except ImportError:
 
 if TYPE_CHECKING:
     from airflow_provider_omics.compat.context import StateStore as StateStore
-    from airflow_provider_omics.compat.task_states import RunningTask as RunningTask
-    from airflow_provider_omics.compat.task_states import TaskInstance as TaskInstance
+    from airflow_provider_omics.compat.task_instance import RunningTask as RunningTask
+    from airflow_provider_omics.compat.task_instance import TaskInstance as TaskInstance
 
 __all__ = [
     "AIRFLOW_2",

@@ -5,55 +5,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_omics.cancellation.decision import REMOVED
+from airflow_provider_omics.compat.task_instance import TaskKey
 from airflow_provider_omics.compat.versions import AIRFLOW_2
-from airflow_provider_omics.compat.xcom import TaskKey, pull_in_trigger
+from airflow_provider_omics.compat.xcom import pull_in_trigger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Protocol
 
-    from airflow.sdk.types import RuntimeTaskInstanceProtocol
-
-    RunningTask = RuntimeTaskInstanceProtocol
-
-    class Named(Protocol):
-        """What names a task instance of a Dag run."""
-
-        @property
-        def dag_id(self) -> str:
-            """Its Dag."""
-
-        @property
-        def run_id(self) -> str:
-            """Its Dag run."""
-
-        @property
-        def task_id(self) -> str:
-            """Its task."""
-
-        @property
-        def map_index(self) -> int | None:
-            """Its index if the task is mapped; None or -1 otherwise."""
-
-    class TaskInstance(Named, Protocol):
-        """A task instance, in a worker and in a triggerer."""
-
-        @property
-        def try_number(self) -> int:
-            """Its try."""
-
+    from airflow_provider_omics.compat.task_instance import Named, RunningTask, TaskInstance
 
 # The run ids and task ids of one question are a part of its URL; each may have 250 characters.
 _IDS_AT_ONCE = 100
 _TRY_KEY = "try_number"
+# As Airflow calls a task instance that its Dag no longer has.
+_REMOVED = "removed"
 
 
 def task_states(tis: Sequence[Named]) -> list[str | None]:
     """
     Ask Airflow for the present states of task instances of one Dag, in few questions.
 
-    The state of one that is no longer there is ``REMOVED``.
+    The state of one that is no longer there is "removed".
     """
     if AIRFLOW_2:
         return [_row_of(ti)[0] for ti in tis]
@@ -86,7 +58,7 @@ def _ask_states(tis: list[Named], states: dict[tuple[str, str, int], str | None]
     answer = RuntimeTaskInstance.get_task_states(dag_id=tis[0].dag_id, task_ids=sorted(task_ids), run_ids=list(run_ids))
     for ti in asked:
         run_id, task_id, map_index = _key(ti)
-        state = answer.get(run_id, {}).get(_name(task_id, map_index), REMOVED)
+        state = answer.get(run_id, {}).get(_name(task_id, map_index), _REMOVED)
         states[run_id, task_id, map_index] = state and str(state)
     return rest
 
@@ -141,4 +113,4 @@ def _row_of(ti: Named) -> tuple[str | None, int]:
     key = {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id, "map_index": ti.map_index}
     with create_session() as session:
         row = session.query(Row.state, Row.try_number).filter_by(**key).one_or_none()
-    return (row[0], row[1]) if row else (REMOVED, 0)
+    return (row[0], row[1]) if row else (_REMOVED, 0)

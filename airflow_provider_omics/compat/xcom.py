@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from airflow.providers.common.compat.sdk import XCom
 
+from airflow_provider_omics.compat.task_instance import TaskKey
 from airflow_provider_omics.compat.versions import AIRFLOW_2
 
 if TYPE_CHECKING:
@@ -14,27 +15,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import BaseOperatorLink, Context
 
-    from airflow_provider_omics.compat.task_states import TaskInstance
-    from airflow_provider_omics.request.documents import JsonValue
-
-
-class TaskKey(NamedTuple):
-    """
-    What names a task instance of a Dag run, over all its tries and, in a task loop, passes.
-
-    A trigger has it from the task that it waits for: ``dag.test()`` of Airflow 3 sets no ``trigger.task_instance``.
-    """
-
-    dag_id: str
-    task_id: str
-    run_id: str
-    # Of a task that is not mapped: -1.
-    map_index: int = -1
-
-    @classmethod
-    def of(cls, ti: TaskInstance) -> TaskKey:
-        """Return the key of a task instance, of a worker or a triggerer."""
-        return cls(ti.dag_id, ti.task_id, ti.run_id, -1 if ti.map_index is None else ti.map_index)
+    from airflow_provider_omics.records.documents import JsonValue
 
 
 def push_from_trigger(task: TaskKey, key: str, value: JsonValue) -> None:

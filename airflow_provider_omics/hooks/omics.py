@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper
 
     from airflow_provider_omics.aws.hook_params import HookParams
-    from airflow_provider_omics.request.documents import JsonValue
+    from airflow_provider_omics.records.documents import JsonValue
 
 # Explicit, because botocore's default mode and number of attempts differ between its releases.
 _DEFAULTS: Final = Config(retries={"mode": "adaptive", "total_max_attempts": 10})

@@ -216,7 +216,7 @@ class HubDriver:
 
         what = f"Whether requestId {self.submissions.request_id(0)} has a run is not known yet"
         self._looking = True
-        answer = await persistently(self.hub, self.hub.calls, noted, what)
+        answer = await persistently(self.hub, self.hub.client.limit, noted, what)
         self._looking = False
         return answer
 
@@ -267,7 +267,7 @@ class HubDriver:
                 if run := await self.settled():
                     return run
                 raise self._too_late() from self._why
-            if not self.hub.bears(error, self._faults):
+            if not self.hub.client.bears(error, self._faults):
                 raise
             self._why = error
             self._unanswered = self._unanswered or self.asked is not None
@@ -328,7 +328,7 @@ class HubDriver:
                 self._note_refusal(error)
             else:
                 self._why = error
-                self._unanswered = self._unanswered or self.hub.bears(error, 0)
+                self._unanswered = self._unanswered or self.hub.client.bears(error, 0)
             return None
 
     async def to_cancel(self, *, looks_back: bool) -> Run | str:

@@ -10,14 +10,14 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_omics.records.versions import read
+from airflow_provider_omics.records.run import REQUEST_ID_TAG
+from airflow_provider_omics.records.versioned import read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_omics.request.documents import JsonValue
+    from airflow_provider_omics.records.documents import JsonValue
 
-REQUEST_ID_TAG: Final = "airflow:request_id"
 _MAX_NAME: Final = 127  # the API allows 128, the console 127
 _MAX_TAG_VALUE: Final = 256
 _OF_LOOPS: Final = ("region_id", "region_index", "loop_index")

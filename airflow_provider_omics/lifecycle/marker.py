@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_omics.compat import pull_in_trigger, push_from_trigger
 from airflow_provider_omics.records.run import Run
-from airflow_provider_omics.records.versions import UnreadableError, read
+from airflow_provider_omics.records.versioned import UnreadableError, read
 
 if TYPE_CHECKING:
     from airflow_provider_omics.compat import TaskKey

@@ -17,7 +17,7 @@ from airflow_provider_omics.lifecycle.intention import tag_value
 from airflow_provider_omics.lifecycle.protocol import ExistingRun, Found, Known, Record, created_since
 from airflow_provider_omics.lifecycle.submissions import Submissions
 from airflow_provider_omics.records.run import ENDED, Run
-from airflow_provider_omics.records.versions import read
+from airflow_provider_omics.records.versioned import read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from airflow_provider_omics.hooks.omics import OmicsHook
     from airflow_provider_omics.lifecycle.calls import Calls
     from airflow_provider_omics.lifecycle.intention import Intention
-    from airflow_provider_omics.request.documents import JsonValue
+    from airflow_provider_omics.records.documents import JsonValue
 
 log = logging.getLogger(__name__)
 _STORE_KEY: Final = "omics_run"

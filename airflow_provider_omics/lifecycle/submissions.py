@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airflow_provider_omics.lifecycle.calls import Calls
     from airflow_provider_omics.lifecycle.intention import Intention
     from airflow_provider_omics.lifecycle.protocol import Record
-    from airflow_provider_omics.request.documents import JsonValue
+    from airflow_provider_omics.records.documents import JsonValue
 
 log = logging.getLogger(__name__)
 # Seconds for which a run that must exist is looked for: as long as a new run may take to be listed.

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_omics.compat import Context
     from airflow_provider_omics.hooks.omics import OmicsHook
+    from airflow_provider_omics.records.documents import JsonValue
     from airflow_provider_omics.records.read_set_job import ReadSetJob
-    from airflow_provider_omics.request.documents import JsonValue
 
 # Seconds after which read sets are looked at again that a job activates which is not listed.
 _LOOK_AGAIN = 30.0
@@ -148,7 +148,7 @@ class ActivateOmicsReadSetsOperator(ReadSetJobOperator):
 
     def conclude(self, context: Context, job: ReadSetJob, waiting: dict[str, Any]) -> dict[str, Any]:
         """Look at the read sets when a job has ended that was to activate them."""
-        from airflow_provider_omics.lifecycle.retry_policy import Faults, with_retries  # noqa: PLC0415 - no boto3 in DAG files
+        from airflow_provider_omics.polling.faults import Faults, with_retries  # noqa: PLC0415 - no boto3 in DAG files
         from airflow_provider_omics.read_sets.job_calls import read_sets  # noqa: PLC0415 - likewise
 
         request = waiting.get("request") or self.build_request()

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow_provider_omics.compat import Context
+    from airflow_provider_omics.records.documents import JsonValue
     from airflow_provider_omics.records.read_set_job import ReadSetJob
-    from airflow_provider_omics.request.documents import JsonValue
 
 
 class ImportOmicsReadSetsOperator(ReadSetJobOperator):

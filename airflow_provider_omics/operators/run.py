@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
 
-    from airflow_provider_omics.request.documents import JsonValue
+    from airflow_provider_omics.records.documents import JsonValue
 
 
 class StartOmicsRunOperator(StartRunTask):

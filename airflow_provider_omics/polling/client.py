@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_omics.aws.hook_params import HookParams
     from airflow_provider_omics.hooks.omics import OmicsHook
+    from airflow_provider_omics.polling.pacing import Budget
     from airflow_provider_omics.polling.rate_limit import RateLimit
-    from airflow_provider_omics.request.documents import JsonValue
+    from airflow_provider_omics.records.documents import JsonValue
 
     T = TypeVar("T")
 
@@ -54,6 +55,34 @@ class Client:
         # How many calls in a row ended in a fault of who answers, and when such have the connection read anew.
         self._in_vain = 0
         self._anew = Reminder(_ANEW_SECONDS)
+
+    @property
+    def budget(self) -> Budget:
+        """The budget of its rate limit."""
+        return self.limit.budget
+
+    async def spend(self) -> None:
+        """Wait until a call may be made, in the order of asking, and count it."""
+        await self.limit.spend()
+
+    def slowed_by(self, error: Exception) -> bool:
+        """Tell whether an error says that this connection asks too often; if so, it slows down."""
+        # Imported by now, in a thread: on the event loop it would take a tenth of a second.
+        from airflow_provider_omics.aws.errors import is_throttled  # noqa: PLC0415
+
+        if throttled := is_throttled(error):
+            self.budget.throttled(asyncio.get_running_loop().time())
+        return throttled
+
+    def bears(self, error: Exception, faults: int) -> bool:
+        """
+        Tell whether an error may pass, so that who waits for something that exists goes on.
+
+        :param faults: how many that one has met in a row.
+        """
+        from airflow_provider_omics.aws.errors import may_pass  # noqa: PLC0415 - imported in a thread by now
+
+        return may_pass(error, faults)
 
     async def call(
         self,

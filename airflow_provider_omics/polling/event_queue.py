@@ -53,7 +53,7 @@ class EventQueue:
         faults = 0
         while True:
             try:
-                received = await self._hub.call(self._receive, self._threads, limit=self._hub.events)
+                received = await self._hub.client.call(self._receive, self._threads, limit=self._hub.events)
             except Exception as error:  # noqa: BLE001 - whatever it is: a watcher that ends would only start anew
                 faults += 1
                 log.warning("Queue %s cannot be read, asking again: %s", self._url, error)
@@ -68,7 +68,9 @@ class EventQueue:
         entries = [{"Id": str(number), "ReceiptHandle": receipt} for number, receipt in enumerate(receipts)]
         for faults in range(1, _TRIES + 1):
             try:
-                entries = await self._hub.call(partial(self._delete, entries), self._threads, limit=self._hub.events)
+                entries = await self._hub.client.call(
+                    partial(self._delete, entries), self._threads, limit=self._hub.events
+                )
             except Exception as error:  # noqa: BLE001 - likewise
                 log.warning("Messages of queue %s are not deleted yet: %s", self._url, error)
             if not entries:

@@ -16,8 +16,8 @@ from airflow_provider_omics.records.run import ACTIVE
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from airflow_provider_omics.polling.hub import Hub
-    from airflow_provider_omics.polling.poller import Watch
+    from airflow_provider_omics.polling.client import Client
+    from airflow_provider_omics.polling.watch import Watch
 
 log = logging.getLogger(__name__)
 _PAGE: Final = 100
@@ -33,11 +33,11 @@ class Listing:
     """
     Reads the pages of all active runs, and knows what that costs.
 
-    :param hub: whose client and budget to use.
+    :param client: makes the calls, within its rate limit.
     """
 
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
+    def __init__(self, client: Client) -> None:
+        self._client = client
         # How often the last listing asked for a page.
         self.pages = 0
         # What the last listing has taught: active runs of others.
@@ -90,7 +90,7 @@ class Listing:
             token: str | None = None
             while len(wanted) > 1:
                 if not paid:
-                    await self._hub.spend()
+                    await self._client.spend()
                 paid = False
                 items, token = await self._page(status, token)
                 yield items
@@ -102,18 +102,18 @@ class Listing:
         for faults in itertools.count(1):
             self.pages += 1
             try:
-                items, following = await self._hub.call(methodcaller("list_page", status, token))
+                items, following = await self._client.call(methodcaller("list_page", status, token))
             except Exception as error:
                 # Imported by now, in a thread: on the event loop it would take a tenth of a second.
                 from airflow_provider_omics.aws.errors import is_transient  # noqa: PLC0415
 
-                self._hub.slowed_by(error)
+                self._client.slowed_by(error)
                 if not is_transient(error) or faults == _PAGE_TRIES:
                     raise
                 await asyncio.sleep(back_off(faults))
-                await self._hub.spend()
+                await self._client.spend()
             else:
-                self._hub.budget.succeeded()
+                self._client.budget.succeeded()
                 return items, following
         raise AssertionError
 

@@ -9,6 +9,8 @@ from typing import Final
 
 # How often a fault that goes on is a warning, in seconds.
 WARN_EVERY: Final = 600.0
+# How often a status that this release does not know is one.
+UNKNOWN_EVERY: Final = 3600.0
 # After so many faults in a row the connection is read anew: it may have another endpoint by now.
 READ_ANEW: Final = 3
 # The longest pause between two looks at an old run.

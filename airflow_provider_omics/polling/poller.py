@@ -13,20 +13,20 @@ import sys
 import time
 from collections import deque
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from operator import methodcaller
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_omics.polling.background import background
 from airflow_provider_omics.polling.listing import Listing
-from airflow_provider_omics.polling.pacing import back_off, first_look, interval, jittered
-from airflow_provider_omics.results.progress import UNKNOWN_EVERY
+from airflow_provider_omics.polling.pacing import UNKNOWN_EVERY, back_off, first_look, interval, jittered
+from airflow_provider_omics.polling.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_provider_omics.polling.hub import Hub
+    from airflow_provider_omics.polling.client import Client
     from airflow_provider_omics.records.run import Run
 
 log = logging.getLogger(__name__)
@@ -40,60 +40,17 @@ _SECONDS_A_LINE: Final = 2.0
 IN_FLIGHT: Final = 8
 
 
-@dataclass(slots=True, eq=False)
-class Watch:
-    """
-    One member: its run as it was last seen, and when to look again.
-
-    ``news`` is set when the run's status changed, a look failed (``fault``), nobody will look again (``error``), or
-    nothing of this has been the case for long, since ``told``.
-    """
-
-    run: Run
-    poll_interval: float | None
-    due: float
-    told: float
-    news: asyncio.Event = field(default_factory=asyncio.Event)
-    fault: Exception | None = None
-    error: Exception | None = None
-    faults: int = 0
-    missing: bool = False
-    planned: float = 0.0
-
-    def waited(self, now: float) -> float:
-        """Return which part of its pause is over: to look at it now saves as much of a call, as it then waits anew."""
-        return min(1.0, (now - self.planned) / max(self.due - self.planned, 1e-9))
-
-    # Whether HealthOmics has shown the run since this process waits for it.
-    seen: bool = False
-
-    async def next(self, deadline: float | None) -> Run:
-        """
-        Wait for news, and return the run.
-
-        :param deadline: until when to wait, in epoch seconds.
-        :raises TimeoutError: if the deadline passes; any other error says why the run can no longer be looked at.
-        """
-        async with asyncio.timeout(None if deadline is None else max(0.0, deadline - time.time())):
-            await self.news.wait()
-        self.news.clear()
-        self.told = _now()
-        if self.error is not None:
-            raise self.error
-        return self.run
-
-
 class Polls:
     """
     Looks at the runs of all members, each at its interval, at the least cost in calls.
 
-    :param hub: whose client and budget to use.
+    :param client: makes the calls, within its rate limit.
     :param shortest: seconds between two looks at a young run.
-    :param heartbeat: seconds after which a member is woken though there is no news; 0 is never.
+    :param heartbeat: seconds after which a member is woken though nothing has changed; 0 is never.
     """
 
-    def __init__(self, hub: Hub, shortest: float, heartbeat: float) -> None:
-        self._hub = hub
+    def __init__(self, client: Client, shortest: float, heartbeat: float) -> None:
+        self._client = client
         self._shortest = shortest
         self._heartbeat = heartbeat
         self._watches: set[Watch] = set()
@@ -109,7 +66,7 @@ class Polls:
         self._slots = asyncio.Semaphore(IN_FLIGHT)
         self._looks: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
-        self._listing = Listing(hub)
+        self._listing = Listing(client)
         # How long it took, after the last listing began, until all was known.
         self._lead = 0.0
 
@@ -144,7 +101,7 @@ class Polls:
                 await self._until_due()
                 await self._slots.acquire()
                 try:
-                    await self._hub.spend()
+                    await self._client.spend()
                 except asyncio.CancelledError:
                     self._slots.release()
                     raise
@@ -233,17 +190,17 @@ class Polls:
 
     async def _look(self, watch: Watch) -> None:
         try:
-            run = await self._hub.call(methodcaller("get_run", watch.run))
+            run = await self._client.call(methodcaller("get_run", watch.run))
         except Exception as error:  # noqa: BLE001 - the member is told, the others go on
             self._note_fault(watch, error)
         else:
             watch.faults = 0
-            self._hub.budget.succeeded()
+            self._client.budget.succeeded()
             self._saw(watch, run)
 
     def _saw(self, watch: Watch, run: Run) -> None:
         if run.status != watch.run.status or self._is_silent(watch):
-            watch.news.set()
+            watch.changed.set()
         watch.run, watch.seen = run, True
         if not run.ended:
             self._plan(watch, jittered(self._interval(watch)))
@@ -259,12 +216,12 @@ class Polls:
         return self._heartbeat > 0 and silence >= self._silence()
 
     def _note_fault(self, watch: Watch, error: Exception) -> None:
-        if not self._hub.bears(error, watch.faults):
+        if not self._client.bears(error, watch.faults):
             raise error
         watch.faults += 1
-        if not self._hub.slowed_by(error):
+        if not self._client.slowed_by(error):
             watch.fault = error
-            watch.news.set()
+            watch.changed.set()
         missing = watch.missing
         self._plan(watch, min(self._interval(watch), back_off(watch.faults)))
         # What the pages did not show, they will not show next time.
@@ -298,7 +255,7 @@ class Polls:
             watch.due = math.inf
             self._missing.append(watch)
         # The next listing begins so much earlier that what it shows to be missing is known in time.
-        self._lead = _now() - begun + len(self._missing) / self._hub.budget.rate
+        self._lead = _now() - begun + len(self._missing) / self._client.budget.rate
 
     def _is_listed(self, watch: Watch) -> bool:
         # The pages are those of the known statuses.
@@ -310,19 +267,19 @@ class Polls:
         watch.seen = True
         if status != watch.run.status:
             watch.run = replace(watch.run, status=sys.intern(status))
-            watch.news.set()
+            watch.changed.set()
         elif self._is_silent(watch):
-            watch.news.set()
+            watch.changed.set()
         seconds = self._interval(watch)
         # However few have ended of late, many may next time, and asking for each takes its time.
-        lead = max(self._lead, min(len(self._watches) / self._hub.budget.rate, seconds * _RESERVE))
+        lead = max(self._lead, min(len(self._watches) / self._client.budget.rate, seconds * _RESERVE))
         self._plan(watch, max(jittered(seconds) - lead, seconds / 2))
 
 
 def _fail(watch: Watch, error: Exception) -> None:
     watch.error = error
     watch.due = math.inf
-    watch.news.set()
+    watch.changed.set()
 
 
 def _now() -> float:

@@ -53,7 +53,7 @@ class StartQueue:
         self._under_way = 0
         self._lead = _LEAD
         self._room = AccountRoom()
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
 
     async def start(
         self,
@@ -98,7 +98,7 @@ class StartQueue:
         place.given_up = True
         if place in self._inside:
             self._inside.remove(place)
-        self._tell()
+        self._wake()
 
     async def _until_told(
         self,
@@ -149,12 +149,12 @@ class StartQueue:
                 await ready()
                 took = place.answer(loop.time())
                 self._lead = min(_MOST_LEAD, max(took, self._lead * _KEEP))
-                self._tell()
+                self._wake()
 
     def _send(self, place: Place, attempt: Attempt[T]) -> asyncio.Task[T | None]:
         now = asyncio.get_running_loop().time()
         paced = self._pace.spend(now)
-        self._client.limit.budget.spend(now)
+        self._client.budget.spend(now)
         self._room.spend(now)
         self._inside.remove(place)
         place.forget()
@@ -162,7 +162,7 @@ class StartQueue:
         # Its own task goes on if the caller is cancelled, and what is logged in it is the caller's.
         task = asyncio.get_running_loop().create_task(self._client.call(attempt))
         task.add_done_callback(partial(self._learn, place, attempt, paced))
-        self._tell()
+        self._wake()
         return task
 
     def _learn(self, place: Place, attempt: Attempt[T], paced: PacedCall, task: asyncio.Task[T | None]) -> None:
@@ -191,7 +191,7 @@ class StartQueue:
         if again and not place.given_up:
             # It is the next one again, as its number says.
             self._inside.append(place)
-        self._tell()
+        self._wake()
 
     def _until_due(self, now: float) -> float:
         """Return the seconds until the next call may be sent."""
@@ -206,18 +206,18 @@ class StartQueue:
         return max(0.0, due - now - self._lead - _MARGIN)
 
     def _until_open(self, now: float) -> float:
-        budget = self._client.limit.budget
+        budget = self._client.budget
         # While there is no answer, one call at a time asks whether there is one again.
         away = budget.pause(now) if budget.faults > 1 else 0.0
         return max(away, self._room.pause(now))
 
-    def _tell(self) -> None:
+    def _wake(self) -> None:
         """Have those inside look again."""
-        self._news.set()
-        self._news = asyncio.Event()
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     async def _wait(self, seconds: float | None) -> None:
-        news = self._news
+        changed = self._changed
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await news.wait()
+                await changed.wait()

@@ -18,7 +18,7 @@ from airflow_provider_omics.exceptions import (
     StartRunConflictError,
 )
 from airflow_provider_omics.hooks.omics import MAX_CANDIDATES, VISIBLE_AFTER
-from airflow_provider_omics.lifecycle.retry_policy import Faults
+from airflow_provider_omics.polling.faults import Faults
 from airflow_provider_omics.polling.pacing import interval
 from airflow_provider_omics.records.read_set_job import ReadSetJob
 from airflow_provider_omics.results.progress import UnknownStatus
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow_provider_omics.hooks.omics import OmicsHook
+    from airflow_provider_omics.records.documents import JsonValue
     from airflow_provider_omics.records.read_set_job import Kind
-    from airflow_provider_omics.request.documents import JsonValue
 
 log = logging.getLogger(__name__)
 # One read set of these can be read, or will be; the others have no reads to activate.

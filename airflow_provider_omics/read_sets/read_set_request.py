@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_omics.request import documents
+from airflow_provider_omics.records import documents
 from airflow_provider_omics.request.build import (
     UNRENDERED,
     RequestError,
@@ -18,7 +18,7 @@ from airflow_provider_omics.request.members import PRINTABLE, Kind, Member
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from airflow_provider_omics.request.documents import JsonValue
+    from airflow_provider_omics.records.documents import JsonValue
 
 _URI = r"s3://([a-z0-9][a-z0-9-.]{1,61}[a-z0-9])/(.{1,1024})"
 _STORE = Member("sequenceStoreId", Kind.TEXT, "Sequence store.", 10, 36, "[0-9]+", required=True)

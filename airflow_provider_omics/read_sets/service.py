@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from airflow_provider_omics.hooks.omics import OmicsHook
     from airflow_provider_omics.lifecycle.calls import Calls
     from airflow_provider_omics.lifecycle.intention import Intention
+    from airflow_provider_omics.records.documents import JsonValue
     from airflow_provider_omics.records.read_set_job import Kind
-    from airflow_provider_omics.request.documents import JsonValue
 
 log = logging.getLogger(__name__)
 

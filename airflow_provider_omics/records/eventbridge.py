@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_omics.request import documents
+from airflow_provider_omics.records import documents
 
 if TYPE_CHECKING:
-    from airflow_provider_omics.request.documents import JsonValue
+    from airflow_provider_omics.records.documents import JsonValue
 
 _SOURCES: Final = ("aws.omics", "aws.s3")
 _TASK: Final = ("PENDING", "STARTING", "RUNNING", "STOPPING", "COMPLETED", "FAILED", "CANCELLED")

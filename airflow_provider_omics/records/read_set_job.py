@@ -7,9 +7,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from airflow_provider_omics.lifecycle.intention import REQUEST_ID_TAG
+from airflow_provider_omics.records import documents
+from airflow_provider_omics.records.run import REQUEST_ID_TAG
 from airflow_provider_omics.records.text import one_line, storable
-from airflow_provider_omics.request import documents
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

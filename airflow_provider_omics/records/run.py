@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_omics.lifecycle.intention import REQUEST_ID_TAG
 from airflow_provider_omics.records.text import one_line, storable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-
+# The tag by which a look-up knows its own runs and jobs.
+REQUEST_ID_TAG: Final = "airflow:request_id"
 # User guide, "Run lifecycle". Failed runs pass STOPPING too, so it says nothing about the end.
 ENDED: Final = frozenset({"COMPLETED", "FAILED", "CANCELLED", "DELETED"})
 # In the order of a run's life: one that moves on while each is listed is met again, not missed. A status that is in

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow_provider_omics.records.read_set_job import ReadSetJob
 from airflow_provider_omics.records.run import Run
 from airflow_provider_omics.records.text import storable
-from airflow_provider_omics.records.versions import VERSION, UnreadableError, check, read
+from airflow_provider_omics.records.versioned import VERSION, UnreadableError, check, read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

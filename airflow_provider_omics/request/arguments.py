@@ -7,7 +7,7 @@ import os
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from airflow_provider_omics.request import documents
+from airflow_provider_omics.records import documents
 from airflow_provider_omics.request.build import RequestError, rendered
 
 if TYPE_CHECKING:

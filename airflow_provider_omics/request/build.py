@@ -7,13 +7,13 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_omics.request import documents
+from airflow_provider_omics.records import documents
 from airflow_provider_omics.request.members import BY_ARGUMENT, MEMBERS, Kind, Member, matcher
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from airflow_provider_omics.request.documents import JsonValue
+    from airflow_provider_omics.records.documents import JsonValue
 
 MAX_PARAMETERS_BYTES: Final = 50_000  # user guide, "Fixed quotas"
 MAX_TAGS: Final = 50

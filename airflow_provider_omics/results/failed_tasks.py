@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from airflow_provider_omics.aws.errors import error_code
-from airflow_provider_omics.lifecycle.retry_policy import MOST_FAULTS, Faults, with_retries
+from airflow_provider_omics.polling.faults import MOST_FAULTS, Faults, with_retries
 from airflow_provider_omics.results.failures import MAX_TASKS, FailedTask, LogEnd, engine_stream
 from airflow_provider_omics.results.logs import RunLog
 

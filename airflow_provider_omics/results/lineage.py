@@ -12,7 +12,7 @@ from openlineage.client.event_v2 import Dataset
 from openlineage.client.facet_v2 import RunFacet, dataset_version_dataset
 
 from airflow_provider_omics.aws.console import run_url
-from airflow_provider_omics.request import documents
+from airflow_provider_omics.records import documents
 from airflow_provider_omics.results.datasets import dataset, datasets, uris
 
 if TYPE_CHECKING:

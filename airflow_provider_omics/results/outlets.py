@@ -15,8 +15,8 @@ from airflow_provider_omics.results.datasets import uris
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from airflow_provider_omics.records.documents import JsonValue
     from airflow_provider_omics.records.run import Run
-    from airflow_provider_omics.request.documents import JsonValue
 
 log = logging.getLogger(__name__)
 # A workflow may write thousands of files; each asset is a row of Airflow's database.

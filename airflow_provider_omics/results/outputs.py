@@ -11,9 +11,9 @@ from botocore.exceptions import ClientError
 
 from airflow_provider_omics.aws.errors import error_code
 from airflow_provider_omics.aws.s3 import place_of
-from airflow_provider_omics.lifecycle.retry_policy import MOST_FAULTS, Faults, with_retries
+from airflow_provider_omics.polling.faults import MOST_FAULTS, Faults, with_retries
+from airflow_provider_omics.records import documents
 from airflow_provider_omics.records.text import clipped, one_line
-from airflow_provider_omics.request import documents
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

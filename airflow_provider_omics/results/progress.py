@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_omics.polling.pacing import Reminder
+from airflow_provider_omics.polling.pacing import UNKNOWN_EVERY, Reminder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from airflow_provider_omics.records.read_set_job import ReadSetJob
     from airflow_provider_omics.records.run import Run
 
-# How often a status that nobody knows is a warning, in seconds.
-UNKNOWN_EVERY: Final = 3600.0
 # In the order of a task's life (API_TaskListItem).
 _STATUSES: Final = ("PENDING", "STARTING", "RUNNING", "STOPPING", "COMPLETED", "FAILED", "CANCELLED")
 

@@ -92,7 +92,7 @@ class OmicsRunSensor(OmicsSensor["Run"]):
     def told(self, event: Mapping[str, object] | None) -> tuple[Run, str | None, bool]:
         """Read a RunEvent, and say again what was said while the sensor was deferred."""
         from airflow_provider_omics.records.run_event import RunEvent  # noqa: PLC0415 - a DAG file does not pay for it
-        from airflow_provider_omics.records.versions import UnreadableError  # noqa: PLC0415 - likewise
+        from airflow_provider_omics.records.versioned import UnreadableError  # noqa: PLC0415 - likewise
 
         told = RunEvent.deserialize(event)
         if told.run is None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_omics.aws.hook_params import HookParams
     from airflow_provider_omics.compat import Context
     from airflow_provider_omics.hooks.omics import OmicsHook
-    from airflow_provider_omics.request.documents import JsonValue
+    from airflow_provider_omics.records.documents import JsonValue
 
 
 class OmicsConnection:

@@ -7,18 +7,19 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from airflow_provider_omics.lifecycle.marker import KEY, Marker
-from airflow_provider_omics.lifecycle.protocol import Wait
-from airflow_provider_omics.records.run import Run
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
 from airflow_provider_omics.triggers.start_run import OmicsStartRunTrigger
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow.triggers.base import BaseTrigger
 
-    from airflow_provider_omics.compat import Context
-    from airflow_provider_omics.request.documents import JsonValue
-    from airflow_provider_omics.tasks.start_run_task import StartRunTask
-    from airflow_provider_omics.tasks.worker_attempt import Attempt
+    from airflow_provider_omics.aws.hook_params import HookParams
+    from airflow_provider_omics.lifecycle.protocol import Wait
+    from airflow_provider_omics.records.documents import JsonValue
+    from airflow_provider_omics.records.run import Run
+    from airflow_provider_omics.tasks.worker_attempt import WorkerAttempt
 
 
 class Deferral(TypedDict):
@@ -30,72 +31,75 @@ class Deferral(TypedDict):
 
 
 def to_start(
-    operator: StartRunTask,
-    context: Context,
-    attempt: Attempt,
+    attempt: WorkerAttempt,
     request: dict[str, JsonValue],
+    params: HookParams,
     until: float,
     *,
     retry: bool,
+    check: Callable[[Deferral], None],
+    account: Callable[[], str | None],
 ) -> Deferral:
     """
     Return how to have the run found or started in the triggerer, and to wait for it.
 
-    :raises OmicsRequestError: if Airflow cannot store it.
+    :param request: the StartRun request without its identity.
+    :param params: how to reach AWS, in the Region of this worker.
+    :param until: until when to wait while no run is started, in epoch seconds.
+    :param retry: whether an earlier attempt may have started a run.
+    :param check: raises if Airflow cannot store the deferral.
+    :param account: asks AWS for the account.
     """
-    try_number = context["ti"].try_number
-    # The triggerer's environment may name another Region than the worker's.
-    hook = operator.hook()
-    region = operator.region_name or hook.region
+    options, try_number = attempt.options, attempt.context["ti"].try_number
     trigger = OmicsStartRunTrigger.to_start(
         request,
         attempt.intention,
         try_number,
-        replace(operator.hook_params, region_name=region),
+        params,
         retry=retry,
         record=attempt.submissions(request).stored() if retry else None,
-        waits=operator.wait_for_completion,
-        airflow_tags=operator.airflow_tags,
-        region=region,
+        waits=options.wait_for_completion,
+        airflow_tags=options.airflow_tags,
+        region=params.region_name,
         until=until,
-        submit_seconds=operator.submit_timeout.total_seconds(),
-        poll_interval=operator.poll_interval,
+        submit_seconds=options.submit_timeout.total_seconds(),
+        poll_interval=options.poll_interval,
         deadline=attempt.deadline,
-        cancel_on_kill=operator.cancel_on_kill,
+        cancel_on_kill=options.cancel_on_kill,
     )
     kwargs = {"try_number": try_number, "dying": False, "deadline": attempt.deadline}
     deferral: Deferral = {"trigger": trigger, "method_name": "execute_complete", "kwargs": kwargs}
-    operator.check_deferral(**deferral)
+    check(deferral)
     # Nothing is asked of AWS before all that is asked for is known to be right.
-    trigger.account = hook.account()
+    trigger.account = account()
     return deferral
 
 
-def first_marker(context: Context, attempt: Attempt) -> tuple[str, dict[str, Any]]:
+def first_marker(attempt: WorkerAttempt) -> tuple[str, dict[str, Any]]:
     """Return the XCom by which the trigger knows that the task waits for it."""
-    return KEY, asdict(Marker(attempt.intention.digest, context["ti"].try_number))
+    return KEY, asdict(Marker(attempt.intention.digest, attempt.context["ti"].try_number))
 
 
-def until_end(operator: StartRunTask, context: Context, attempt: Attempt, waiting: Wait[Run]) -> Deferral:
-    """Return how to wait for the end of a run that the worker has found or started."""
+def until_end(attempt: WorkerAttempt, params: HookParams, waiting: Wait[Run]) -> Deferral:
+    """
+    Return how to wait for the end of a run that the worker has found or started.
+
+    :param params: how to reach AWS.
+    """
+    options = attempt.options
     return {
         "trigger": OmicsRunTrigger.of(
             waiting.run,
             # The triggerer's environment may name another Region than the worker's.
-            replace(operator.hook_params, region_name=operator.region_name or waiting.run.region),
-            operator.poll_interval,
+            replace(params, region_name=params.region_name or waiting.run.region),
+            options.poll_interval,
             deadline=attempt.deadline,
-            cancel_on_kill=operator.cancel_on_kill,
+            cancel_on_kill=options.cancel_on_kill,
         ),
         "method_name": "execute_complete",
-        "kwargs": {"try_number": context["ti"].try_number, "dying": waiting.dying, "deadline": attempt.deadline},
+        "kwargs": {
+            "try_number": attempt.context["ti"].try_number,
+            "dying": waiting.dying,
+            "deadline": attempt.deadline,
+        },
     }
-
-
-def check(operator: StartRunTask, context: Context, attempt: Attempt) -> None:
-    """
-    Store, as Airflow will, what the task will be deferred with: after StartRun it would be too late to fail of it.
-
-    :raises OmicsRequestError: if Airflow cannot store it.
-    """
-    operator.check_deferral(**until_end(operator, context, attempt, Wait(Run("0"))))

@@ -12,7 +12,7 @@ from airflow_provider_omics.tasks.base import OmicsOperator
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_provider_omics.request.documents import JsonValue
+    from airflow_provider_omics.records.documents import JsonValue
 
 
 class ReadSetJobFields(OmicsOperator):

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from airflow_provider_omics.lifecycle.in_worker import WorkerDriver
     from airflow_provider_omics.lifecycle.protocol import Fail, Known, Succeed, Wait
     from airflow_provider_omics.read_sets.service import ReadSetJobSubmissions
+    from airflow_provider_omics.records.documents import JsonValue
     from airflow_provider_omics.records.read_set_job import Kind, ReadSetJob
-    from airflow_provider_omics.request.documents import JsonValue
 
     T = TypeVar("T")
 
@@ -159,7 +159,7 @@ class ReadSetJobOperator(ReadSetJobFields):
         return self.conclude(context, self._look_until_ended(told.job, waiting["deadline"]), waiting)
 
     def _warn_of(self, unknown: Iterable[str]) -> None:
-        from airflow_provider_omics.records.versions import ignore  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.records.versioned import ignore  # noqa: PLC0415 - a DAG file does not pay for it
 
         ignore(f"What {type(self).__name__} knew when it was deferred", unknown)
 

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from airflow_provider_omics.compat import Context, RunningTask
     from airflow_provider_omics.exceptions import RunFailedError
     from airflow_provider_omics.links.run import RunLink
+    from airflow_provider_omics.records.documents import JsonValue
     from airflow_provider_omics.records.run import Run
-    from airflow_provider_omics.request.documents import JsonValue
     from airflow_provider_omics.results.lineage import Lineage
-    from airflow_provider_omics.tasks.worker_attempt import Attempt
+    from airflow_provider_omics.tasks.worker_attempt import WorkerAttempt
 
 _ENDINGS = {"CANCELLED": RunCancelledError, "DELETED": RunDeletedError}
 
@@ -41,7 +41,7 @@ class RunEnd(StartRunFields):
     wait_for_completion: bool
     retry_on: Sequence[str] | None
     fetch_outputs: bool
-    attempt: Attempt | None = None
+    attempt: WorkerAttempt | None = None
     named_outputs: dict[str, JsonValue] | None = None
 
     def _finish(self, context: Context, run: Run) -> dict[str, str]:
@@ -110,7 +110,7 @@ class RunEnd(StartRunFields):
         """
         from airflow_provider_omics.results import lineage  # noqa: PLC0415 - needs OpenLineage
         from airflow_provider_omics.results.description import description  # noqa: PLC0415 - not for DAG files
-        from airflow_provider_omics.tasks.worker_attempt import IN_A_HURRY, pushed  # noqa: PLC0415 - not for DAG files
+        from airflow_provider_omics.tasks.attempt_end import IN_A_HURRY, pushed  # noqa: PLC0415 - not for DAG files
 
         # In `dag.test()` on Airflow 3 the provider's process hangs when it asks Airflow: only who knows nothing does.
         run = self.attempt.run if self.attempt else pushed(task_instance)

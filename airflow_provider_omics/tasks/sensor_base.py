@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from airflow_provider_omics.compat import Context
     from airflow_provider_omics.exceptions import OmicsError
     from airflow_provider_omics.lifecycle.protocol import Started
-    from airflow_provider_omics.lifecycle.retry_policy import Faults
-    from airflow_provider_omics.request.documents import JsonValue
+    from airflow_provider_omics.polling.faults import Faults
+    from airflow_provider_omics.records.documents import JsonValue
 
 T = TypeVar("T", bound="Started")
 # What no retry of the sensor mends, or what Airflow skips for soft_fail when a sensor polls in its worker.
@@ -153,7 +153,7 @@ class OmicsSensor(OmicsConnection, BaseSensorOperator, Generic[T]):
         :param deadline: when `execution_timeout` passes, in epoch seconds.
         :param unknown: what a newer release knew when it deferred, ignored with a warning.
         """
-        from airflow_provider_omics.records.versions import UnreadableError, ignore  # noqa: PLC0415 - not for DAG files
+        from airflow_provider_omics.records.versioned import UnreadableError, ignore  # noqa: PLC0415 - not for DAG files
 
         ignore(f"What {type(self).__name__} knew when it was deferred", unknown)
         try:
@@ -197,7 +197,7 @@ class OmicsSensor(OmicsConnection, BaseSensorOperator, Generic[T]):
 
     def _look(self) -> T:
         """Look once; what cannot be looked at for now has not ended."""
-        from airflow_provider_omics.lifecycle.retry_policy import Faults  # noqa: PLC0415 - DAG files need no boto3
+        from airflow_provider_omics.polling.faults import Faults  # noqa: PLC0415 - DAG files need no boto3
 
         asked = self.asked()
         if self._faults is None:

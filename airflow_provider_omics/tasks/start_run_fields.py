@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_omics.compat import render_text
 from airflow_provider_omics.exceptions import StartRunRequestError
-from airflow_provider_omics.request import documents
+from airflow_provider_omics.records import documents
 from airflow_provider_omics.request.build import OWN_TAGS, UNRENDERED, RequestError, build_request, rendered
 from airflow_provider_omics.request.members import BY_ARGUMENT, FILE_ARGUMENTS
 from airflow_provider_omics.tasks.base import OmicsOperator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import jinja2
 
     from airflow_provider_omics.compat import Context
-    from airflow_provider_omics.request.documents import JsonValue
+    from airflow_provider_omics.records.documents import JsonValue
 
 
 class StartRunFields(OmicsOperator):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omics.compat import conf, is_deferral_timeout, note_try, resumed_too_late
@@ -13,7 +14,9 @@ from airflow_provider_omics.exceptions import (
     StartRunRefusedError,
     error_of,
 )
+from airflow_provider_omics.links.run import run_links
 from airflow_provider_omics.tasks.run_end import RunEnd
+from airflow_provider_omics.tasks.run_options import RunOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,10 +24,10 @@ if TYPE_CHECKING:
 
     from airflow_provider_omics.compat import Context
     from airflow_provider_omics.lifecycle import protocol
+    from airflow_provider_omics.records.documents import JsonValue
     from airflow_provider_omics.records.run import Run
     from airflow_provider_omics.records.run_event import RunEvent
-    from airflow_provider_omics.request.documents import JsonValue
-    from airflow_provider_omics.tasks.worker_attempt import Attempt
+    from airflow_provider_omics.tasks.worker_attempt import WorkerAttempt
 
 
 class StartRunTask(RunEnd):
@@ -63,7 +66,7 @@ class StartRunTask(RunEnd):
         :param deadline: until when the try may wait, in epoch seconds.
         :param unknown: what a newer release knew when it deferred, ignored with a warning.
         """
-        from airflow_provider_omics.tasks.worker_attempt import is_shown  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.tasks.attempt_end import is_shown  # noqa: PLC0415 - a DAG file does not pay for it
 
         mine = self._is_mine(context, try_number, unknown)
         told = self._told(event) if mine else None
@@ -87,7 +90,7 @@ class StartRunTask(RunEnd):
 
     def _is_mine(self, context: Context, try_number: int | None, unknown: Iterable[str]) -> bool:
         """Tell whether it was this try that deferred, and warn of what it knew that this release does not."""
-        from airflow_provider_omics.records.versions import ignore  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.records.versioned import ignore  # noqa: PLC0415 - a DAG file does not pay for it
 
         ignore(f"What {type(self).__name__} knew when it was deferred", unknown)
         if try_number is not None and try_number != context["ti"].try_number:
@@ -119,10 +122,22 @@ class StartRunTask(RunEnd):
         elif self.cancel_on_kill and (late := resumed_too_late(self.execution_timeout)):
             self._begin(late).cancel_pushed()
 
-    def _begin(self, context: Context, deadline: float | None = None) -> Attempt:
-        from airflow_provider_omics.tasks.worker_attempt import Attempt  # noqa: PLC0415 - a DAG file does not pay for it
+    def _begin(self, context: Context, deadline: float | None = None) -> WorkerAttempt:
+        from airflow_provider_omics.tasks.worker_attempt import WorkerAttempt  # noqa: PLC0415 - a DAG file does not pay for it
 
-        self.attempt = Attempt(self, context, deadline)
+        options = RunOptions(
+            new_hook=self.hook,
+            links=partial(run_links, self),
+            deferrable=self.deferrable,
+            wait_for_completion=self.wait_for_completion,
+            poll_interval=self.poll_interval,
+            submit_timeout=self.submit_timeout,
+            execution_timeout=self.execution_timeout,
+            cancel_on_kill=self.cancel_on_kill,
+            airflow_tags=self.airflow_tags,
+            forward_logs=self.forward_logs,
+        )
+        self.attempt = WorkerAttempt(options, context, deadline, is_killed=lambda: self.killed)
         return self.attempt
 
     def _pursue(self, context: Context, *, retry: bool, deadline: float | None = None) -> dict[str, str]:
@@ -151,30 +166,43 @@ class StartRunTask(RunEnd):
         return min(until, deadline) if deadline else until
 
     def _defer_to_start(
-        self, context: Context, attempt: Attempt, request: dict[str, JsonValue], until: float, *, retry: bool
+        self, context: Context, attempt: WorkerAttempt, request: dict[str, JsonValue], until: float, *, retry: bool
     ) -> None:
         """Leave all the rest to the triggerer, if it may start runs here."""
+        from airflow_provider_omics.lifecycle.protocol import Wait  # noqa: PLC0415 - likewise
+        from airflow_provider_omics.records.run import Run  # noqa: PLC0415 - likewise
         from airflow_provider_omics.tasks import deferral  # noqa: PLC0415 - not for a task that waits here
 
         if starts_in_worker():
-            deferral.check(self, context, attempt)
+            # After StartRun it would be too late to fail of a deferral that Airflow cannot store.
+            self.check_deferral(**deferral.until_end(attempt, self.hook_params, Wait(Run("0"))))
             return
-        deferred = deferral.to_start(self, context, attempt, request, until, retry=retry)
-        key, value = deferral.first_marker(context, attempt)
+        hook = self.hook()
+        deferred = deferral.to_start(
+            attempt,
+            request,
+            # The triggerer's environment may name another Region than the worker's.
+            replace(self.hook_params, region_name=self.region_name or hook.region),
+            until,
+            retry=retry,
+            check=lambda deferred: self.check_deferral(**deferred),
+            account=hook.account,
+        )
+        key, value = deferral.first_marker(attempt)
         context["ti"].xcom_push(key=key, value=value)
         self.defer(**deferred)
 
-    def _wait(self, context: Context, attempt: Attempt, waiting: protocol.Wait[Run]) -> dict[str, str]:
+    def _wait(self, context: Context, attempt: WorkerAttempt, waiting: protocol.Wait[Run]) -> dict[str, str]:
         if self.deferrable:
             from airflow_provider_omics.tasks import deferral  # noqa: PLC0415 - not for a task that waits here
 
-            self.defer(**deferral.until_end(self, context, attempt, waiting))
+            self.defer(**deferral.until_end(attempt, self.hook_params, waiting))
         return self._conclude(context, attempt.wait(waiting.run), dying=waiting.dying)
 
     def _resume_blindly(self, context: Context, *, mine: bool, dying: bool, deadline: float | None) -> dict[str, str]:
         """Go on without what the trigger said; the run that this try waits for is its only one, however it ended."""
         from airflow_provider_omics.lifecycle.protocol import Wait  # noqa: PLC0415 - a DAG file does not pay for it
-        from airflow_provider_omics.tasks.worker_attempt import pushed  # noqa: PLC0415 - likewise
+        from airflow_provider_omics.tasks.attempt_end import pushed  # noqa: PLC0415 - likewise
 
         run = pushed(context["ti"]) if mine else None
         if run is None:

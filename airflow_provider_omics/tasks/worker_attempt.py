@@ -1,88 +1,57 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One attempt of a task in its worker: find or start the run, wait for it, cancel it or leave it when the task ends."""
+"""One attempt of a task in its worker: find or start the run, show it, wait for it."""
 
 from __future__ import annotations
 
 import logging
-import sys
-import threading
 import time
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from airflow.providers.common.compat.sdk import AirflowTaskTimeout
-
-from airflow_provider_omics.cancellation.cancel_run import cancel
-from airflow_provider_omics.cancellation.decision import is_cancelled_at_deadline, worker_cancels
 from airflow_provider_omics.cancellation.worker import may_cancel_late, soon, state_of
 from airflow_provider_omics.compat import KILL_SECONDS, conf, loop_pass, push_link, state_store
 from airflow_provider_omics.exceptions import (
     OmicsError,
-    RunNotCancelledError,
-    RunTimeoutError,
     RunWaitError,
 )
 from airflow_provider_omics.lifecycle.intention import Intention
-from airflow_provider_omics.links.run import run_links
 from airflow_provider_omics.polling.pacing import interval
-from airflow_provider_omics.records.run import Run
 from airflow_provider_omics.results.progress_log import RunProgressLogger
+from airflow_provider_omics.tasks.attempt_end import IN_A_HURRY, AttemptEnd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_provider_omics.compat import Context, RunningTask
+    from airflow_provider_omics.compat import Context
     from airflow_provider_omics.hooks.omics import OmicsHook
     from airflow_provider_omics.lifecycle.in_worker import WorkerDriver
     from airflow_provider_omics.lifecycle.protocol import Fail, Succeed, Wait
     from airflow_provider_omics.lifecycle.run_submissions import RunSubmissions
-    from airflow_provider_omics.request.documents import JsonValue
-    from airflow_provider_omics.tasks.start_run_task import StartRunTask
+    from airflow_provider_omics.records.documents import JsonValue
+    from airflow_provider_omics.records.run import Run
+    from airflow_provider_omics.tasks.run_options import RunOptions
 
 log = logging.getLogger(__name__)
-# How long a worker tries to cancel a run whose time is up.
-_CANCEL_SECONDS = 60.0
-# How long it looks for a run whose StartRun was not answered by then; Airflow's own time-out comes ten seconds later.
-_GIVE_UP_SECONDS = 10.0
-# A client that must answer before the process is killed.
-IN_A_HURRY: dict[str, Any] = {
-    "connect_timeout": 1.5,
-    "read_timeout": 1.5,
-    "retries": {"mode": "standard", "total_max_attempts": 1},
-}
 
 
-def pushed(ti: RunningTask) -> Run | None:
-    """Return the run that this try has pushed to XCom, as far as that tells, None if it has come to none."""
-    return Run.from_xcom(lambda key: ti.xcom_pull(task_ids=ti.task_id, key=key, map_indexes=ti.map_index))
-
-
-def is_shown(ti: RunningTask, run: Run) -> bool:
-    """Tell whether the XComs are of this run, and not of one that a triggerer of an earlier try has pushed too late."""
-    # What comes late is the rest of what is pushed, of which this is the last.
-    last = ti.xcom_pull(task_ids=ti.task_id, key="run_output_uri", map_indexes=ti.map_index)
-    return bool(last == run.output_uri)
-
-
-class Attempt:
+class WorkerAttempt(AttemptEnd):
     """
     What one process does for one try of a task.
 
-    :param operator: whose try it is.
+    :param options: how to conduct the run.
     :param context: Airflow's context of the try.
     :param deadline: until when the try may wait, in epoch seconds.
+    :param is_killed: tells whether the process was told to end.
     """
 
-    def __init__(self, operator: StartRunTask, context: Context, deadline: float | None = None) -> None:
-        self.deadline = deadline
-        self._operator = operator
-        self._context = context
-        self.run: Run | None = None
+    def __init__(
+        self, options: RunOptions, context: Context, deadline: float | None, *, is_killed: Callable[[], bool]
+    ) -> None:
+        super().__init__(options, context, deadline)
         self.driver: WorkerDriver[Run] | None = None
+        self.progress = RunProgressLogger(options.new_hook, forward_logs=options.forward_logs)
+        self._is_killed = is_killed
         self._submissions: RunSubmissions | None = None
-        self._hurried: OmicsHook | None = None
         self._looks_back = False
-        self.progress = RunProgressLogger(operator.hook, forward_logs=operator.forward_logs)
 
     def carry_out(
         self, request: dict[str, JsonValue], *, retry: bool, until: Callable[[float | None], float]
@@ -97,26 +66,26 @@ class Attempt:
         from airflow_provider_omics.lifecycle.in_worker import WorkerDriver  # noqa: PLC0415 - DAG files need no boto3
         from airflow_provider_omics.lifecycle.retry_policy import RetryPolicy  # noqa: PLC0415 - likewise
 
-        operator = self._operator
+        options = self.options
         # Airflow is asked for the connection now: after SIGTERM its answer may come too late.
-        self._hurried = operator.hook(**IN_A_HURRY)
-        self._hurried.conn_config  # noqa: B018 - a cached property
+        self.hurried = options.new_hook(**IN_A_HURRY)
+        self.hurried.conn_config  # noqa: B018 - a cached property
         self._submissions = submissions = self.submissions(request)
         stored = submissions.stored() if retry else None
-        known = submissions.known(stored, retry=retry, waits=operator.wait_for_completion)
+        known = submissions.known(stored, retry=retry, waits=options.wait_for_completion)
         self._looks_back = retry or known.own_request_id
         self.driver = WorkerDriver(
             submissions,
-            lambda: (operator.hook(), self._starter()),
+            lambda: (options.new_hook(), self._starter()),
             lambda: RetryPolicy(until(self.deadline)),
             show=self.show,
-            is_killed=lambda: operator.killed,
-            wait=None if operator.deferrable else self.wait,
+            is_killed=self._is_killed,
+            wait=None if options.deferrable else self.wait,
         )
         verdict = self.driver.carry_out(known)
-        if self._operator.killed:
+        if self._is_killed():
             # The kill came while StartRun was under way, and Airflow lets the process go on.
-            self._settle(time.monotonic() + KILL_SECONDS)
+            self.settle(time.monotonic() + KILL_SECONDS)
         return verdict
 
     def submissions(self, request: dict[str, JsonValue]) -> RunSubmissions:
@@ -126,43 +95,43 @@ class Attempt:
         return RunSubmissions(
             request,
             self.intention,
-            try_number=self._context["ti"].try_number,
-            airflow_tags=self._operator.airflow_tags,
-            store=state_store(self._context),
+            try_number=self.context["ti"].try_number,
+            airflow_tags=self.options.airflow_tags,
+            store=state_store(self.context),
         )
 
     def _starter(self) -> OmicsHook:
         """Return a hook that repeats nothing, as HealthOmics' refusals are waited out elsewhere."""
-        return self._operator.hook(retries={"mode": "standard", "total_max_attempts": 1})
+        return self.options.new_hook(retries={"mode": "standard", "total_max_attempts": 1})
 
     @property
     def intention(self) -> Intention:
         """Whose run it is."""
-        return intention_of(self._context)
+        return intention_of(self.context)
 
     def show(self, run: Run, own: bool | None = None) -> None:  # noqa: FBT001 - as the driver calls it
         """Push what others need, whatever happens to the task from here on; say whose run it is when that is known."""
         known, self.run = self.run, run
         if known is None or known.uuid != run.uuid:
             for key, value in run.shown().items():
-                self._context["ti"].xcom_push(key=key, value=value)
-            for link, page in run_links(self._operator, run):
-                push_link(self._context, link, page)
+                self.context["ti"].xcom_push(key=key, value=value)
+            for link, page in self.options.links(run):
+                push_link(self.context, link, page)
         if own is not None and self._submissions is not None:
             log.info("%s", self._submissions.said_of(run, own=own))
 
     def wait(self, run: Run) -> Run:
         """Look at the run until it has ended; faults that pass are waited out."""
-        from airflow_provider_omics.lifecycle.retry_policy import Faults  # noqa: PLC0415 - DAG files need no boto3
+        from airflow_provider_omics.polling.faults import Faults  # noqa: PLC0415 - DAG files need no boto3
 
-        hook, faults = self._operator.hook(), Faults(f"GetRun of run {run.id}")
+        hook, faults = self.options.new_hook(), Faults(f"GetRun of run {run.id}")
         shortest = conf.getfloat("omics", "poll_interval", fallback=30.0)
         while not run.ended:
-            pause = interval(time.time() - (run.creation_time or 0.0), self._operator.poll_interval, shortest)
+            pause = interval(time.time() - (run.creation_time or 0.0), self.options.poll_interval, shortest)
             pause = faults.pause(pause)
             left = pause if self.deadline is None else self.deadline - time.time()
             if left <= 0:
-                ti = self._context["ti"]
+                ti = self.context["ti"]
                 if may_cancel_late(ti, state_of(ti)):
                     return self.time_out(run)
                 # Airflow ends this process; on 2.11 an error of it would end the later try, too.
@@ -177,96 +146,12 @@ class Attempt:
                 if not faults.bears(error) and not isinstance(error, OmicsError):
                     raise RunWaitError.of(run, f"{type(error).__name__}: {error}") from error
                 if faults.met(error):
-                    hook = self._operator.hook()
+                    hook = self.options.new_hook()
                 continue
             faults.count = 0
             self.progress.seen(run, now)
             self.run = run = now
         return run
-
-    # --- ways out ---
-
-    def time_out(self, run: Run, *, cancelled: bool = False) -> Run:
-        """
-        Cancel a run that outlived the deadline; return it if it has ended meanwhile.
-
-        :param cancelled: whether a trigger has cancelled it already.
-        :raises RunTimeoutError: if it had not ended.
-        """
-        operator = self._operator
-        late = f"not ended within execution_timeout {operator.execution_timeout}"
-        if cancelled:
-            raise RunTimeoutError(f"HealthOmics {run}: {late}; cancelled")
-        hook = operator.hook()
-        if not operator.cancel_on_kill:
-            try:
-                run = hook.get_run(run)
-            except Exception as error:  # noqa: BLE001 - the time is up, whatever the run has come to
-                log.warning("How run %s is now is not known: %s", run.id, error)
-            if run.ended:
-                return run
-            raise RunTimeoutError(f"HealthOmics {run}: {late}; it goes on, as cancel_on_kill=False says")
-        try:
-            done = cancel(hook, run, known=False, until=time.monotonic() + _CANCEL_SECONDS)
-        except RunNotCancelledError as error:
-            raise RunTimeoutError(f"HealthOmics {error.run}: {late}; {error}") from error
-        except Exception as error:
-            raise RunTimeoutError(f"HealthOmics {run}: {late}; {RunNotCancelledError(run, str(error))}") from error
-        if done.run.ended and not is_cancelled_at_deadline(done.run, self.deadline, time.time()):
-            return done.run
-        raise RunTimeoutError(f"HealthOmics {done.run}: {late}; cancelled")
-
-    def cancel_pushed(self) -> None:
-        """Cancel the run that this try pushed to XCom before it was deferred."""
-        run = pushed(self._context["ti"])
-        if run is not None:
-            # It may be too new to be visible, so that a 404 says nothing.
-            self.run = run = replace(run, creation_time=time.time())
-            try:
-                done = cancel(self._operator.hook(), run, known=False, until=time.monotonic() + _CANCEL_SECONDS)
-                log.info("execution_timeout passed: %s", done)
-            except Exception as error:  # noqa: BLE001 - the task fails of the time-out
-                log.error("execution_timeout passed, and %s", self._left(error))  # noqa: TRY400 - no traceback
-
-    def give_up(self) -> None:
-        """Cancel the run of a StartRun whose answer was lost, if there is one: the time to wait for it is over."""
-        log.info("StartRun has not answered within execution_timeout: a run that it started is looked for")
-        self._settle(time.monotonic() + _GIVE_UP_SECONDS, late=True)
-
-    def kill(self) -> None:
-        """Cancel the run, or leave it, in the few seconds between SIGTERM and SIGKILL, and start nothing more."""
-        if not self._operator.cancel_on_kill or (self.run is not None and self.run.ended):
-            return
-        # The main thread was stopped anywhere, perhaps in the middle of a call to Airflow: another one has to ask.
-        # Airflow's own time-out is known in this thread alone.
-        late = isinstance(sys.exception(), AirflowTaskTimeout)
-        until = time.monotonic() + KILL_SECONDS
-        thread = threading.Thread(target=self._settle, args=(until,), kwargs={"late": late}, daemon=True)
-        thread.start()
-        thread.join(KILL_SECONDS)
-
-    def _settle(self, until: float, *, late: bool = False) -> None:
-        if not self._operator.cancel_on_kill:
-            return
-        past_deadline = late or (self.deadline is not None and time.time() >= self.deadline)
-        ti = self._context["ti"]
-        state = state_of(ti)
-        if not (may_cancel_late(ti, state) if past_deadline else worker_cancels(state)):
-            log.info("The task was killed while its state is %s: the run is left to the next try", state)
-            return
-        hook = self._hurried or self._operator.hook(**IN_A_HURRY)
-        try:
-            run = self.run or self._in_flight(hook, until)
-            if run is not None:
-                done = cancel(hook, run, known=True, until=until, pause=soon)
-                log.info("The task was killed while its state is %s: %s", state, done)
-        except Exception as error:  # noqa: BLE001 - whatever it is, nobody else says it
-            log.error("The task was killed while its state is %s, and %s", state, self._left(error))  # noqa: TRY400 - no traceback
-
-    def _left(self, error: Exception) -> str:
-        if isinstance(error, RunNotCancelledError):
-            return str(error)
-        return f"its run {self.run.id if self.run else ''} is not cancelled and may go on: {error}"
 
     def _in_flight(self, hook: OmicsHook, until: float) -> Run | None:
         """Return the run of a StartRun whose answer has not come, or of an earlier try; None if there can be none."""

@@ -20,7 +20,7 @@ from airflow_provider_omics.exceptions import OmicsRequestError
 from airflow_provider_omics.polling.event_queue import WAIT, EventQueue
 from airflow_provider_omics.polling.hub import join
 from airflow_provider_omics.records.eventbridge import Wanted
-from airflow_provider_omics.records.versions import ignore
+from airflow_provider_omics.records.versioned import ignore
 from airflow_provider_omics.request.arguments import broken_connection_rules, verify_of
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from airflow.triggers.base import BaseEventTrigger
     from airflow.triggers.shared_stream import AdvanceItem, SharedStreamProducer
 
+    from airflow_provider_omics.records.documents import JsonValue
     from airflow_provider_omics.records.eventbridge import Event
-    from airflow_provider_omics.request.documents import JsonValue
 else:
     BaseEventTrigger, SharedStreamProducer = event_trigger_classes()
 

@@ -19,7 +19,7 @@ from airflow_provider_omics.polling.noticed import until_noticed
 from airflow_provider_omics.polling.pacing import WARN_EVERY, Reminder, back_off, first_look, interval, jittered
 from airflow_provider_omics.records.read_set_job import ReadSetJob
 from airflow_provider_omics.records.run_event import ReadSetJobEvent
-from airflow_provider_omics.records.versions import VERSION, UnreadableError, check, ignore, read
+from airflow_provider_omics.records.versioned import VERSION, UnreadableError, check, ignore, read
 from airflow_provider_omics.results.progress import UnknownStatus
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_omics.hooks.omics import OmicsHook
     from airflow_provider_omics.polling.hub import Hub
-    from airflow_provider_omics.request.documents import JsonValue
+    from airflow_provider_omics.records.documents import JsonValue
 
 _SHORTEST: Final = 30.0
 # Seconds that a look may take beyond the deadline.
@@ -139,18 +139,18 @@ class OmicsReadSetJobTrigger(BaseTrigger):
 
     async def _look(self, hub: Hub, job: ReadSetJob, faults: int) -> ReadSetJob:
         """Return the job as it is now; the same object if it could not be looked at for now."""
-        await hub.spend()
+        await hub.client.spend()
         try:
-            now = await hub.call(lambda hook: _get(hook, job))
+            now = await hub.client.call(lambda hook: _get(hook, job))
         except Exception as error:
-            if not hub.bears(error, faults):
+            if not hub.client.bears(error, faults):
                 raise
-            if not hub.slowed_by(error):
+            if not hub.client.slowed_by(error):
                 self.log.log(
                     self._warning.level(time.time()), "%s could not be looked at, asking again: %s", job.name, error
                 )
             return job
-        hub.budget.succeeded()
+        hub.client.budget.succeeded()
         return now
 
 

@@ -22,14 +22,14 @@ from airflow_provider_omics.polling.pacing import WARN_EVERY, Reminder
 from airflow_provider_omics.records.run import Run
 from airflow_provider_omics.records.run_event import RunEvent
 from airflow_provider_omics.records.text import one_line
-from airflow_provider_omics.records.versions import read
+from airflow_provider_omics.records.versioned import read
 from airflow_provider_omics.results.progress import TaskCounts, UnknownStatus, has_tasks, heartbeat
 
 if TYPE_CHECKING:
     from airflow_provider_omics.aws.hook_params import HookParams
     from airflow_provider_omics.polling.hub import Hub
-    from airflow_provider_omics.polling.poller import Watch
-    from airflow_provider_omics.request.documents import JsonValue
+    from airflow_provider_omics.polling.watch import Watch
+    from airflow_provider_omics.records.documents import JsonValue
 
 # Deadlines of many may come together, and the budget holds for them, too. Airflow 2's own time-out comes in between.
 CANCEL_SECONDS: Final = 900.0
@@ -174,13 +174,13 @@ class OmicsRunTrigger(GuardedTrigger):
         try:
             async with asyncio.timeout(_COUNT_SECONDS):
                 for status in counts:
-                    await hub.spend()
-                    statuses, more = await hub.call(methodcaller("task_page", run, status))
+                    await hub.client.spend()
+                    statuses, more = await hub.client.call(methodcaller("task_page", run, status))
                     counts.add(status, statuses, more=more)
         except Exception as error:  # noqa: BLE001 - the line goes without them
             from airflow_provider_omics.aws.errors import is_transient  # noqa: PLC0415 - not at import
 
-            hub.slowed_by(error)
+            hub.client.slowed_by(error)
             self._may_count = is_transient(error)
             if not self._may_count:
                 self.log.warning("The tasks of run %s cannot be counted: %s", run.id, error)
@@ -198,7 +198,7 @@ class OmicsRunTrigger(GuardedTrigger):
             async with asyncio.timeout(CANCEL_SECONDS):
                 if not self.cancel_on_kill:
                     what = f"Whether run {run.id} has ended is not known yet"
-                    run = await persistently(hub, hub.calls, methodcaller("get_run", run), what)
+                    run = await persistently(hub, hub.client.limit, methodcaller("get_run", run), what)
                 elif not await self._may_cancel():
                     self.log.info("Its time is up, and a later try waits for run %s: it is left alone", run.id)
                 else:

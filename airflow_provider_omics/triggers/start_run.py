@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from airflow_provider_omics.aws.hook_params import HookParams
     from airflow_provider_omics.lifecycle.in_hub import HubDriver
     from airflow_provider_omics.polling.hub import Hub
-    from airflow_provider_omics.request.documents import JsonValue
+    from airflow_provider_omics.records.documents import JsonValue
 
 # How often XComs are written that Airflow does not take.
 _MOST_FAULTS: Final = 6
@@ -125,7 +125,9 @@ class OmicsStartRunTrigger(OmicsRunTrigger):
 
     async def _start(self, hub: Hub) -> RunEvent | None:
         """Return the event of a task that has its run without waiting, or has none; None if it waits for it."""
-        await hub.load("airflow_provider_omics.lifecycle.in_hub", "airflow_provider_omics.lifecycle.run_submissions")
+        await hub.client.load(
+            "airflow_provider_omics.lifecycle.in_hub", "airflow_provider_omics.lifecycle.run_submissions"
+        )
         self._driver = driver = self._driver_in(hub)
         known = driver.submissions.known(self.record, retry=self.retry, waits=self.waits)
         try:

@@ -14,7 +14,7 @@ from airflow_provider_omics.cancellation.cancel_run import cancel
 from airflow_provider_omics.cancellation.worker import soon
 from airflow_provider_omics.exceptions import RunNotCancelledError
 from airflow_provider_omics.hooks.omics import OmicsHook
-from airflow_provider_omics.tasks.worker_attempt import IN_A_HURRY
+from airflow_provider_omics.tasks.attempt_end import IN_A_HURRY
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
 from tests.cancellation.conftest import asked
 from tests.triggers.waiting import until

@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_omics.cancellation import cancel_run, worker
 from airflow_provider_omics.exceptions import ReadSetJobWaitError, RunTimeoutError, StartRunRefusedError
 from airflow_provider_omics.hooks.omics import OmicsHook
-from airflow_provider_omics.tasks import worker_attempt
+from airflow_provider_omics.tasks import attempt_end
 from tests.operators.stores import deferred, fired
 from tests.operators.test_faults import ONCE
 
@@ -32,8 +32,8 @@ def late(start_run, omics_local, monkeypatch):
 
 def at_the_deadline(monkeypatch, what):
     """Do something when the time is up."""
-    time_out = worker_attempt.Attempt.time_out
-    monkeypatch.setattr(worker_attempt.Attempt, "time_out", lambda self, run: what() or time_out(self, run))
+    time_out = attempt_end.AttemptEnd.time_out
+    monkeypatch.setattr(attempt_end.AttemptEnd, "time_out", lambda self, run: what() or time_out(self, run))
 
 
 def test_a_connection_that_is_missing_for_a_moment_leaves_no_run(late, context, omics_local, monkeypatch):

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
-from airflow_provider_omics.records import versions
-from airflow_provider_omics.records.versions import VERSION
+from airflow_provider_omics.records import versioned
+from airflow_provider_omics.records.versioned import VERSION
 from airflow_provider_omics.sensors.run import OmicsRunSensor
 from tests.operators.stores import ROLE, deferred, fired
 from tests.operators.test_upgrades import GOLDEN, UNTIL
@@ -77,7 +77,7 @@ def members(value):
 def test_a_task_takes_with_it_what_the_newest_example_shows(name, deferral):
     deferral = deferral(name)
     assert deferral.method_name == name.rpartition(".")[2]
-    assert members(deferral.kwargs) == members(example(name)), f"see {GOLDEN} and core.versions.VERSION"
+    assert members(deferral.kwargs) == members(example(name)), f"see {GOLDEN} and records.versioned.VERSION"
 
 
 @pytest.mark.parametrize("version", [VERSION])
@@ -89,7 +89,7 @@ def test_a_task_is_resumed_with_what_any_version_took_with_it(name, version, def
         if name.startswith(("Import", "Activate")) and "request" in known:
             known["request"] |= {"sequenceStoreId": stored.id, "sources": sources_of(deferral)}
     event = None if name.endswith("again") else fired(deferral)
-    versions._warn.cache_clear()
+    versioned._warn.cache_clear()
     resume = getattr(operators[name](), deferral.method_name)
     try:
         done = resume(context, event, **kwargs, colour="red")

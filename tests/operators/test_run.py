@@ -36,7 +36,7 @@ from airflow_provider_omics.lifecycle.intention import Intention
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
 from airflow_provider_omics.records.run_event import RunEvent
 from airflow_provider_omics.request.members import BY_ARGUMENT
-from airflow_provider_omics.tasks import worker_attempt
+from airflow_provider_omics.tasks import attempt_end
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
 from tests.operators.stores import fired
 
@@ -663,7 +663,7 @@ def test_airflows_own_time_out_cancels_and_a_lost_trigger_does_not(error, cancel
 @pytest.fixture
 def state(monkeypatch):
     """Say in which state Airflow has the task; a slow machine is given time to cancel."""
-    monkeypatch.setattr(worker_attempt, "KILL_SECONDS", 60)
+    monkeypatch.setattr(attempt_end, "KILL_SECONDS", 60)
 
     def say(state, *, current=True):
         monkeypatch.setattr(worker, "task_states", lambda _tis: [state])
@@ -753,7 +753,7 @@ def test_a_start_that_answers_after_the_kill_is_settled_too(state, start_run, co
     def start(hook, request):
         # The kill finds nothing as long as the request is on its way, and gives up.
         with monkeypatch.context() as patch:
-            patch.setattr(worker_attempt, "KILL_SECONDS", 0)
+            patch.setattr(attempt_end, "KILL_SECONDS", 0)
             operator.on_kill()
         assert omics_local.runs() == []
         return start_run_of_hook(hook, request)
@@ -768,7 +768,7 @@ def test_a_start_that_answers_after_the_kill_is_settled_too(state, start_run, co
 def test_a_start_that_answers_when_the_kill_has_given_up_is_settled_too(
     state, start_run, context, omics_local, monkeypatch
 ):
-    monkeypatch.setattr(worker_attempt, "KILL_SECONDS", 0.5)
+    monkeypatch.setattr(attempt_end, "KILL_SECONDS", 0.5)
     omics_local.switch(list_delay=900)
     operator = start_run(deferrable=True)
     state("failed")

@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_omics.aws.hook_params import HookParams
 from airflow_provider_omics.lifecycle.intention import Intention
-from airflow_provider_omics.records import versions
+from airflow_provider_omics.records import versioned
 from airflow_provider_omics.records.read_set_job import ReadSetJob
 from airflow_provider_omics.records.run import Run
 from airflow_provider_omics.records.run_event import ReadSetJobEvent, RunEvent
@@ -89,16 +89,16 @@ def at(example, path):
 
 
 def test_each_kind_is_written_as_its_newest_example_shows():
-    newest = GOLDEN / versions.VERSION
+    newest = GOLDEN / versioned.VERSION
     examples = {file.stem: json.loads(file.read_text()) for file in newest.glob("*.json") if "." not in file.stem}
     assert today() == examples, (
-        f"A kind is written differently now. If {versions.VERSION} has been released, raise core.versions.VERSION and "
+        f"A kind is written differently now. If {versioned.VERSION} is released, raise VERSION and "
         f"copy {newest} to a new folder; then let the examples show what is written, and see the others still be read."
     )
 
 
 def test_there_is_an_example_of_each_version():
-    assert {file.parent.name for file in GOLDEN.glob("*/*.json")} == {versions.VERSION}
+    assert {file.parent.name for file in GOLDEN.glob("*/*.json")} == {versioned.VERSION}
 
 
 @pytest.mark.parametrize(("name", "arguments"), golden(*TRIGGERS))
@@ -111,7 +111,7 @@ def test_a_trigger_of_any_version_is_read(name, arguments):
 @pytest.fixture
 def in_triggerer(monkeypatch):
     monkeypatch.setattr("airflow_provider_omics.triggers.events.is_triggerer_process", lambda: True)
-    versions._warn.cache_clear()
+    versioned._warn.cache_clear()
 
 
 @pytest.mark.usefixtures("in_triggerer")
@@ -121,7 +121,7 @@ def test_what_a_trigger_does_not_know_is_ignored_with_a_warning(name, arguments,
         newer = copy.deepcopy(arguments)
         at(newer, path)["colour"] = "red"
         caplog.clear()
-        versions._warn.cache_clear()
+        versioned._warn.cache_clear()
         read_all(TRIGGERS[name](**newer))
         assert ["colour unknown here, and ignored" in it.getMessage() for it in caplog.records] == [True], path
 
@@ -148,7 +148,7 @@ def read_all(trigger):
         assert trigger._deferred_run.id == "1234567"
     for member, kind in (("job_args", ReadSetJob), ("hook_params", HookParams)):
         if members := getattr(trigger, member, None):
-            versions.read(kind, members)
+            versioned.read(kind, members)
     if members := getattr(trigger, "intention", None):
         Intention.deserialize(members)
 
@@ -157,11 +157,11 @@ def read_all(trigger):
 def test_an_event_of_any_version_is_read(name, payload, caplog):
     kind = EVENTS[name]
     told = json.loads(json.dumps(kind.deserialize(payload).serialize()))
-    assert told == {**told, **payload, "version": versions.VERSION}
+    assert told == {**told, **payload, "version": versioned.VERSION}
     for path in dicts(payload):
         newer = copy.deepcopy(payload)
         at(newer, path)["colour"] = "red"
-        versions._warn.cache_clear()
+        versioned._warn.cache_clear()
         caplog.clear()
         assert kind.deserialize(newer) == kind.deserialize(payload)
         assert "colour unknown here" in caplog.text
@@ -172,7 +172,7 @@ def test_an_event_of_any_version_is_read(name, payload, caplog):
 @pytest.mark.parametrize(("name", "payload"), golden(*EVENTS))
 def test_only_another_major_version_is_refused(name, payload):
     EVENTS[name].deserialize({**payload, "version": "1.99"})
-    with pytest.raises(versions.UnreadableError, match="another release"):
+    with pytest.raises(versioned.UnreadableError, match="another release"):
         EVENTS[name].deserialize({**payload, "version": "2.0"})
 
 

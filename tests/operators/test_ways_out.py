@@ -49,7 +49,7 @@ def test_a_kill_while_a_retry_waits_for_a_dying_run_starts_nothing(start_run, co
         omics_local.force(run.id, "CANCELLED")
         return OmicsHook("aws_default").get_run(run)  # Airflow 3 lets the process go on
 
-    monkeypatch.setattr(worker_attempt.Attempt, "wait", killed_while_waiting)
+    monkeypatch.setattr(worker_attempt.WorkerAttempt, "wait", killed_while_waiting)
     with pytest.raises(OmicsError, match="nothing was started"):
         operator.execute(context)
     assert omics_local.counts()["StartRun"] == 1

@@ -35,6 +35,10 @@ class FakeClient:
         # How long the call that is being sent takes, in seconds.
         self.takes = 0.0
 
+    @property
+    def budget(self):
+        return self.limit.budget
+
     async def connect(self):
         pass
 

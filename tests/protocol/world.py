@@ -44,7 +44,7 @@ from airflow_provider_omics.local.settings import Settings
 from airflow_provider_omics.local.state import NOBODY, State
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
 from airflow_provider_omics.results import failure_report, outputs
-from airflow_provider_omics.tasks import start_run_task, worker_attempt
+from airflow_provider_omics.tasks import attempt_end, start_run_task, worker_attempt
 from tests.protocol import deferred
 
 START = datetime(2026, 1, 1, microsecond=500_000, tzinfo=UTC)  # Dates of answers have whole seconds.
@@ -512,6 +512,7 @@ def world_time():
             retry_policy,
             in_worker,
             in_hub,
+            attempt_end,
             worker_attempt,
             start_run_task,
             botocore.endpoint,

@@ -8,7 +8,7 @@ import pytest
 from airflow_provider_omics.records.read_set_job import ReadSetJob
 from airflow_provider_omics.records.run import Run
 from airflow_provider_omics.records.run_event import RunEvent
-from airflow_provider_omics.records.versions import UnreadableError
+from airflow_provider_omics.records.versioned import UnreadableError
 
 RUN = Run("1", "u", "arn:x", "s3://b/1", "FAILED", "RUN_TASK_FAILED", "task x failed", 1.5)
 

@@ -6,11 +6,11 @@ import json
 from functools import partial
 
 import pytest
-from tests.core.test_eventbridge import RUN
 
 from airflow_provider_omics.polling import event_queue
 from airflow_provider_omics.triggers import events
 from airflow_provider_omics.triggers.events import OmicsEventTrigger
+from tests.records.test_eventbridge import RUN
 from tests.triggers.waiting import until
 
 

@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 import pytest
-from tests.core.test_eventbridge import RUN
 
 from airflow_provider_omics.exceptions import OmicsRequestError
 from airflow_provider_omics.polling import event_queue
@@ -20,6 +19,7 @@ from airflow_provider_omics.records.eventbridge import STATUSES
 from airflow_provider_omics.triggers import events
 from airflow_provider_omics.triggers.events import OmicsEventTrigger
 from tests.events_page import document, make_queue
+from tests.records.test_eventbridge import RUN
 from tests.triggers.waiting import DEFAULT, until
 
 URL = "https://sqs.us-east-1.amazonaws.com/123456789012/omics-events"
@@ -388,11 +388,11 @@ def test_expired_credentials_are_read_anew(connection, send, url, monkeypatch):
 
     async def go():
         async with join(DEFAULT) as hub:
-            before = await hub.call(lambda hook: hook.sqs)
+            before = await hub.client.call(lambda hook: hook.sqs)
             waiting = event_queue.EventQueue(hub, url, 30)
             assert len(await waiting.receive()) == 1
             waiting.close()
-            return before is await hub.call(lambda hook: hook.sqs)
+            return before is await hub.client.call(lambda hook: hook.sqs)
 
     assert asyncio.run(go()) is False
 
@@ -446,7 +446,7 @@ def test_it_spends_nothing_of_the_budget_and_the_loop_goes_on(url, monkeypatch):
             assert await waiting.receive() == []
             beating.cancel()
             waiting.close()
-            await hub.spend()
+            await hub.client.spend()
 
     asyncio.run(asyncio.wait_for(go(), 60))
     assert len(beats) >= 5
@@ -479,11 +479,11 @@ def test_queues_that_are_waited_for_leave_the_hub_its_threads(url, monkeypatch):
 
     async def go():
         async with join(DEFAULT) as hub:
-            await hub.call(lambda hook: hook.sqs)
+            await hub.client.call(lambda hook: hook.sqs)
             queues = [event_queue.EventQueue(hub, url, 30) for _ in range(IN_FLIGHT)]
             receiving = [asyncio.create_task(it.receive()) for it in queues]
             await asyncio.sleep(0.5)
-            await hub.call(lambda _hook: None)
+            await hub.client.call(lambda _hook: None)
             assert not any(task.done() for task in receiving)
             await asyncio.gather(*receiving)
             for it in queues:

@@ -280,7 +280,7 @@ def test_throttling_slows_down_and_fails_nobody(connection, start):
         waiting = [asyncio.create_task(end_of(run)) for run in runs]
         await until(lambda: len(calls(connection, "GetRun", 429)) == 4)
         [hub] = hubs._hubs.values()
-        slowed = hub.budget.rate
+        slowed = hub.client.budget.rate
         return slowed, await finish(connection, waiting)
 
     slowed, ends = asyncio.run(go())
@@ -483,7 +483,7 @@ def test_the_budget_is_that_of_all_connections(monkeypatch):
     async def go():
         async with hubs.join(HookParams()) as one, hubs.join(HookParams(region_name="eu-west-1")) as other:
             begun = asyncio.get_running_loop().time()
-            await asyncio.gather(*(hub.spend() for hub in (one, other) for _ in range(6)))
+            await asyncio.gather(*(hub.client.spend() for hub in (one, other) for _ in range(6)))
             assert asyncio.get_running_loop().time() - begun >= 1.1
 
     asyncio.run(go())

@@ -95,7 +95,7 @@ def test_start_run_has_a_client_of_its_own_that_gives_up_soon_and_repeats_nothin
 
     async def go():
         async with hubs.join(HookParams()) as hub:
-            await hub.call(lambda _hook: None)
+            await hub.client.call(lambda _hook: None)
             assert len(made) == 1
             with pytest.raises(ClientError, match="InternalServer"):
                 await start(hub, [])
@@ -114,7 +114,7 @@ def test_looks_go_on_while_calls_of_start_run_hang(connection):
         async with hubs.join(HookParams()) as hub:
             hanging = [start(hub, [], number) for number in range(4)]
             await until(lambda: connection.counts().get("StartRun") == 4)
-            await asyncio.gather(*(hub.call(lambda hook: hook.list_page("PENDING", None)) for _ in range(8)))
+            await asyncio.gather(*(hub.client.call(lambda hook: hook.list_page("PENDING", None)) for _ in range(8)))
             assert not any(start.done() for start in hanging)
             await asyncio.gather(*hanging)
 

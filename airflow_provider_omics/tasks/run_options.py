@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a task conducts its run: the operator's arguments that are not the StartRun request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import timedelta
+
+    from airflow_provider_omics.hooks.omics import OmicsHook
+    from airflow_provider_omics.links.run import RunLink
+    from airflow_provider_omics.records.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """
+    The arguments as they were rendered.
+
+    :param new_hook: returns a new hook; its arguments win over those of ``botocore_config``.
+    :param links: returns the links of the task to a run, and their pages.
+    """
+
+    new_hook: Callable[..., OmicsHook]
+    links: Callable[[Run], list[tuple[RunLink, str]]]
+    deferrable: bool
+    wait_for_completion: bool
+    poll_interval: float | None
+    submit_timeout: timedelta
+    execution_timeout: timedelta | None
+    cancel_on_kill: bool
+    airflow_tags: bool
+    forward_logs: bool
