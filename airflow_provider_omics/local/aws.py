@@ -47,6 +47,16 @@ class AwsPublisher:
         with Path(path).open("wb") as file, content:
             shutil.copyfileobj(content, file)
 
+    def keys(self, uri: str) -> list[str]:
+        """Return the keys that begin as ``s3://…`` does, in order; FileNotFoundError if the bucket is not there."""
+        bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+        s3 = self._client("s3")
+        try:
+            pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+            return [content["Key"] for page in pages for content in page.get("Contents", ())]
+        except s3.exceptions.ClientError as error:
+            raise FileNotFoundError(f"{uri}: {error}") from None
+
     def upload(self, path: str, uri: str) -> None:
         """Copy a local file to ``s3://…``; a bucket that does not exist is an error, as in AWS."""
         bucket, key = _split(uri)

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_omics.local.manifest import manifest_lines
-from airflow_provider_omics.local.staging import RunError, fetch_inputs, unpack, upload, upload_outputs
+from airflow_provider_omics.local.staging import RunError, unpack, upload, upload_outputs
+from airflow_provider_omics.local.wdl_inputs import Inputs
 from airflow_provider_omics.local.wdl_run import Progress, WdlError, failure_reason, run_wdl
 
 if TYPE_CHECKING:
@@ -98,15 +99,17 @@ class _Execution:
             return
         self._status("RUNNING")
         parameters = self.run.parameters or self.run.request.get("parameters") or {}
-        inputs = fetch_inputs(parameters, root, main, directory / "inputs", self._publisher)
+        inputs = Inputs(directory / "inputs", self._publisher)
         progress = Progress(directory, self._journal, self._log)
         uri = self.run.run_output_uri.rstrip("/")
         try:
-            outputs = run_wdl(main, inputs, progress, self.stop)
-        except WdlError as error:
+            outputs = run_wdl(main, parameters, inputs, progress, self.stop)
+        except (RunError, WdlError) as error:
             with suppress(RunError):  # the workflow's own failure says more than that of its log
                 upload(progress.engine_log, f"{uri}/logs/engine.log", self._publisher)
-            raise self._verdict(error, progress) from error
+            if isinstance(error, WdlError):
+                raise self._verdict(error, progress) from error
+            raise
         if not self.stop.is_set():
             upload_outputs(outputs, directory / "run", uri, self._publisher)
             upload(progress.engine_log, f"{uri}/logs/engine.log", self._publisher)

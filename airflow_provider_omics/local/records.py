@@ -99,6 +99,9 @@ class Publisher(Protocol):
     def download(self, uri: str, path: str) -> None:
         """Copy the object ``s3://…`` to a local file; FileNotFoundError names the uri that does not exist."""
 
+    def keys(self, uri: str) -> list[str]:
+        """Return the keys that begin as ``s3://…`` does, in order; FileNotFoundError if the bucket is not there."""
+
     def upload(self, path: str, uri: str) -> None:
         """Copy a local file to ``s3://…``; a bucket that does not exist is an error, as in AWS."""
 

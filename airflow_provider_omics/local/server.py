@@ -75,7 +75,8 @@ class Server:
     def _tick(self) -> None:
         """Let runs live on while nobody asks for them."""
         while not self._stopping.wait(_TICK):
-            self.engine.catch_up()
+            with self.engine.lock:
+                self.engine.state.advance()
 
     def _region_of(self, run_id: str) -> str:
         run = self.engine.state.runs.get(run_id)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A run's files on their way in and out: the definition unpacked, s3:// files downloaded, outputs uploaded."""
+"""A run's definition on its way in, and its outputs on their way out."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import io
 import json
 import zipfile
 from typing import TYPE_CHECKING, Any
-
-import WDL
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,44 +46,6 @@ def unpack(definition: Definition, root: Path) -> str:
             "WORKFLOW_RUN_FAILED", f"The definition has no file {main}: name its main file when creating the workflow."
         )
     return main
-
-
-def fetch_inputs(parameters: Any, root: Path, main: str, directory: Path, publisher: Publisher) -> Any:  # noqa: ANN401 - JSON
-    """Return ``parameters`` with a downloaded file for every ``s3://…`` that ``root/main`` declares a File."""
-    try:
-        document = WDL.load(str(root / main), path=[str(root)])
-        [target] = [document.workflow] if document.workflow else document.tasks
-        values = WDL.values_from_json(parameters, target.available_inputs, namespace=target.name)
-    except Exception:  # noqa: BLE001 - whatever it is, miniwdl fails for it as well when it runs, and says where
-        return parameters
-    local = WDL.Value.rewrite_env_paths(values, lambda value: _local(value.value, directory, publisher))
-    return WDL.values_to_json(local)
-
-
-def _local(uri: str, directory: Path, publisher: Publisher) -> str:
-    if uri.startswith("omics://"):
-        raise RunError(
-            "INPUT_URI_NOT_FOUND",
-            f"{uri}: the local endpoint executes with s3:// URIs alone; GetReadSetMetadata tells those of a read set.",
-        )
-    return _fetch(uri, directory, publisher) if uri.startswith("s3://") else uri
-
-
-def _fetch(uri: str, directory: Path, publisher: Publisher) -> str:
-    # Objects of one prefix share a directory, so that a task finds an index beside its file.
-    path = directory / uri.removeprefix("s3://")
-    if ".." in path.parts or path == directory:
-        raise RunError("INVALID_URI_INPUT", f"{uri} is no object that a run can read.")
-    if path.exists():
-        return str(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        publisher.download(uri, str(path))
-    except FileNotFoundError as error:
-        raise RunError("INPUT_URI_NOT_FOUND", f"Input {uri} was not found.") from error
-    except Exception as error:
-        raise RunError("IMPORT_FAILED", f"Input {uri} could not be imported: {error}.") from error
-    return str(path)
 
 
 def upload_outputs(outputs: dict[str, Any], directory: Path, uri: str, publisher: Publisher) -> None:

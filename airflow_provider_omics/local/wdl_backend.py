@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from WDL._util import StructuredLogMessage, parse_byte_size
 from WDL.runtime.backend.cli_subprocess import SubprocessBase
+from WDL.runtime.download import able
 
 from airflow_provider_omics.local.isolation import BWRAP
+from airflow_provider_omics.local.wdl_downloads import fetch
 
 if TYPE_CHECKING:
     import logging
@@ -51,6 +53,14 @@ class _WithoutContainer(SubprocessBase):
         """Give every attempt the same standard error."""
         return os.path.join(self.host_dir, "stderr.txt")  # noqa: PTH118  miniwdl's paths are strings
 
+    def host_path(self, container_path: str, inputs_only: bool = False) -> str | None:  # noqa: FBT001, FBT002  miniwdl's signature
+        """Let a task's read_lines(), size() and outputs name a URI: its copy is the file."""
+        directory = container_path.endswith("/")
+        if able(self.cfg, container_path, directory):
+            return fetch(container_path, directory=directory) + ("/" if directory else "")
+        path: str | None = super().host_path(container_path, inputs_only)
+        return path
+
     def reset(self, logger: logging.Logger) -> None:
         """Set a failed attempt aside before the next one, and tell where its output is now."""
         for path in (self.host_work_dir(), self.host_stdout_txt(), self.host_stderr_txt()):
@@ -80,7 +90,7 @@ class _WithoutContainer(SubprocessBase):
         # A signal that our ancestors block is blocked in the task as well, and then nothing but SIGKILL ends it.
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         self._tell(logger, "task running", stdout=self.host_stdout_txt(), stderr=self.host_stderr_txt())
-        return ["env", f"HOME={self.host_work_dir()}", *self._isolation()]
+        return ["env", "--unset=PYTHONPATH", f"HOME={self.host_work_dir()}", *self._isolation()]
 
     def _isolation(self) -> list[str]:
         raise NotImplementedError

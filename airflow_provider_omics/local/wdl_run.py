@@ -8,6 +8,7 @@ import logging
 import math
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,12 +20,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omics.local.isolation import backend, namespaces
+from airflow_provider_omics.local.wdl_inputs import CONNECTION, REFUSED_SCHEMES
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
 
     from airflow_provider_omics.local.records import Journal
+    from airflow_provider_omics.local.wdl_inputs import Inputs
 
     Log = Callable[[str, list[tuple[datetime, str]]], None]
 
@@ -39,6 +42,19 @@ container_backend = {backend}
 [file_io]
 root = {directory}
 output_hardlinks = true
+[call_cache]
+backend = omics_local
+[plugins]
+enable_patterns = ["airflow_provider_omics.*"]
+"""
+# Plugins of these runs alone: somebody's own miniwdl in this environment keeps its downloads.
+PLUGINS = """
+[miniwdl.plugin.file_download]
+{file_schemes}
+[miniwdl.plugin.directory_download]
+{directory_schemes}
+[miniwdl.plugin.cache_backend]
+omics_local = airflow_provider_omics.local.wdl_downloads:DownloadingCache
 """
 MARKER = "OMICS_LOCAL_RUN"
 # What a program needs to start, and nothing that may be a secret; the HOME is miniwdl's alone, a task has its own.
@@ -163,11 +179,14 @@ class Progress:
         call.task_id, call.output = None, []
 
 
-def run_wdl(main: str, inputs: dict[str, Any], progress: Progress, stop: threading.Event) -> dict[str, Any]:
+def run_wdl(
+    main: str, parameters: dict[str, Any], inputs: Inputs, progress: Progress, stop: threading.Event
+) -> dict[str, Any]:
     """Run ``definition/<main>`` in the progress' directory and return its outputs; a stopped run has none."""
     directory = progress.directory
     root = directory / "definition"
-    (directory / "inputs.json").write_text(json.dumps(inputs))
+    _write_plugins(directory / "plugins")
+    (directory / "inputs.json").write_text(json.dumps(parameters))
     (directory / "miniwdl.cfg").write_text(CONFIG.format(backend=backend(), directory=directory))
     (directory / "run").mkdir()
     command = [*namespaces(), sys.executable, "-P", "-m", "WDL", "run", main, "--path", str(root)]
@@ -175,11 +194,15 @@ def run_wdl(main: str, inputs: dict[str, Any], progress: Progress, stop: threadi
     command += ["--dir", f"{directory}/run/.", "--log-json", "--error-json", "--no-color", "--no-outside-imports"]
     marker = uuid.uuid4().hex
     answer = directory / "answer.json"
-    with answer.open("wb") as stdout, (directory / "miniwdl.jsonl").open("wb") as stderr:
+    ours, theirs = socket.socketpair()
+    inputs.serve(ours)
+    environment = _environment(directory / "plugins") | {MARKER: marker, CONNECTION: str(theirs.fileno())}
+    with theirs, answer.open("wb") as stdout, (directory / "miniwdl.jsonl").open("wb") as stderr:
         process = subprocess.Popen(  # noqa: S603  no shell; running what we are given is the purpose
             command,
             cwd=root,
-            env=_environment() | {MARKER: marker},
+            env=environment,
+            pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
@@ -196,6 +219,8 @@ def run_wdl(main: str, inputs: dict[str, Any], progress: Progress, stop: threadi
     said: dict[str, Any] = json.loads(answer.read_text() or "{}")
     if process.returncode == 0:
         return dict(said["outputs"])
+    if inputs.failure:
+        raise inputs.failure
     raise WdlError(_explain(said) or "\n".join(progress.plain) or f"The engine ended with status {process.returncode}.")
 
 
@@ -204,8 +229,24 @@ def failure_reason(task_error: str) -> str:
     return "INVALID_TASK_RESOURCE_VALUE" if "invalid setting of runtime." in task_error else "RUN_TASK_FAILED"
 
 
-def _environment() -> dict[str, str]:
+def _write_plugins(directory: Path) -> None:
+    """Make a folder for ``PYTHONPATH`` in which miniwdl finds the plugins of this run."""
+    metadata = directory / "omics_local_run-0.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: omics-local-run\nVersion: 0\n")
+    module = "airflow_provider_omics.local.wdl_downloads"
+    schemes = ("s3", "omics", *REFUSED_SCHEMES)
+    lines = {
+        f"{kind}_schemes": "\n".join(f"{scheme} = {module}:download_{kind}" for scheme in schemes)
+        for kind in ("file", "directory")
+    }
+    (metadata / "entry_points.txt").write_text(PLUGINS.format(**lines))
+
+
+def _environment(plugins: Path) -> dict[str, str]:
     kept = {key: os.environ[key] for key in KEPT_ENVIRONMENT if key in os.environ}
+    # This very package comes next: miniwdl's process has to have the same as the server.
+    kept["PYTHONPATH"] = os.pathsep.join((str(plugins), str(Path(__file__).parents[2])))
     return kept | {"PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))}
 
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 import threading
 import uuid
 import zipfile
@@ -22,36 +21,33 @@ from airflow_provider_omics.local.records import ENDED, Definition, Run, Task
 
 
 class Shelf:
-    """A directory as S3, a list as each log stream."""
+    """A dictionary as S3 with one bucket, a list as each log stream."""
 
-    def __init__(self, root):
-        self.root = root
+    def __init__(self):
+        self.objects = {}
         self.streams = defaultdict(list)
 
-    def _path(self, uri):
-        return self.root / uri.removeprefix("s3://")
-
     def put(self, uri, text):
-        self._path(uri).parent.mkdir(parents=True, exist_ok=True)
-        self._path(uri).write_text(text)
+        self.objects[uri] = text.encode()
 
     def get(self, uri):
-        return self._path(uri).read_text()
+        return self.objects[uri].decode()
+
+    def below(self, uri):
+        return sorted(key.removeprefix(f"{uri}/") for key in self.objects if key.startswith(f"{uri}/"))
 
     def keys(self, uri):
-        return sorted(str(p.relative_to(self._path(uri))) for p in self._path(uri).rglob("*") if p.is_file())
+        return [key.removeprefix("s3://lab/") for key in sorted(self.objects) if key.startswith(uri)]
 
     def download(self, uri, path):
-        if not self._path(uri).is_file():
+        if uri not in self.objects:
             raise FileNotFoundError(uri)
-        shutil.copy(self._path(uri), path)
+        Path(path).write_bytes(self.objects[uri])
 
     def upload(self, path, uri):
-        bucket = self.root / uri.removeprefix("s3://").split("/")[0]
-        if not bucket.is_dir():
-            raise OSError(f"NoSuchBucket {bucket.name}")
-        self._path(uri).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, self._path(uri))
+        if not uri.startswith("s3://lab/"):
+            raise OSError(f"NoSuchBucket {uri.split('/')[2]}")
+        self.objects[uri] = Path(path).read_bytes()
 
     def log(self, stream, lines):
         self.streams[stream] += lines
@@ -129,8 +125,8 @@ def _zip(files):
 
 
 @pytest.fixture
-def shelf(tmp_path):
-    shelf = Shelf(tmp_path / "s3")
+def shelf():
+    shelf = Shelf()
     shelf.put("s3://lab/in/greeting.txt", "Hello")
     return shelf
 

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""miniwdl's plugins for URIs, imported in its own process: that has no network, and asks the endpoint for each file.
+
+A ``File`` or ``Directory`` may be a URI wherever it comes from: an input, a default, a literal, a row of a table.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import socket
+import threading
+from typing import TYPE_CHECKING, Any, TextIO
+
+import WDL
+from WDL.runtime import task as wdl_task
+from WDL.runtime.cache import CallCache
+from WDL.runtime.download import able
+
+from airflow_provider_omics.local.wdl_inputs import CONNECTION
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Iterator
+
+    from WDL.runtime.cache import CallCacheAddPaths
+    from WDL.runtime.task_container import TaskContainer
+
+_lock = threading.Lock()
+
+
+@functools.cache
+def _endpoint() -> TextIO:
+    return socket.socket(fileno=int(os.environ[CONNECTION])).makefile("rw")
+
+
+def fetch(uri: str, *, directory: bool = False) -> str:
+    """Return the path of the copy that the endpoint makes of an object, or of all objects below a prefix."""
+    with _lock:
+        _endpoint().write(json.dumps({"uri": uri, "directory": directory}) + "\n")
+        _endpoint().flush()
+        answer = json.loads(_endpoint().readline())
+    if "error" in answer:
+        raise WDL.Error.InputError(answer["error"])
+    return str(answer["path"])
+
+
+def download_file(_cfg: Any, _logger: logging.Logger, uri: str, **_: object) -> Iterator[dict[str, Any]]:  # noqa: ANN401  miniwdl's own type is Any
+    """Download a File; miniwdl asks its cache first, so that this mostly tells it which schemes are URIs."""
+    yield {"outputs": {"file": fetch(uri)}}
+
+
+def download_directory(_cfg: Any, _logger: logging.Logger, uri: str, **_: object) -> Iterator[dict[str, Any]]:  # noqa: ANN401  likewise
+    """Download a Directory, likewise."""
+    yield {"outputs": {"directory": fetch(uri, directory=True)}}
+
+
+class DownloadingCache(CallCache):
+    """miniwdl's cache, in which every download is found: read_lines() and size() in a workflow look nowhere else."""
+
+    def get_download(self, uri: str, directory: bool = False, logger: logging.Logger | None = None) -> str | None:  # noqa: ARG002, FBT001, FBT002  miniwdl's signature
+        """Return the local copy of a URI, None for what is no URI."""
+        directory = directory or uri.endswith("/")
+        return fetch(uri, directory=directory) if able(self._cfg, uri, directory) else None
+
+
+def _mounted(
+    task: WDL.Tree.Task,
+    decl_name: str,
+    v: WDL.Value.File | WDL.Value.Directory,
+    container: TaskContainer,
+    cache_add_paths: CallCacheAddPaths,
+) -> str:
+    """Return the path that a task sees of what one of its declarations computes, which may be a URI."""
+    directory = isinstance(v, WDL.Value.Directory)
+    if not able(container.cfg, v.value, directory):
+        return _resolve(task, decl_name, v, container, cache_add_paths)
+    path = fetch(v.value, directory=directory) + ("/" if directory else "")
+    container.add_paths({path})
+    return container.input_path_map[path]
+
+
+# miniwdl downloads a task's inputs before it evaluates declarations, and has no plugin for what these come to.
+_resolve = wdl_task._resolve_task_decl_path_into_container  # noqa: SLF001
+wdl_task._resolve_task_decl_path_into_container = _mounted  # noqa: SLF001

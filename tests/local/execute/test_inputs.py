@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The files that a run reads: wherever their URIs come from, they are copies of objects in the endpoint's own S3."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from airflow_provider_omics.local.staging import RunError
+from airflow_provider_omics.local.wdl_inputs import REFUSED_SCHEMES, Inputs
+
+# Each way by which a workflow comes to a File, in one task: cat of all of them.
+EVERYWHERE = """
+version 1.0
+struct Sample { String name  File reads }
+workflow Everywhere {
+    input {
+        String base = "s3://lab/in"
+        File constant = "s3://lab/in/1"
+        File together = base + "/2"
+        Array[File] array = ["s3://lab/in/3"]
+        Sample sample = object { name: "a", reads: "s3://lab/in/4" }
+        File sheet = "s3://lab/in/sheet.tsv"
+        File? none
+    }
+    Map[String, File] map = {"a": "s3://lab/in/5"}
+    scatter (row in read_tsv(sheet)) { File of_row = row[1] }
+    File sheet_named_in_a_sheet = read_string(base + "/pointer")
+    Map[String, File] of_map = read_map(sheet_named_in_a_sheet)
+    Sample of_json = read_json(base + "/sample.json")
+    Array[File] of_lines = read_lines(base + "/lines")
+    call Cat {
+        input: files = flatten([
+            [constant, together], array, [sample.reads, map["a"]], of_row, [of_map["b"], of_json.reads], of_lines
+        ])
+    }
+    output {
+        String said = Cat.said
+        Float size = size(base + "/1")
+        File passed = base + "/1"
+    }
+}
+task Cat {
+    input {
+        Array[File] files
+        String base = "s3://lab/in"
+        File constant = "s3://lab/in/a"
+        File together = base + "/b"
+        Array[File] lines = read_lines(base + "/pointers")
+        File? none = if false then "s3://lab/nothing" else none_given
+        File? none_given
+    }
+    File private = "~{base}/d"
+    command <<< cat ~{sep=" " files} ~{constant} ~{together} ~{sep=" " lines} ~{private} ~{none} >>>
+    output { String said = read_string(stdout()) }
+}
+"""
+
+
+def test_every_file_comes_from_the_endpoints_s3(lab, isolated):
+    del isolated
+    lab.shelf.objects |= {f"s3://lab/in/{name}": f"{name} ".encode() for name in "123456789abcd"}
+    lab.shelf.objects |= {
+        "s3://lab/in/sheet.tsv": b"x\ts3://lab/in/6\n",
+        "s3://lab/in/pointer": b"s3://lab/in/map\n",
+        "s3://lab/in/map": b"b\ts3://lab/in/7\n",
+        "s3://lab/in/sample.json": b'{"name": "c", "reads": "s3://lab/in/8"}',
+        "s3://lab/in/lines": b"s3://lab/in/9\n",
+        "s3://lab/in/pointers": b"s3://lab/in/c\n",
+    }
+
+    run, _ = lab.finish(EVERYWHERE, {})
+
+    assert run.status == "COMPLETED", run.status_message
+    outputs = json.loads(lab.shelf.get(f"{run.run_output_uri}/logs/outputs.json"))
+    assert outputs["Everywhere.said"] == "1 2 3 4 5 6 7 8 9 a b c d "
+    assert outputs["Everywhere.size"] == 2
+    assert outputs["Everywhere.passed"] == f"{run.run_output_uri}/out/passed/1"
+    assert [task.name for task in run.tasks] == ["Cat"]  # no download is a task
+
+
+READ = """
+version 1.1
+struct Sample { File reads }
+workflow Read { input { Sample? sample  Array[File] files = [] }  call Cat { input: sample, files } }
+task Cat { input { Sample? sample  Array[File] files } command <<< cat ~{sep=" " files} >>> }
+"""
+
+
+@pytest.mark.parametrize(
+    ("uri", "reason"),
+    [
+        ("s3://lab/in/../in/greeting.txt", "INPUT_URI_NOT_FOUND"),
+        ("omics://123456789012.storage.us-east-1.amazonaws.com/1/readSet/2/source1", "INPUT_URI_NOT_FOUND"),
+        ("az://lab/in/greeting.txt", "INVALID_URI_INPUT"),
+        ("s3:/lab/in/greeting.txt", "INVALID_URI_INPUT"),
+    ],
+)
+def test_an_input_that_cannot_be_had_fails_the_run_and_starts_nothing(lab, uri, reason):
+    run, _ = lab.finish(READ, {"sample": {"reads": uri}})
+
+    assert (run.status, run.failure_reason) == ("FAILED", reason)
+    assert uri in run.status_message
+    assert run.tasks == []
+
+
+def test_a_uri_inside_the_definition_that_cannot_be_had_fails_the_run(lab):
+    run, _ = lab.finish(
+        'version 1.1\nworkflow W { call T { input: f = "gs://lab/x" } }\ntask T { input { File f } command <<<>>> }', {}
+    )
+
+    assert (run.status, run.failure_reason) == ("FAILED", "INVALID_URI_INPUT")
+    assert "gs://lab/x" in run.status_message
+
+
+@pytest.mark.parametrize("scheme", ["http", "https", "ftp", "gs", "az", "drs", "dx", "file", "S3"])
+def test_every_other_scheme_is_known_to_be_a_uri_and_refused(scheme, shelf, tmp_path):
+    assert scheme in REFUSED_SCHEMES
+    with pytest.raises(RunError) as error:
+        Inputs(tmp_path / "inputs", shelf).fetch(f"{scheme}://lab/in/greeting.txt")
+    assert error.value.failure_reason == "INVALID_URI_INPUT"
+
+
+ALIKE = [
+    *("a/b", "a//b", "a/./b", "./a/b", "/a/b", "a/c/../b", "a", "a/b/c", "A/b"),
+    *("d/a b", "d/a%20b", "d/a+b", "d/é", "d/e\u0301", "d/~b", "d/b?c", "d/b#c", "d/b\\c", "d/-b", "d/$b", "d/*"),
+]
+
+
+def test_keys_never_become_paths(shelf, tmp_path):
+    inputs = Inputs(tmp_path / "inputs", shelf)
+    for bucket in ("lab", "lab2"):
+        for key in ALIKE:
+            shelf.put(f"s3://{bucket}/{key}", f"{bucket} {key}")
+
+    paths = {(bucket, key): inputs.fetch(f"s3://{bucket}/{key}") for bucket in ("lab", "lab2") for key in ALIKE}
+
+    for (bucket, key), path in paths.items():
+        assert path.read_text() == f"{bucket} {key}"
+        assert path.name == key.rpartition("/")[2]
+        assert path.parent.parent == tmp_path / "inputs"
+    assert paths["lab", "d/a b"].parent == paths["lab", "d/é"].parent  # an index lies beside its file
+
+
+@pytest.mark.parametrize("key", ["a/..", "a/.", "a/", "a\0b", "n" * 256])
+def test_a_key_that_no_file_can_be_named_after_is_refused(key, shelf, tmp_path):
+    shelf.put(f"s3://lab/{key}", "")
+    with pytest.raises(RunError) as error:
+        Inputs(tmp_path / "inputs", shelf).fetch(f"s3://lab/{key}")
+    assert error.value.failure_reason == "INVALID_URI_INPUT"
+
+
+def test_keys_that_differ_little_are_different_inputs_of_a_task(lab):
+    uris = [f"s3://lab/{key}" for key in ALIKE]
+    for uri in uris:
+        lab.shelf.put(uri, f"<{uri}>")
+    wdl = """
+version 1.1
+task Cat {
+    input { Array[File] files }
+    command <<< while read -r file; do cat "$file"; done < ~{write_lines(files)} >>>
+    output { String said = read_string(stdout()) }
+}
+"""
+    run, _ = lab.finish(wdl, {"files": uris})
+
+    assert run.status == "COMPLETED", run.status_message
+    said = json.loads(lab.shelf.get(f"{run.run_output_uri}/logs/outputs.json"))["Cat.said"]
+    assert said == "".join(f"<{uri}>" for uri in uris)
+
+
+DIRECTORIES = """
+version 1.2
+struct Place { Directory here  String name }
+workflow Directories {
+    input {
+        Directory slash  Directory plain  Directory? given  Directory? none
+        Array[Directory] many  Place place  Directory constant = "s3://lab/dirs/constant/"
+        String base = "s3://lab/dirs"
+        Directory together = base + "/together"
+    }
+    Directory private = "~{base}/private/"
+    Array[Directory] others = [place.here, constant, together, private]
+    call List { input: all = flatten([[slash, plain], select_all([given, none]), many, others]) }
+    output { Array[String] found = List.found  Float size = size(constant)  Directory passed = slash }
+}
+task List {
+    input { Array[Directory] all  String base = "s3://lab/dirs"  Directory own = base + "/own/" }
+    command <<<
+        while read -r directory; do
+            (cd "$directory"; find . -type f -exec grep -H . {} + | LC_ALL=C sort; find . -type d -empty)
+        done < ~{write_lines(all)}
+        cat ~{own}/file
+    >>>
+    output { Array[String] found = read_lines(stdout()) }
+}
+"""
+
+
+def test_a_directory_is_a_copy_of_a_prefix(lab):
+    names = ["slash", "plain", "given", "one", "two", "place", "constant", "together", "private", "own"]
+    for name in names:
+        lab.shelf.put(f"s3://lab/dirs/{name}/file", f"{name}\n")
+    lab.shelf.put("s3://lab/dirs/slash/", "")  # the marker that consoles make
+    lab.shelf.put("s3://lab/dirs/slash/empty/", "")
+    lab.shelf.put("s3://lab/dirs/slash/deep/er/file", "deep\n")
+    lab.shelf.put("s3://lab/dirs/slashed/file", "beside\n")
+    parameters = {
+        "slash": "s3://lab/dirs/slash/",
+        "plain": "s3://lab/dirs/plain",
+        "given": "s3://lab/dirs/given/",
+        "many": ["s3://lab/dirs/one/", "s3://lab/dirs/two"],
+        "place": {"here": "s3://lab/dirs/place/", "name": "p"},
+    }
+
+    run, _ = lab.finish(DIRECTORIES, parameters)
+
+    assert run.status == "COMPLETED", run.status_message
+    outputs = json.loads(lab.shelf.get(f"{run.run_output_uri}/logs/outputs.json"))
+    files = [f"./file:{name}" for name in names]
+    assert outputs["Directories.found"] == ["./deep/er/file:deep", files[0], "./empty", *files[1:-1], "own"]
+    assert outputs["Directories.size"] == len("constant\n")
+    out = f"{run.run_output_uri}/out/passed/slash"
+    assert lab.shelf.below(out) == ["deep/er/file", "file"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "reason"),
+    [
+        ([], "INPUT_URI_NOT_FOUND"),
+        (["dir"], "INPUT_URI_NOT_FOUND"),
+        (["dirs/file"], "INPUT_URI_NOT_FOUND"),
+        (["dir/a", "dir/a/b"], "IMPORT_FAILED"),
+        (["dir/a", "dir/a/"], "IMPORT_FAILED"),
+        (["dir/a//b"], "INVALID_URI_INPUT"),
+        (["dir/./b"], "INVALID_URI_INPUT"),
+        (["dir/../b"], "INVALID_URI_INPUT"),
+    ],
+)
+def test_a_prefix_that_no_directory_can_be_is_refused(keys, reason, shelf, tmp_path):
+    for key in keys:
+        shelf.put(f"s3://lab/{key}", "x")
+    inputs = Inputs(tmp_path / "inputs", shelf)
+
+    inputs._answer("s3://lab/dir/", directory=True)
+
+    assert inputs.failure.failure_reason == reason
+    assert "s3://lab/dir" in inputs.failure.status_message
+
+
+def test_a_bucket_is_a_directory_too(shelf, tmp_path):
+    inputs = Inputs(tmp_path / "inputs", shelf)
+    assert (inputs.fetch("s3://lab/", directory=True) / "in/greeting.txt").read_text() == "Hello"
+    assert inputs.fetch("s3://lab", directory=True).name == "lab"
