@@ -15,8 +15,8 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from airflow_provider_omics.local import control, other_services
-from airflow_provider_omics.local.engine import OPERATIONS, call, needs_object, not_implemented
+from airflow_provider_omics.local import batches, control, other_services
+from airflow_provider_omics.local.engine import OPERATIONS, needs_object, not_implemented
 from airflow_provider_omics.local.protocol import ServiceError
 from airflow_provider_omics.local.state import Caller
 
@@ -85,7 +85,11 @@ class App:
     async def _control(self, scope: Scope, headers: dict[str, str], query: str, receive: Receive) -> Answer:
         if headers.get("x-omics-local") != "1":
             return _error("AccessDeniedException", "The control API needs the header X-Omics-Local: 1", 403)
-        status, document = control.handle(self.engine, scope["method"], scope["path"], query, await _body(receive))
+        body = await _body(receive)
+        # In a thread, as it may take long: a clock that is moved on by hours makes a lot due at once.
+        status, document = await asyncio.to_thread(
+            control.handle, self.engine, scope["method"], scope["path"], query, body
+        )
         return Answer(status, json.dumps(document, default=str).encode())
 
     async def _omics(self, scope: Scope, query: str, caller: Caller, receive: Receive, send: Send) -> None:
@@ -128,12 +132,17 @@ class App:
         return engine.service.parse(operation, labels, query, body)
 
     async def _handle(self, operation: OperationModel, params: dict[str, Any], caller: Caller) -> Answer:
-        state = self.engine.state
         uri = needs_object(operation.name, params)
         if uri is not None:
-            caller = caller._replace(fetched=await asyncio.to_thread(self._fetch, uri))
-        output = call(state, operation.name, params, caller)
+            caller = await asyncio.to_thread(self._with_object, operation, uri, caller)
+        output = self.engine.call(operation.name, params, caller)
         return Answer(*self.engine.service.answer(operation, output))
+
+    def _with_object(self, operation: OperationModel, uri: str, caller: Caller) -> Caller:
+        content = self._fetch(uri)
+        if operation.name == "StartRunBatch":
+            return caller._replace(settings=batches.settings_from(content, self.engine.service))
+        return caller._replace(fetched=content)
 
     def _fetch(self, uri: str) -> bytes:
         """Return an S3 object that a request names."""

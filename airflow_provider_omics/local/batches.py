@@ -6,62 +6,23 @@ from __future__ import annotations
 import json
 import uuid
 from collections import Counter
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_provider_omics.local import catalog, life, runs
-from airflow_provider_omics.local.clock import later
+from airflow_provider_omics.local import batch_life, catalog
+from airflow_provider_omics.local.batch_life import Batch, Submission
 from airflow_provider_omics.local.protocol import ServiceError
 from airflow_provider_omics.local.records import ENDED
 from airflow_provider_omics.local.state import arn, check_tags, found_here, invalid, page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-
-    from airflow_provider_omics.local.state import Answer, Caller, Record, State
-
-    Step = Callable[[State, "Batch", datetime], None]
+    from airflow_provider_omics.local.protocol import Service
+    from airflow_provider_omics.local.state import Answer, Caller, State
 
 _MAX_SETTINGS = 100_000
-# Seconds in CREATING, PENDING and SUBMITTING.
-_STEP = 1.0
 _CANCELLABLE = ("PENDING", "SUBMITTING", "INPROGRESS")
 _RUNS_DELETABLE = ("PROCESSED", "CANCELLED")
 _DELETABLE = ("PROCESSED", "FAILED", "CANCELLED", "RUNS_DELETE_FAILED", "RUNS_DELETED")
-_BATCH_ONLY = ("runTags", "outputBucketOwnerId")
-
-
-@dataclass(slots=True)
-class Submission:
-    """One run setting of a batch, and what became of it."""
-
-    setting_id: str
-    setting: Answer
-    status: str | None = None
-    run: Record | None = None
-    failure: ServiceError | None = None
-
-
-@dataclass(slots=True)
-class Batch:
-    """One batch of runs."""
-
-    id: str
-    uuid: str
-    arn: str
-    seq: int
-    caller: Caller
-    request: Answer
-    creation_time: datetime
-    tags: dict[str, str]
-    submissions: list[Submission]
-    status: str = "CREATING"
-    submitted_time: datetime | None = None
-    processed_time: datetime | None = None
-    failed_time: datetime | None = None
-    failure_reason: str | None = None
 
 
 def start_run_batch(state: State, params: Answer, caller: Caller) -> Answer:
@@ -76,96 +37,34 @@ def _create(state: State, params: Answer, caller: Caller) -> Answer:
     catalog.usable_workflow(state, default, caller)
     settings = params["batchRunSettings"].get("inlineSettings")
     if settings is None:
-        settings = _settings_from(caller.fetched or b"")
+        settings = caller.settings or []
     batch_id, now = state.new_id(state.batches), state.clock.now()
     batch = Batch(
         batch_id,
         str(uuid.uuid4()),
         arn(caller, f"runBatch/{batch_id}"),
         state.next_seq(),
-        caller._replace(fetched=None),
+        caller._replace(settings=None),
         params,
         now,
         check_tags(params.get("tags", {})),
         [Submission(setting["runSettingId"], setting) for setting in settings],
     )
     state.batches[batch_id] = batch
-    _then(state, batch, now, "CREATING", _pending)
+    batch_life.begin(state, batch, now)
     return {"id": batch_id, "arn": batch.arn, "status": "CREATING", "uuid": batch.uuid, "tags": batch.tags}
 
 
-def _settings_from(content: bytes) -> list[Answer]:
-    """Return the run settings in an S3 object: a JSON array."""
+def settings_from(content: bytes, service: Service) -> list[Answer]:
+    """Return the run settings in an S3 object, a JSON array; each entry is checked as an inline one is."""
     try:
         settings = json.loads(content)
     except ValueError as error:
         raise invalid(f"s3UriSettings does not hold JSON: {error}") from None
     if not isinstance(settings, list) or not 1 <= len(settings) <= _MAX_SETTINGS:
         raise invalid(f"s3UriSettings does not hold an array of 1 to {_MAX_SETTINGS} run settings")
-    if not all(isinstance(setting, dict) and setting.get("runSettingId") for setting in settings):
-        raise invalid("s3UriSettings holds a run setting without runSettingId")
-    return settings
-
-
-def _then(state: State, batch: Batch, now: datetime, status: str, step: Step) -> None:
-    """Go on with ``step`` if the batch is still in ``status`` then."""
-
-    def action(now: datetime) -> None:
-        if batch.status == status:
-            step(state, batch, now)
-
-    state.at(later(now, _STEP / state.settings.speed), action)
-
-
-def _pending(state: State, batch: Batch, now: datetime) -> None:
-    unique = len({submission.setting_id for submission in batch.submissions})
-    if unique == len(batch.submissions):
-        batch.status = "PENDING"
-        _then(state, batch, now, "PENDING", _submitting)
-        return
-    batch.status, batch.failed_time = "FAILED", now
-    batch.failure_reason = f"Expected {len(batch.submissions)} unique runSettingIds but there were {unique}"
-
-
-def _submitting(state: State, batch: Batch, now: datetime) -> None:
-    batch.status = "SUBMITTING"
-    _then(state, batch, now, "SUBMITTING", _submit)
-
-
-def _submit(state: State, batch: Batch, now: datetime) -> None:
-    for submission in batch.submissions:
-        try:
-            submission.run = runs.create_run(state, _run_params(batch, submission), batch.caller, batch_id=batch.id)
-            submission.status = "SUCCESS"
-        except ServiceError as error:
-            submission.status, submission.failure = "FAILED", error
-    batch.status, batch.submitted_time = "INPROGRESS", now
-    _check_processed(state, batch)
-
-
-def _run_params(batch: Batch, submission: Submission) -> Answer:
-    """Return StartRun's input: the run's own settings win, parameters and tags are merged."""
-    default, own = batch.request["defaultRunSetting"], submission.setting
-    params = {**default, **own}
-    params["parameters"] = {**default.get("parameters", {}), **own.get("parameters", {})}
-    params["tags"] = {**default.get("runTags", {}), **own.get("runTags", {})}
-    if "outputUri" not in params:
-        raise invalid("A run needs an outputUri, of its own or the batch's")
-    return {name: value for name, value in params.items() if name not in (*_BATCH_ONLY, "runSettingId")}
-
-
-def run_ended(state: State, run: Record) -> None:
-    """See whether the batch of a run that has ended is done."""
-    batch = state.batches.get(run.batch_id or "")
-    if batch:
-        _check_processed(state, batch)
-
-
-def _check_processed(state: State, batch: Batch) -> None:
-    following = {"INPROGRESS": "PROCESSED", "STOPPING": "CANCELLED"}
-    started = [submission.run for submission in batch.submissions if submission.run]
-    if batch.status in following and all(run.status in ENDED for run in started):
-        batch.status, batch.processed_time = following[batch.status], state.clock.now()
+    where = "batchRunSettings.inlineSettings"
+    return [service.entry("StartRunBatch", where, f"s3UriSettings.{i}.member", it) for i, it in enumerate(settings, 1)]
 
 
 def get_batch(state: State, params: Answer, caller: Caller) -> Answer:
@@ -267,35 +166,15 @@ def _at_most_one(params: Answer, filters: tuple[str, ...]) -> None:
 def cancel_run_batch(state: State, params: Answer, caller: Caller) -> Answer:
     """Cancel a batch's runs."""
     batch = _batch_in(state, params["batchId"], caller, _CANCELLABLE, "cancelled")
-    batch.status = "STOPPING"
-    for submission in batch.submissions:
-        run = submission.run
-        if run is None:
-            continue
-        submission.status = "CANCEL_FAILED" if run.status in ENDED else "CANCEL_SUCCESS"
-        if run.status not in ENDED:
-            life.cancel(state, run)
-    _check_processed(state, batch)
+    batch_life.cancel(state, batch)
     return {}
 
 
 def delete_run_batch(state: State, params: Answer, caller: Caller) -> Answer:
     """Delete a batch's runs."""
     batch = _batch_in(state, params["batchId"], caller, _RUNS_DELETABLE, "deleted")
-    batch.status = "RUNS_DELETING"
-    for submission in batch.submissions:
-        run = submission.run
-        if run is None:
-            continue
-        if state.runs.get(run.id) is run:
-            runs.delete_run(state, {"id": run.id}, caller)
-        submission.status = "DELETE_SUCCESS"
-    _then(state, batch, state.clock.now(), "RUNS_DELETING", _runs_deleted)
+    batch_life.delete_runs(state, batch)
     return {}
-
-
-def _runs_deleted(_state: State, batch: Batch, _now: datetime) -> None:
-    batch.status = "RUNS_DELETED"
 
 
 def delete_batch(state: State, params: Answer, caller: Caller) -> Answer:

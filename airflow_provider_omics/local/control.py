@@ -40,11 +40,13 @@ def handle(engine: Engine, method: str, path: str, query: str, body: bytes) -> t
         asked = json.loads(body) if body else {name: values[-1] for name, values in parse_qs(query).items()}
         if not isinstance(asked, dict):
             return 400, {"message": "The body is not a JSON object"}
+        engine.catch_up()
         with engine.lock:
-            engine.state.advance()
-            return 200, action(engine, asked)
+            answer = action(engine, asked)
+        engine.catch_up()
     except ValueError as error:
         return 400, {"message": str(error)}
+    return 200, answer
 
 
 def configure(engine: Engine, config: dict[str, Any]) -> None:
@@ -74,7 +76,6 @@ def _clock(engine: Engine, asked: Asked) -> Json:
     if "freeze" in asked:
         (clock.freeze if asked["freeze"] else clock.resume)()
     clock.advance(asked.get("advance", 0))
-    engine.state.advance()
     return {"now": clock.now().isoformat()}
 
 

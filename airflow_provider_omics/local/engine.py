@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omics.local import batches, catalog, read_set_jobs, runs, storage, tags
+from airflow_provider_omics.local import batch_life, batches, catalog, read_set_jobs, runs, storage, tags
 from airflow_provider_omics.local.protocol import Service, ServiceError
 from airflow_provider_omics.local.state import State
 from airflow_provider_omics.local.traffic import Traffic
@@ -71,10 +72,14 @@ OPERATIONS: dict[str, Callable[[State, Answer, Caller], Answer]] = {
 }
 
 
+# Actions of the agenda that are done before others get the lock: a batch of 100,000 runs makes none of them wait long.
+_SLICE = 500
+
+
 def call(state: State, operation: str, params: dict[str, Any], caller: Caller) -> Answer:
-    """Do all that is due, then the operation."""
+    """Do what is due, a slice of it if it is much, then the operation."""
     with state.lock:
-        state.advance()
+        state.advance(_SLICE)
         return OPERATIONS[operation](state, params, caller)
 
 
@@ -118,7 +123,21 @@ class Engine:
                 self.traces.listening = False
             self.traffic = Traffic()
             self.state = State(self.lock, executor=self.executor, traces=self.traces)
-            self.state.ended = partial(batches.run_ended, self.state)
+            self.state.ended = partial(batch_life.run_ended, self.state)
+
+    def call(self, operation: str, params: dict[str, Any], caller: Caller) -> Answer:
+        """Do an operation on the state that there is when its turn comes."""
+        with self.lock:
+            return call(self.state, operation, params, caller)
+
+    def catch_up(self) -> None:
+        """Do all that is due; calls get through between its slices."""
+        while self._advance():
+            time.sleep(0.001)  # a lock that is taken again at once is never somebody else's
+
+    def _advance(self) -> bool:
+        with self.lock:
+            return self.state.advance(_SLICE)
 
     def connect(self, executor: Executor | None, traces: Traces) -> None:
         """Give it what executes workflows and what publishes, which both need the endpoint's address."""

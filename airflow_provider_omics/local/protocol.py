@@ -82,10 +82,18 @@ class Service:
             elif value is not None:
                 params[name] = value
         params = _read_structure(shape, params, "", wrong)
-        if wrong:
-            count = f"{len(wrong)} validation error{'s' if len(wrong) > 1 else ''} detected"
-            raise ServiceError("ValidationException", f"{count}: {'; '.join(wrong)}")
+        _refuse(wrong)
         return params
+
+    def entry(self, operation: str, path: str, place: str, value: Any) -> Any:  # noqa: ANN401 - the model says which type
+        """Return one entry of a list that an operation takes, checked as if the request held it at ``place``."""
+        shape: Any = self.model.operation_model(operation).input_shape
+        for name in path.split("."):
+            shape = shape.members[name]
+        wrong: list[str] = []
+        read = _read(shape.member, value, place, wrong)
+        _refuse(wrong)
+        return read
 
     def answer(self, operation: OperationModel, output: dict[str, Any]) -> tuple[int, bytes]:
         """Return the HTTP status and the body of an operation's answer; what its model does not know is left out."""
@@ -93,6 +101,12 @@ class Service:
         if operation.output_shape is None or status == 204:  # noqa: PLR2004 - No Content
             return status, b""
         return status, json.dumps(_write(operation.output_shape, output), separators=(",", ":")).encode()
+
+
+def _refuse(wrong: list[str]) -> None:
+    if wrong:
+        count = f"{len(wrong)} validation error{'s' if len(wrong) > 1 else ''} detected"
+        raise ServiceError("ValidationException", f"{count}: {'; '.join(wrong)}")
 
 
 def _match(segments: list[str], given: list[str]) -> dict[str, str] | None:

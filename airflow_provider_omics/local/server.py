@@ -75,8 +75,7 @@ class Server:
     def _tick(self) -> None:
         """Let runs live on while nobody asks for them."""
         while not self._stopping.wait(_TICK):
-            with self.engine.lock:
-                self.engine.state.advance()
+            self.engine.catch_up()
 
     def _region_of(self, run_id: str) -> str:
         run = self.engine.state.runs.get(run_id)

@@ -7,6 +7,7 @@ import hashlib
 import heapq
 import itertools
 import json
+import logging
 import secrets
 import threading
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Regional = TypeVar("Regional", bound="InRegion")
 Answer = dict[str, Any]
+log = logging.getLogger(__name__)
 _MAX_TAGS = 50
 
 
@@ -37,6 +39,8 @@ class Caller(NamedTuple):
     region: str
     account: str
     fetched: bytes | None = None
+    # The run settings of a batch that an S3 object holds, checked against the model.
+    settings: list[Answer] | None = None
 
 
 class InRegion(Protocol):
@@ -135,12 +139,19 @@ class State:
         """Put an action on the agenda; it is called with the time that it was due."""
         heapq.heappush(self._agenda, (due, self.next_seq(), action))
 
-    def advance(self) -> None:
-        """Do all that is due by now, in order."""
-        now = self.clock.now()
+    def advance(self, most: int | None = None) -> bool:
+        """Do what is due by now, in order, at most so many actions; return whether more is due."""
+        now, done = self.clock.now(), 0
         while self._agenda and self._agenda[0][0] <= now:
+            if done == most:
+                return True
             due, _, action = heapq.heappop(self._agenda)
-            action(due)
+            try:
+                action(due)
+            except Exception:
+                log.exception("A step that was due at %s failed; the others go on.", due)
+            done += 1
+        return False
 
     def once(
         self,

@@ -4,8 +4,12 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
+
+from airflow_provider_omics.local import batch_life, batches, catalog, runs
+from airflow_provider_omics.local.state import NOBODY, State
 
 ROLE = "arn:aws:iam::123456789012:role/omics"
 CONFLICT, INVALID, MISSING = (
@@ -76,6 +80,13 @@ def test_what_cannot_be_started_is_told_by_setting(batch, client, frozen):
         ({"runId": good["runId"]}, [good]),
     ):
         assert client.list_runs_in_batch(batchId=made["id"], **asked)["runs"] == expected
+
+
+def test_parameters_that_are_no_object_fail_their_run_alone(batch, client, frozen):
+    made = batch({"runSettingId": "bad", "parameters": 7}, {"runSettingId": "good"})
+    frozen.advance(3)
+    bad, good = client.list_runs_in_batch(batchId=made["id"])["runs"]
+    assert (bad["submissionFailureReason"], good["submissionStatus"]) == ("ValidationException", "SUCCESS")
 
 
 def test_a_batch_of_which_nothing_starts_is_processed(batch, client, frozen):
@@ -188,3 +199,75 @@ def test_a_repeated_batch_is_one_batch(batch, client):
 def test_a_batch_has_tags(batch, client):
     arn = batch({"runSettingId": "a"}, tags={"a": "b"})["arn"]
     assert client.list_tags_for_resource(resourceArn=arn)["tags"] == {"a": "b"}
+
+
+@pytest.mark.parametrize(
+    ("entry", "says"),
+    [
+        ({"runSettingId": "b", "name": 7}, "s3UriSettings.2.member.name"),
+        ({"runSettingId": "b", "runTags": "x"}, "s3UriSettings.2.member.runTags"),
+        ({"runSettingId": "b", "roleArn": ROLE}, "s3UriSettings.2.member.roleArn"),
+        ({"runSettingId": ""}, "s3UriSettings.2.member.runSettingId"),
+        ({}, "s3UriSettings.2.member.runSettingId"),
+        ("b", "s3UriSettings.2.member"),
+    ],
+)
+def test_settings_in_s3_are_checked_as_inline_ones_are(entry, says, batch, client, omics_local):
+    s3 = omics_local.client("s3")
+    s3.create_bucket(Bucket="settings")
+    s3.put_object(Bucket="settings", Key="a", Body=json.dumps([{"runSettingId": "a"}, entry]))
+    with pytest.raises(client.exceptions.ValidationException, match=f"'{says}'"):
+        batch(batchRunSettings={"s3UriSettings": "s3://settings/a"})
+    assert omics_local.runs() == []
+
+
+def test_no_step_stops_the_clock_nor_the_calls(batch, client, frozen, monkeypatch):
+    create = runs.create_run
+
+    def breaks_for_one(state, params, caller, **how):
+        if params.get("name") == "bad":
+            raise ZeroDivisionError
+        return create(state, params, caller, **how)
+
+    monkeypatch.setattr(runs, "create_run", breaks_for_one)
+    made = batch({"runSettingId": "bad", "name": "bad"}, {"runSettingId": "good"})
+    frozen.advance(3)
+    bad, good = client.list_runs_in_batch(batchId=made["id"])["runs"]
+    assert (bad["submissionFailureReason"], good["submissionStatus"]) == ("InternalServerException", "SUCCESS")
+    frozen.advance(60)
+    assert status(client, made["id"]) == "PROCESSED"
+
+
+def test_a_step_that_fails_does_not_keep_the_next_from_being_done():
+    state, done = State(), []
+    for action in (lambda _now: 1 / 0, done.append):
+        state.at(state.clock.now(), action)
+    state.advance()
+    assert len(done) == 1
+
+
+def test_a_large_batch_lets_others_through_and_costs_what_its_runs_cost():
+    state = State()
+    state.clock.freeze()
+    state.ended = partial(batch_life.run_ended, state)
+    catalog.register(state, {"id": "1234567"})
+    request = {"defaultRunSetting": {"workflowId": "1234567", "roleArn": ROLE, "outputUri": "s3://b"}}
+    caller = NOBODY._replace(settings=[{"runSettingId": f"s{i}"} for i in range(1_200)])
+    batches.start_run_batch(state, {**request, "batchRunSettings": {"s3UriSettings": "s3://s/a"}}, caller)
+    [made] = state.batches.values()
+    state.clock.advance(3)
+    slices = 1
+    while state.advance(500):
+        slices += 1
+    assert (slices, made.status) == (3, "INPROGRESS")
+    made.submissions = Unread(made.submissions)
+    state.clock.advance(100)
+    state.advance()
+    assert made.status == "PROCESSED"
+
+
+class Unread(list):
+    """A batch's submissions that nobody reads through at the end of each run."""
+
+    def __iter__(self):
+        raise AssertionError("one pass over all submissions for each run is quadratic")
