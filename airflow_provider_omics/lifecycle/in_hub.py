@@ -4,10 +4,9 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from airflow_provider_omics.cancellation.cancel_run import persistently
@@ -26,6 +25,7 @@ from airflow_provider_omics.lifecycle.protocol import (
     Wait,
     Write,
 )
+from airflow_provider_omics.lifecycle.start_calls import StartCalls
 from airflow_provider_omics.lifecycle.submissions import LISTING_SECONDS, LOOK_AGAIN
 from airflow_provider_omics.polling.pacing import WARN_EVERY, Reminder, back_off
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from airflow_provider_omics.lifecycle.claim import Claim
     from airflow_provider_omics.lifecycle.protocol import Action, Fail, Known, Succeed, Verdict
     from airflow_provider_omics.lifecycle.run_submissions import RunSubmissions
+    from airflow_provider_omics.lifecycle.start_calls import Place
     from airflow_provider_omics.polling.hub import Hub
     from airflow_provider_omics.records.run import Run
 
@@ -47,18 +48,6 @@ log = logging.getLogger(__name__)
 # For how long a trigger that comes when the time to start a run is up looks for one that was started in time: it may
 # be one of thousands that a triggerer takes over, whose questions Airflow answers one by one.
 _LATE_SECONDS: Final = 900.0
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """The account, as far as STS says it, and the Region in which the worker would have started the run."""
-
-    account: str | None
-    region: str | None
-
-    def check(self, hook: OmicsHook) -> None:
-        """Raise StartRunElsewhereError if a hook leads to another one."""
-        hook.check_place(self.account, self.region)
 
 
 class HubDriver:
@@ -95,6 +84,7 @@ class HubDriver:
         self.submissions = submissions
         self._claim = claim
         self._place = place
+        self.starts = StartCalls(submissions, place, say)
         self._show = show
         self._say = say
         self._wait = wait
@@ -103,16 +93,12 @@ class HubDriver:
         self._submit_seconds = submit_seconds
         self._deadline = deadline
         self._shown: str | None = None
-        # The submission that StartRun was last asked for, here or in an earlier process of this attempt; None if no run
-        # can have come of it. The call that is under way in a thread.
-        self.asked: int | None = None
-        self._under_way: concurrent.futures.Future[Run] | None = None
-        # What StartRun has answered last, and whether what exists is being asked about.
+        # What StartRun has answered last; whether what exists is being asked about; and whether an earlier process's
+        # marker has been looked for.
         self._answer: Run | NoRun | None = None
-        self._looking = self._unanswered = self._is_over = self._looked_at_earlier = False
+        self._looking = self._looked_at_earlier = False
         self._reminder = Reminder(WARN_EVERY)
-        self._refusals = self._faults = 0
-        self._why: Exception | None = None
+        self._faults = 0
         self._told = ""
 
     @property
@@ -152,8 +138,7 @@ class HubDriver:
         if earlier is None:
             return known
         marker, run = earlier
-        # Whether it was answered nobody knows.
-        self.asked, self._unanswered = marker.submission, True
+        self.starts.take_over(marker.submission)
         self._looks_until, self._answer = time.time() + _LATE_SECONDS, run
         self._shown = run.uuid if run else None
         record = Record(marker.submission or 0, run)
@@ -211,7 +196,7 @@ class HubDriver:
                 self._place.check(hook)
                 return call(hook)
             except Exception as error:
-                self._why = error
+                self.starts.why = error
                 raise
 
         what = f"Whether requestId {self.submissions.request_id(0)} has a run is not known yet"
@@ -228,28 +213,31 @@ class HubDriver:
         except TimeoutError:
             if not limit.expired():  # It is the network's.
                 raise
-            raise self._too_late() from self._why
+            raise self._too_late() from self.starts.why
 
     def _too_late(self) -> OmicsError:
         """Return the error that no run was started in time."""
         from airflow_provider_omics.aws.errors import is_full, is_refused  # noqa: PLC0415 - imported in a thread by now
 
+        starts = self.starts
         # Whether there is a run is not known while StartRun, or the look for one, is not answered.
-        unknown = self._unanswered or self._looking
+        unknown = starts.unanswered or self._looking
         if self._claim.in_the_way and not unknown:
             return OmicsError(f"No run was started in time, and a retry tries again: {self._claim.in_the_way}")
-        if self._why is None:
+        if starts.why is None:
             return StartRunRefusedError("its turn did not come in time", full=None if unknown else False)
-        full = is_full(self._why) if is_refused(self._why) and not unknown else None
-        return StartRunRefusedError(str(self._why), self._refusals, full=full)
+        full = is_full(starts.why) if is_refused(starts.why) and not unknown else None
+        return StartRunRefusedError(str(starts.why), starts.refusals, full=full)
 
     # --- starting ---
 
     async def _start(self, submission: int) -> Run | NoRun:
         """Have StartRun called in the hub's queue."""
-        self._under_way = None
+        self.starts.begin()
         starting = self.hub.starts.start(
-            lambda hook: self._send(hook, submission), ready=self._claim.check, refused=self._note_refusal
+            lambda hook: self.starts.send(hook, submission),
+            ready=self._claim.check,
+            refused=self.starts.note_refusal,
         )
         try:
             async with asyncio.timeout(max(0.0, self._until - time.time())) as limit:
@@ -263,35 +251,17 @@ class HubDriver:
         except Exception as error:
             if limit.expired():
                 # What is under way may have its answer in a moment; nothing more is sent.
-                self._is_over = True
-                if run := await self.settled():
+                self.starts.end()
+                if run := await self.starts.settled():
                     return run
-                raise self._too_late() from self._why
+                raise self._too_late() from self.starts.why
             if not self.hub.client.bears(error, self._faults):
                 raise
-            self._why = error
-            self._unanswered = self._unanswered or self.asked is not None
+            self.starts.note_fault(error)
             self._faults += 1
             self._remind(f"StartRun is asked again, after a look for a run of it: {error}")
             await self._in_time(asyncio.sleep(back_off(self._faults)), self._until)
         return NoRun.UNANSWERED
-
-    def _send(self, hook: OmicsHook, submission: int) -> Run:
-        """Call StartRun, in a thread that nobody can call back: who ends the task waits for what comes of it."""
-        self._place.check(hook)
-        answer: concurrent.futures.Future[Run] = concurrent.futures.Future()
-        # In this order: who sets the flag then looks for a call that is under way.
-        self._under_way = answer
-        try:
-            if self._is_over:
-                raise NotNowError("The task was ended")  # noqa: TRY301 - who waits for the answer is told, too
-            self.asked = submission
-            run = self.submissions.submit(hook, submission)
-        except BaseException as error:
-            answer.set_exception(error)
-            raise
-        answer.set_result(run)
-        return run
 
     def _remind(self, line: str) -> None:
         """Tell people something that may last."""
@@ -300,36 +270,7 @@ class HubDriver:
         else:
             log.info("%s", line)
 
-    def _note_refusal(self, error: Exception) -> None:
-        from airflow_provider_omics.aws.errors import is_full  # noqa: PLC0415 - imported in a thread by now
-
-        self._why = error
-        self._refusals += 1
-        if not self._unanswered:
-            self.asked = None  # This is an answer, and none was lost before.
-        if self._refusals == 1:
-            self._say(f"{StartRunRefusedError(str(error), full=is_full(error))}: StartRun is asked again")
-
     # --- ending ---
-
-    async def settled(self) -> Run | None:
-        """Return the run of a call that is under way, or was answered before it was known, when it is answered."""
-        if self._under_way is None:
-            return None
-        try:
-            # Who is cancelled while it waits for the answer must not take it from those who ask after it.
-            return await asyncio.shield(asyncio.wrap_future(self._under_way))
-        except NotNowError:
-            return None
-        except Exception as error:  # noqa: BLE001 - who asks wants the run
-            from airflow_provider_omics.aws.errors import is_refused  # noqa: PLC0415 - imported in a thread by now
-
-            if is_refused(error):
-                self._note_refusal(error)
-            else:
-                self._why = error
-                self._unanswered = self._unanswered or self.hub.client.bears(error, 0)
-            return None
 
     async def to_cancel(self, *, looks_back: bool) -> Run | str:
         """
@@ -339,11 +280,12 @@ class HubDriver:
         """
         from airflow_provider_omics.aws.errors import is_denied  # noqa: PLC0415 - imported in a thread by now
 
-        self._is_over = True
-        if run := await self.settled():
+        starts = self.starts
+        starts.end()
+        if run := await starts.settled():
             return run
         # Killed before it had looked, it does not know what an earlier process has asked for.
-        if self.asked is None and not looks_back and self._looked_at_earlier:
+        if starts.asked is None and not looks_back and self._looked_at_earlier:
             return "it has started no run"
         until = time.monotonic() + LISTING_SECONDS
         while True:
@@ -353,8 +295,8 @@ class HubDriver:
                 if not is_denied(error):
                     raise
                 return f"whether it has started a run cannot be looked up: {error}"
-            if newest is not None and newest.submission >= (self.asked or 0):
+            if newest is not None and newest.submission >= (starts.asked or 0):
                 return newest.run
-            if self.asked is None or time.monotonic() >= until:
+            if starts.asked is None or time.monotonic() >= until:
                 return "it has started no run"
             await asyncio.sleep(LOOK_AGAIN)

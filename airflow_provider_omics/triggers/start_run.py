@@ -144,8 +144,9 @@ class OmicsStartRunTrigger(OmicsRunTrigger):
 
     def _driver_in(self, hub: Hub) -> HubDriver:
         from airflow_provider_omics.lifecycle.claim import Claim, NoClaim  # noqa: PLC0415 - imported by now
-        from airflow_provider_omics.lifecycle.in_hub import HubDriver, Place  # noqa: PLC0415 - likewise
+        from airflow_provider_omics.lifecycle.in_hub import HubDriver  # noqa: PLC0415 - likewise
         from airflow_provider_omics.lifecycle.run_submissions import RunSubmissions  # noqa: PLC0415 - likewise
+        from airflow_provider_omics.lifecycle.start_calls import Place  # noqa: PLC0415 - likewise
 
         intention = Intention.deserialize(self.intention)
         submissions = RunSubmissions(

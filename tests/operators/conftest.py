@@ -13,6 +13,7 @@ import pytest
 from airflow_provider_omics.cancellation import ask_airflow
 from airflow_provider_omics.lifecycle import claim, marker, retry_policy, submissions
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
+from airflow_provider_omics.polling import faults
 from airflow_provider_omics.triggers import start_run as start_run_trigger
 from demo.airflow_home import AIRFLOW_3
 from tests.operators.stores import clients, stored  # noqa: F401 - fixtures
@@ -65,7 +66,8 @@ def impatient(monkeypatch):
     """Look for a run that is not listed for half a second, not for two minutes."""
     monkeypatch.setattr(submissions, "LISTING_SECONDS", 0.5)
     monkeypatch.setattr(submissions, "LOOK_AGAIN", 0.05)
-    monkeypatch.setattr(retry_policy, "back_off", lambda _faults: 0.02)
+    for module in (retry_policy, faults):
+        monkeypatch.setattr(module, "back_off", lambda _faults: 0.02)
 
 
 @pytest.fixture(autouse=True)

@@ -60,7 +60,7 @@ def test_who_ends_a_task_whose_time_is_up_ends_the_run_of_a_call_that_is_under_w
     async def go():
         going = asyncio.create_task(anext(trigger.run()))
         async with asyncio.timeout(60):
-            while not (asked and trigger._driver._is_over):  # noqa: ASYNC110 - another thread changes it
+            while not (asked and trigger._driver.starts._is_over):  # noqa: ASYNC110 - another thread changes it
                 await asyncio.sleep(0.02)
         in_triggerer("failed")
         await killed(trigger, going)

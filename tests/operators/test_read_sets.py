@@ -19,10 +19,11 @@ from airflow_provider_omics.exceptions import (
     ReadSetJobWaitError,
     StartRunConflictError,
 )
-from airflow_provider_omics.lifecycle import in_worker, retry_policy
+from airflow_provider_omics.lifecycle import in_worker
 from airflow_provider_omics.operators import activate_read_sets
 from airflow_provider_omics.operators.activate_read_sets import ActivateOmicsReadSetsOperator
 from airflow_provider_omics.operators.import_read_sets import ImportOmicsReadSetsOperator
+from airflow_provider_omics.polling import faults
 from airflow_provider_omics.read_sets import service
 from airflow_provider_omics.sensors.read_sets import OmicsReadSetImportSensor
 from airflow_provider_omics.tasks import read_set_task
@@ -644,6 +645,6 @@ def test_a_connection_that_is_missed_once_when_the_job_is_there_fails_nothing(st
         return 0.01
 
     monkeypatch.setattr(service, "start_job", start)
-    monkeypatch.setattr(retry_policy, "back_off", back_off)
+    monkeypatch.setattr(faults, "back_off", back_off)
     assert stored.importing("a", aws_conn_id="aws_own").execute(context)["status"] == "COMPLETED"
     assert missed == [True]

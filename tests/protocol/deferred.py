@@ -18,10 +18,11 @@ from airflow_provider_omics.cancellation import cancel_run
 from airflow_provider_omics.compat import TaskKey
 from airflow_provider_omics.lifecycle import claim, in_hub, marker
 from airflow_provider_omics.lifecycle.claim import Claim
-from airflow_provider_omics.lifecycle.in_hub import HubDriver, Place
+from airflow_provider_omics.lifecycle.in_hub import HubDriver
 from airflow_provider_omics.lifecycle.marker import KEY, Marker
 from airflow_provider_omics.lifecycle.protocol import Succeed, Wait
 from airflow_provider_omics.lifecycle.run_submissions import RunSubmissions
+from airflow_provider_omics.lifecycle.start_calls import Place
 from airflow_provider_omics.polling.pacing import Budget
 
 if TYPE_CHECKING:
@@ -48,8 +49,8 @@ class Hub:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self.calls = Limit()
-        self.starts = self
+        self.limit = Limit()
+        self.client = self.starts = self
 
     async def call(self, method: Any, **_: Any) -> Any:
         return method(self._world.hook())
@@ -136,7 +137,7 @@ def patch_airflow(patches: ExitStack) -> None:
     def pull(_task: TaskKey, key: str) -> Any:
         return copy.deepcopy(process().task.xcom.get(key))
 
-    clock = SimpleNamespace(sleep=sleep, timeout=asyncio.timeout, wrap_future=asyncio.wrap_future)
+    clock = SimpleNamespace(sleep=sleep, timeout=asyncio.timeout)
     patches.enter_context(patch.object(claim, "ask_airflow", ask))
     patches.enter_context(patch.object(claim, "task_states", lambda tis: ["deferred"] * len(tis)))
     for module in (claim, in_hub):

@@ -252,11 +252,11 @@ MUTATIONS = (
     Mutation("XComs that came late are pushed over", RUN, '(told.shown and is_shown(context["ti"], told.run))', "told.shown", OPERATOR + "test_what_an_earlier_try_has_pushed_too_late_is_pushed_over"),
     Mutation("a trigger that was taken over starts nothing", CLAIM, "        if marker != self._marker:\n            self._marker, self", "        if False:\n            self._marker, self", IN_TRIGGERER + "test_a_trigger_that_was_taken_over_in_the_queue_starts_nothing"),
     Mutation("a triggerer of another account asks nothing", "aws/identity.py", "if region in (None, own_region) and own in (None, account):", "if True:", IN_TRIGGERER + "test_a_triggerer_of_another_account_asks_nothing"),
-    Mutation("who ends a task waits for a StartRun that is under way", HUB_DRIVER, "return await asyncio.shield(asyncio.wrap_future(self._under_way))", "return None", IN_TRIGGERER + "test_who_ends_a_task_while_start_run_is_under_way_ends_its_run"),
+    Mutation("who ends a task waits for a StartRun that is under way", "lifecycle/start_calls.py", "return await asyncio.shield(asyncio.wrap_future(self._under_way))", "return None", IN_TRIGGERER + "test_who_ends_a_task_while_start_run_is_under_way_ends_its_run"),
     Mutation("the end of an adopted run is that of who takes its place, too", ATTEMPT, "                    yield Write(Record(known.seen.submission, run, adopted=True))\n", "                    pass\n", IN_TRIGGERER + "test_the_end_of_an_adopted_run_is_the_tries_also_for_who_takes_its_place"),
     Mutation("a waiting trigger has let the request go", "triggers/start_run.py", "self.request, self.record, self._driver = {}, None, None", "pass", IN_TRIGGERER + "test_a_waiting_trigger_has_let_the_request_go"),
     Mutation("a lost answer is looked for before StartRun is called again", ATTEMPT, "replace(known, retry=True, asked=submission, looked_up=False)", "replace(known, asked=submission)", CARRIED),
-    Mutation("a task that is ended in the queue is looked up", HUB_DRIVER, "return newest.run\n            if self.asked", 'return ""\n            if self.asked', IN_TRIGGERER + "test_a_person_ends_the_run_of_an_answer_that_was_lost"),
+    Mutation("a task that is ended in the queue is looked up", HUB_DRIVER, "return newest.run\n            if starts.asked", 'return ""\n            if starts.asked', IN_TRIGGERER + "test_a_person_ends_the_run_of_an_answer_that_was_lost"),
     # --- the start queue ---
     Mutation("a refusal makes a pause", PACE, "self._next = pause if alone", "self._next = now if alone", PACES),
     Mutation("refusals in a row make it longer", PACE, "_PAUSE * 2 ** min(self._row - 1, 10)", "_PAUSE", PACES),

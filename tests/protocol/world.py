@@ -43,6 +43,7 @@ from airflow_provider_omics.local.records import ENDED
 from airflow_provider_omics.local.settings import Settings
 from airflow_provider_omics.local.state import NOBODY, State
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
+from airflow_provider_omics.polling import faults
 from airflow_provider_omics.results import failure_report, outputs
 from airflow_provider_omics.tasks import attempt_end, start_run_task, worker_attempt
 from tests.protocol import deferred
@@ -510,6 +511,7 @@ def world_time():
             omics,
             submissions,
             retry_policy,
+            faults,
             in_worker,
             in_hub,
             attempt_end,
@@ -526,8 +528,9 @@ def world_time():
         patches.enter_context(patch.object(failure_report, "failed_tasks", lambda _hook, _run: ([], 0)))
         patches.enter_context(patch.object(outputs, "outputs", lambda _hook, _run: None))
         # Chance is Hypothesis' alone.
-        patches.enter_context(patch.object(retry_policy, "jittered", lambda seconds: seconds))
-        patches.enter_context(patch.object(retry_policy, "back_off", lambda _faults: 1.0))
+        patches.enter_context(patch.object(faults, "jittered", lambda seconds: seconds))
+        for module in (retry_policy, faults):
+            patches.enter_context(patch.object(module, "back_off", lambda _faults: 1.0))
         yield
 
 
