@@ -296,5 +296,11 @@ def _moto() -> ASGI:
         log.warning("moto is not installed: S3, CloudWatch Logs, EventBridge, SQS, IAM and STS answer 501")
         return _without_moto
     moto: Any = DomainDispatcherApplication(create_backend_app)
-    app: Any = WSGIMiddleware(moto)
+
+    def with_raw_uri(environ: Any, start_response: Any) -> Any:  # noqa: ANN401 - WSGI's types are a2wsgi's and werkzeug's
+        # moto decodes RAW_URI, and where there is none what is decoded already: the key "a%20b" would be "a b".
+        environ["RAW_URI"] = environ["asgi.scope"]["raw_path"].decode("latin-1")
+        return moto(environ, start_response)
+
+    app: Any = WSGIMiddleware(with_raw_uri)
     return cast("ASGI", app)

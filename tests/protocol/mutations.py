@@ -330,6 +330,7 @@ MUTATIONS = (
     Mutation("two keys never become one file", "local/wdl_inputs.py", 'self._folder(f"{bucket}/{prefix}", directory=False)', 'self._folder("", directory=False)', INPUTS + "test_keys_never_become_paths"),
     Mutation("a Directory takes nothing beside its prefix", "local/wdl_inputs.py", 'below = f"{prefix}/" if prefix else ""', "below = prefix", INPUTS + "test_a_prefix_that_no_directory_can_be_is_refused"),
     Mutation("no key of a Directory leads out of it", "local/wdl_inputs.py", '_check_names(f"s3://{bucket}/{key}", *parents, *([name] if name else ()))', "pass", INPUTS + "test_a_prefix_that_no_directory_can_be_is_refused"),
+    Mutation("a key of S3 is decoded once", "local/app.py", 'environ["RAW_URI"] = environ["asgi.scope"]["raw_path"].decode("latin-1")', "pass", "tests/local/test_s3.py"),
 )  # fmt: skip
 
 
