@@ -12,6 +12,15 @@ def test_every_rule_is_in_the_code_once():
     assert [rule for rule, times in rules.items() if times != 1] == []
 
 
+def test_every_row_names_a_test_that_exists():
+    missing = []
+    for it in MUTATIONS:
+        file, _, name = it.test.partition("::")
+        if not (ROOT / file).is_file() or (name and f"def {name}(" not in (ROOT / file).read_text()):
+            missing.append(f"{it.rule}: {it.test}")
+    assert missing == []
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 @pytest.mark.skipif(AIRFLOW_2, reason="once is enough: the rules are the same on both Airflow lines")
