@@ -11,6 +11,7 @@ import os
 import re
 import tempfile
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from email.utils import format_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from botocore.model import OperationModel
 
     from airflow_provider_omics.local.engine import Engine
+    from airflow_provider_omics.local.state import State
 
     Scope = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -55,12 +57,18 @@ class Answer(NamedTuple):
 class App:
     """The ASGI application."""
 
-    def __init__(self, engine: Engine, buckets: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, engine: Engine, buckets: Callable[[], None] = lambda: None, own_key: str = "") -> None:
         self.engine = engine
+        # Who signs with this access key is the endpoint itself.
+        self._own_key = own_key
         # Makes the buckets that are to be there from the start; called when S3 is first needed.
         self._buckets = buckets
         self._aws: ASGI | None = None
         self._aws_lock = asyncio.Lock()
+        # A thread of its own: those that wait for S3 may be as many as other threads there are.
+        self._starting = ThreadPoolExecutor(1, thread_name_prefix="omics-local-moto")
+        # The state that the buckets were made for.
+        self._bucketed: State | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -73,11 +81,11 @@ class App:
             await self._send(send, await self._control(scope, headers, query, receive))
         elif signed := _signed(headers, query):
             access_key, region, service = signed
-            account = self.engine.state.settings.account_of(access_key)
             if service == "omics":
+                account = self.engine.state.settings.account_of(access_key)
                 await self._omics(scope, query, Caller(region, account), receive, send)
             else:
-                await self._others(service, scope, headers, receive, send, account=account)
+                await self._others(service, scope, headers, receive, send, access_key=access_key)
         else:
             message = "The request is not signed; this endpoint answers AWS clients only"
             await self._send(send, _error("MissingAuthenticationTokenException", message, 403))
@@ -158,18 +166,17 @@ class App:
             return path.read_bytes()
 
     async def _others(
-        self, service: str, scope: Scope, headers: dict[str, str], receive: Receive, send: Send, *, account: str
+        self, service: str, scope: Scope, headers: dict[str, str], receive: Receive, send: Send, *, access_key: str
     ) -> None:
         """
         Hand a request to moto, which is imported when it is first needed, unless a fault is planned for it.
 
-        Who calls is no question for moto, which knows one account.
+        Who calls is no question for moto, which knows one account; no fault is planned for the endpoint's own calls.
         """
-        if service == "sts":
-            body = await _body(receive)
-            receive = _again(body)
-        operation = other_services.operation_of(service, scope, headers, body if service == "sts" else b"")
-        fault = self.engine.traffic.fault(operation)
+        body = await _body(receive) if service == "sts" else b""
+        receive = _again(body) if service == "sts" else receive
+        operation = other_services.operation_of(service, scope, headers, body)
+        fault = None if access_key == self._own_key else self.engine.traffic.fault(operation)
         if fault and fault.kind == "delay":
             await asyncio.sleep(fault.seconds)
         elif fault and fault.kind == "drop":
@@ -181,21 +188,29 @@ class App:
             return
         if operation == other_services.WHO:
             self.engine.traffic.record(operation, self.engine.state.clock.now(), {})
+            account = self.engine.state.settings.account_of(access_key)
             await self._send(send, Answer(200, other_services.caller_identity(account)))
             return
-        if self._aws is None:
-            async with self._aws_lock:
-                if self._aws is None:
-                    self._aws = await asyncio.to_thread(_moto)
-                    await asyncio.to_thread(self._buckets)
-        self.engine.aws_used = True
-        if self._aws is _without_moto:
+        aws = await self._started()
+        if aws is None:
             message = f"{service} is not served: install airflow-provider-omics[local], which brings moto"
             await self._send(send, _error("NotImplementedException", message, 501))
             return
         if service == "events" and self.engine.traces:
             self.engine.traces.listening = True
-        await self._aws(scope, receive, send)
+        await aws(scope, receive, send)
+
+    async def _started(self) -> ASGI | None:
+        """Return moto, None where it is not installed, with the buckets that are to be there, after a reset, too."""
+        loop, state = asyncio.get_running_loop(), self.engine.state
+        if self._bucketed is not state:
+            async with self._aws_lock:
+                if self._aws is None:
+                    self._aws = await loop.run_in_executor(self._starting, _moto)
+                if self._bucketed is not state and self._aws is not _without_moto:
+                    await loop.run_in_executor(self._starting, self._buckets)
+                self._bucketed = state
+        return None if self._aws is _without_moto else self._aws
 
     def _error(self, error: ServiceError) -> Answer:
         if error.code.isdecimal():

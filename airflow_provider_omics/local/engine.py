@@ -8,7 +8,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omics.local import batch_life, batches, catalog, read_set_jobs, runs, storage, tags
+from airflow_provider_omics.local import batch_life, batches, catalog, moto_backends, read_set_jobs, runs, storage, tags
 from airflow_provider_omics.local.protocol import Service, ServiceError
 from airflow_provider_omics.local.state import State
 from airflow_provider_omics.local.traffic import Traffic
@@ -104,8 +104,6 @@ class Engine:
     def __init__(self, config: dict[str, Any]) -> None:
         self.config = config
         self.service = Service("omics")
-        # Whether another service than HealthOmics was ever called.
-        self.aws_used = False
         self.executor: Executor | None = None
         self.traces: Traces | None = None
         self.lock = threading.RLock()
@@ -113,17 +111,25 @@ class Engine:
         self.state = State(self.lock)
         self.reset()
 
-    def reset(self) -> None:
-        """Forget everything: runs, resources, calls, faults, scripts, settings."""
+    def reset(self, prepare: Callable[[], None] = lambda: None) -> None:
+        """
+        Forget everything: runs, resources, calls, faults, scripts, settings, and what is in the other services.
+
+        ``prepare`` sets up the new state. The caller must not hold the lock, which those need that are to end.
+        """
         with self.lock:
-            if self.executor:
-                for run in self.state.runs.values():
-                    self.executor.cancel(run.id)
-            if self.traces:
-                self.traces.listening = False
+            left, runs = self.traces, list(self.state.runs)
             self.traffic = Traffic()
+            self.traces = left.renewed() if left else None
             self.state = State(self.lock, executor=self.executor, traces=self.traces)
             self.state.ended = partial(batch_life.run_ended, self.state)
+            prepare()
+        # What still runs or publishes would leave something in services that are empty already.
+        if self.executor:
+            self.executor.end(runs)
+        if left:
+            left.close()
+        moto_backends.reset()
 
     def call(self, operation: str, params: dict[str, Any], caller: Caller) -> Answer:
         """Do an operation on the state that there is when its turn comes."""

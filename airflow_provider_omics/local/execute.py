@@ -18,6 +18,8 @@ from airflow_provider_omics.local.wdl_inputs import Inputs
 from airflow_provider_omics.local.wdl_run import Progress, WdlError, failure_reason, run_wdl
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow_provider_omics.local.records import Definition, Journal, Publisher, Run
 
 logger = logging.getLogger(__name__)
@@ -47,6 +49,14 @@ class WdlExecutor:
         if execution.future and execution.future.cancel():  # it never began: no thread of the pool will end it
             threading.Thread(target=self._work, args=(execution,), name=f"omics-local-cancel-{run_id}").start()
 
+    def end(self, run_ids: Sequence[str]) -> None:
+        """Cancel runs and wait until nothing is left of them."""
+        executions = [self._executions[run_id] for run_id in run_ids if run_id in self._executions]
+        for execution in executions:
+            self.cancel(execution.run.id)
+        for execution in executions:
+            execution.ended.wait()
+
     def close(self) -> None:
         """Kill whatever still runs and wait for it."""
         for execution in list(self._executions.values()):
@@ -61,6 +71,7 @@ class WdlExecutor:
         finally:
             if self._executions.get(execution.run.id) is execution:
                 del self._executions[execution.run.id]
+            execution.ended.set()
 
 
 class _Execution:
@@ -69,6 +80,7 @@ class _Execution:
     def __init__(self, run: Run, definition: Definition, journal: Journal, publisher: Publisher) -> None:
         self.run = run
         self.stop = threading.Event()
+        self.ended = threading.Event()
         self.future: Future[None] | None = None
         self._definition = definition
         self._journal = journal

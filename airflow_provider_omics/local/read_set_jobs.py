@@ -238,12 +238,12 @@ def _import(state: State, job: Job, now: datetime) -> None:
 
 
 def _copied(publisher: Publisher, bucket: str, wanted: list[list[tuple[str, str, str]]]) -> Imported:
-    publisher.make_buckets([bucket])
     imported: Imported = []
     for files in wanted:
         try:
+            publisher.make_buckets([bucket])
             copied = [(name, to, publisher.copy(uri, to)) for name, uri, to in files]
-        except (FileNotFoundError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the source has failed and the job ends
             imported.append(str(error))
             continue
         empty = [uri for (_, uri, _), (_, _, size) in zip(files, copied, strict=True) if not size]

@@ -89,6 +89,9 @@ class Executor(Protocol):
     def cancel(self, run_id: str) -> None:
         """Kill the process tree of a run; its journal then says CANCELLED. Unknown or ended runs are ignored."""
 
+    def end(self, run_ids: Sequence[str]) -> None:
+        """Cancel runs and wait until nothing is left of them; unknown or ended ones are ignored."""
+
     def close(self) -> None:
         """Kill whatever still runs and wait for it: no child is left behind."""
 
@@ -104,6 +107,9 @@ class Publisher(Protocol):
 
     def upload(self, path: str, uri: str) -> None:
         """Copy a local file to ``s3://…``; a bucket that does not exist is an error, as in AWS."""
+
+    def put(self, uri: str, text: str) -> None:
+        """Write a small object ``s3://…``; a bucket that does not exist is an error, as in AWS."""
 
     def copy(self, uri: str, to: str) -> int:
         """Copy an object within S3 and return its bytes; FileNotFoundError names the uri that cannot be read."""

@@ -49,7 +49,7 @@ def read(uri: str, template: Answer | None, publisher: Publisher) -> Answer | st
         path = Path(directory, "parameters.json")
         try:
             publisher.download(uri, str(path))
-        except FileNotFoundError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it ends the run
             return f"The parameters file cannot be read: {error}"
         try:
             parameters: Answer = json.loads(path.read_bytes())

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ipaddress
+import secrets
 import socket
 import threading
 import time
@@ -42,13 +43,14 @@ class Server:
         self._socket = _listen(host, port)
         name, number = self._socket.getsockname()[:2]
         self.url = f"http://[{name}]:{number}" if ":" in name else f"http://{name}:{number}"
-        publisher = AwsPublisher(self.url, self._region_of)
+        own_key = f"omics-local-{secrets.token_hex(8)}"
+        publisher = AwsPublisher(self.url, self._region_of, own_key)
         executor = None if simulate else _executor(publisher)
         buckets = partial(publisher.make_buckets, examples.BUCKETS if self.engine.config.get("examples") else ())
         self.engine.connect(executor, Traces(publisher, self.engine.lock))
         options: dict[str, Any] = {"lifespan": "off", "ws": "none", "log_config": None, "access_log": False}
         options |= {"date_header": False, "server_header": False, "timeout_graceful_shutdown": 1}
-        self._uvicorn = uvicorn.Server(uvicorn.Config(App(self.engine, buckets), **options))
+        self._uvicorn = uvicorn.Server(uvicorn.Config(App(self.engine, buckets, own_key), **options))
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(target=self._uvicorn.run, args=([self._socket],), name="omics-local", daemon=True),

@@ -7,10 +7,8 @@ import itertools
 import json
 import logging
 import queue
-import tempfile
 import threading
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -42,11 +40,15 @@ class Traces:
         self._thread: threading.Thread | None = None
         self._closed = False
 
+    def renewed(self) -> Traces:
+        """Return another one that has published nothing, for a state that is new."""
+        return Traces(self.publisher, self._lock)
+
     def close(self) -> None:
         """End the thread; what it has not yet published is dropped."""
         self._closed = True
         if self._thread:
-            self._submit(_FIRST, lambda: None)
+            self._jobs.put((_FIRST, -1, lambda: None))
             self._thread.join()
 
     def event(self, detail_type: str, detail: dict[str, Any], resources: list[str], moment: datetime) -> None:
@@ -101,24 +103,20 @@ class Traces:
                     self.publisher.log(f"{stream}/task/{task.id}", [(moment, line) for line in members["log"]])
         if plan.outputs is not None:
             base = run.run_output_uri.rstrip("/")
-            self._put(f"{base}/logs/engine.log", "".join(f"{line}\n" for line in plan.log))
+            self.publisher.put(f"{base}/logs/engine.log", "".join(f"{line}\n" for line in plan.log))
             outputs = {name: self._output(base, name, value) for name, value in plan.outputs.items()}
-            self._put(f"{base}/logs/outputs.json", json.dumps(outputs, indent=2))
+            self.publisher.put(f"{base}/logs/outputs.json", json.dumps(outputs, indent=2))
 
     def _output(self, base: str, name: str, value: Any) -> Any:  # noqa: ANN401 - an output is any JSON
         if not (isinstance(value, dict) and set(value) == {"file", "text"}):
             return value
         uri = f"{base}/out/{name.rpartition('.')[2]}/{value['file']}"
-        self._put(uri, value["text"])
+        self.publisher.put(uri, value["text"])
         return uri
 
-    def _put(self, uri: str, text: str) -> None:
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            self.publisher.upload(str(Path(file.name)), uri)
-
     def _submit(self, priority: int, job: Callable[[], None]) -> None:
+        if self._closed:
+            return
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="omics-local-traces", daemon=True)
             self._thread.start()

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from airflow_provider_omics.local.aws import AwsPublisher
 from tests.events_page import make_queue
 
 ROLE = "arn:aws:iam::123456789012:role/omics"
@@ -294,3 +295,13 @@ def test_statuses_of_jobs_and_read_sets_are_events(imported, store, client, omic
         *(("Read Set Status Change", status) for status in ("ACTIVATING", "ACTIVE")),
         (kind, "COMPLETED"),
     ]
+
+
+def test_an_import_job_ends_whatever_happens_to_its_copies(imported, monkeypatch):
+    def full(*_):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(AwsPublisher, "copy", full)
+    job = imported(source())
+    assert job["status"] == "FAILED"
+    assert "No space left" in job["sources"][0]["statusMessage"]

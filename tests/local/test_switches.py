@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import pytest
@@ -288,6 +289,24 @@ def test_a_reset_forgets_everything(start, omics_local, client, frozen):
     assert omics_local.client("s3").list_buckets()["Buckets"] == []
 
 
+def test_a_reset_leaves_nothing_of_what_was_under_way(start, omics_local, client, wait_for):
+    omics_local.switch(traces=True, speed=1000)
+    omics_local.client("events").list_rules()
+    omics_local.client("s3").create_bucket(Bucket="bucket")
+    omics_local.script(outputs={"o": {"file": "f", "text": "t"}})
+    for _ in range(30):
+        start()
+    wait_for(lambda: any(run["status"] == "COMPLETED" for run in omics_local.runs()))
+    omics_local.reset()
+    logs, s3 = omics_local.client("logs"), omics_local.client("s3")
+    for _ in range(2):
+        assert logs.describe_log_groups()["logGroups"] == []
+        assert s3.list_buckets()["Buckets"] == []
+        assert client.list_runs()["items"] == []
+    assert threading.active_count() < 40
+    assert [thread.name for thread in threading.enumerate()].count("omics-local-traces") == 0
+
+
 @pytest.mark.parametrize(
     ("operation", "code", "status"),
     [
@@ -317,6 +336,19 @@ def test_services_beside_it_fail_as_planned_and_others_go_on(operation, code, st
     assert answer["Error"]["Message"] == "a < b"
     for call in calls.values():
         call()
+
+
+def test_a_fault_of_s3_is_for_clients_not_for_the_endpoints_own_calls(client, omics_local, start):
+    s3 = omics_local.client("s3")
+    s3.create_bucket(Bucket="bucket")
+    s3.put_object(Bucket="bucket", Key="settings", Body=b'[{"runSettingId": "a"}]')
+    omics_local.fault("s3:GetObject", "error", code="AccessDenied")
+    start()
+    setting = {"workflowId": "1234567", "roleArn": "arn:aws:iam::123456789012:role/omics", "outputUri": "s3://bucket"}
+    client.start_run_batch(defaultRunSetting=setting, batchRunSettings={"s3UriSettings": "s3://bucket/settings"})
+    assert [fault["struck"] for fault in omics_local.faults()] == [0]
+    with pytest.raises(s3.exceptions.ClientError, match="AccessDenied"):
+        s3.get_object(Bucket="bucket", Key="settings")
 
 
 def test_a_fault_of_any_operation_is_not_one_of_the_services_beside_it(omics_local):
