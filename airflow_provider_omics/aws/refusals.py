@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What to tell of a StartRun that HealthOmics refuses for good: which rule or permission, and the way out."""
+"""What to tell of a StartRun that botocore or HealthOmics refuses for good: the rule or permission, and the way out."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
+
+import botocore
 
 from airflow_provider_omics.aws.errors import error_code
 from airflow_provider_omics.exceptions import StartRunConflictError, StartRunDeniedError, StartRunRequestError
+from airflow_provider_omics.request.members import BOTOCORE_VERSION, MEMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,6 +18,27 @@ if TYPE_CHECKING:
 
     from airflow_provider_omics.exceptions import OmicsError
     from airflow_provider_omics.records.documents import JsonValue
+
+_MEMBERS: Final = frozenset(member.name for member in MEMBERS)
+
+
+def check_known(request: Mapping[str, JsonValue], client: Any) -> None:  # noqa: ANN401 - boto3 makes its clients at run time
+    """
+    Raise if the installed botocore lacks a member of a StartRun request.
+
+    :param request: the request, by the API's names.
+    :param client: the client of HealthOmics.
+    :raises StartRunRequestError: if it does.
+    """
+    known = client.meta.service_model.operation_model("StartRun").input_shape.members
+    too_new = [name for name in request if name not in known]
+    if too_new:
+        ours = all(name in _MEMBERS for name in too_new)
+        cure = f"install botocore {BOTOCORE_VERSION}" if ours else "check the spelling, install a newer botocore"
+        raise StartRunRequestError(
+            f"the installed botocore {botocore.__version__} does not know {', '.join(too_new)} of StartRun: "
+            f"{cure}, or leave it out"
+        )
 
 
 def explained(

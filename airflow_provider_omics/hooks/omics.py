@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3  # type: ignore[import-untyped]  # it has no types
-import botocore
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from botocore.config import Config
@@ -21,20 +19,19 @@ from airflow_provider_omics.aws.config import has_no_prefixes, options_of
 from airflow_provider_omics.aws.errors import error_code, is_denied
 from airflow_provider_omics.aws.manifest import how_it_ended
 from airflow_provider_omics.aws.not_found import where_to_look
-from airflow_provider_omics.aws.refusals import explained
+from airflow_provider_omics.aws.refusals import check_known, explained
+from airflow_provider_omics.aws.run_pages import page_of, runs_of
 from airflow_provider_omics.aws.s3 import place_of
+from airflow_provider_omics.aws.user_agent import calling_class
 from airflow_provider_omics.exceptions import (
     ConnectionNotFoundError,
     OmicsError,
     OmicsRequestError,
-    StartRunRequestError,
 )
-from airflow_provider_omics.records.run import ACTIVE, Run
-from airflow_provider_omics.request.members import BOTOCORE_VERSION, MEMBERS
+from airflow_provider_omics.records.run import Run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from types import FrameType
 
     from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper
 
@@ -44,12 +41,8 @@ if TYPE_CHECKING:
 # Explicit, because botocore's default mode and number of attempts differ between its releases.
 _DEFAULTS: Final = Config(retries={"mode": "adaptive", "total_max_attempts": 10})
 
-_MEMBERS: Final = frozenset(member.name for member in MEMBERS)
 # Seconds in which a new run may not be visible yet, so that a 404 says nothing.
 VISIBLE_AFTER: Final = 15 * 60
-# How many runs of a name, or jobs of a store, a look-up is ready to ask about, and how many pages of 100 it reads.
-MAX_CANDIDATES: Final = 200
-_MAX_PAGES: Final = 50
 
 
 class OmicsHook(AwsBaseHook):
@@ -148,13 +141,8 @@ class OmicsHook(AwsBaseHook):
             self.__dict__.pop(name, None)
 
     def _get_caller(self, target_function_name: str = "execute") -> str:
-        """Name the caller in the user agent; the amazon provider reads every frame's source for it, 0.1 s of CPU."""
-        frame: FrameType | None = sys._getframe()  # noqa: SLF001 - of CPython
-        while frame is not None:
-            if frame.f_code.co_name == target_function_name and "self" in frame.f_locals:
-                return type(frame.f_locals["self"]).__name__
-            frame = frame.f_back
-        return "Unknown"
+        """Name the caller in the user agent, at less cost than the amazon provider does."""
+        return calling_class(target_function_name)
 
     def _note_date(self, parsed: dict[str, Any], **_: object) -> None:
         if self.first_answer is None:
@@ -168,15 +156,7 @@ class OmicsHook(AwsBaseHook):
         :raises StartRunRequestError: if this botocore is too old for a member, or HealthOmics refuses the request.
         :raises StartRunConflictError: if HealthOmics answers 409.
         """
-        known = self.conn.meta.service_model.operation_model("StartRun").input_shape.members
-        too_new = [name for name in request if name not in known]
-        if too_new:
-            ours = all(name in _MEMBERS for name in too_new)
-            cure = f"install botocore {BOTOCORE_VERSION}" if ours else "check the spelling, install a newer botocore"
-            raise StartRunRequestError(
-                f"the installed botocore {botocore.__version__} does not know {', '.join(too_new)} of StartRun: "
-                f"{cure}, or leave it out"
-            )
+        check_known(request, self.conn)
         try:
             run = Run.from_response(self.conn.start_run(**request))
         except ClientError as error:
@@ -200,22 +180,7 @@ class OmicsHook(AwsBaseHook):
         :param name: the runs' exact name.
         :param since: the earliest creation, in epoch seconds.
         """
-        runs: dict[str, dict[str, Any]] = {}
-        at: float | None = None
-        pages = self.conn.get_paginator("list_runs")
-        for status in (None, *ACTIVE):
-            only = {"status": status} if status else {}
-            for number, page in enumerate(pages.paginate(name=name, **only), 1):
-                at = at or date_of(page)
-                # Whether HealthOmics' filter is exact is not published.
-                named = [item for item in page["items"] if item.get("name") == name]
-                runs |= {item["id"]: item for item in named if item["creationTime"].timestamp() >= since}
-                if number == _MAX_PAGES:
-                    break
-            else:
-                if status is None:
-                    break
-        return Listed(sorted(runs.values(), key=lambda item: item["creationTime"], reverse=True), at)
+        return runs_of(self.conn, name, since)
 
     def lighten_pages(self) -> None:
         """Make the client, and have it read ListRuns in a third of the time, without ``startTime`` and ``stopTime``."""
@@ -228,9 +193,7 @@ class OmicsHook(AwsBaseHook):
         :param status: which runs, of the caller's and of all others in the account.
         :param token: the token of the page, None for the first one.
         """
-        more = {"startingToken": token} if token else {}
-        page = self.conn.list_runs(status=status, maxResults=100, **more)
-        return page["items"], page.get("nextToken")
+        return page_of(self.conn, status, token)
 
     def get_run(self, run: Run) -> Run:
         """

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from airflow_provider_omics.aws.errors import is_denied
+from airflow_provider_omics.aws.run_pages import MAX_CANDIDATES
 from airflow_provider_omics.exceptions import OmicsError
-from airflow_provider_omics.hooks.omics import MAX_CANDIDATES
 from airflow_provider_omics.lifecycle.intention import tag_value
 from airflow_provider_omics.lifecycle.protocol import ExistingRun, Found, Known, Record, created_since
 from airflow_provider_omics.lifecycle.submissions import Submissions

@@ -14,7 +14,7 @@ from airflow_provider_omics.exceptions import (
     ReadSetJobTimeoutError,
     StartRunRefusedError,
 )
-from airflow_provider_omics.tasks.read_set_task import Limits, ReadSetJobOperator
+from airflow_provider_omics.tasks.read_set_task import ReadSetJobOperator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from airflow_provider_omics.hooks.omics import OmicsHook
     from airflow_provider_omics.records.documents import JsonValue
     from airflow_provider_omics.records.read_set_job import ReadSetJob
+    from airflow_provider_omics.tasks.read_set_wait import Limits
 
 # Seconds after which read sets are looked at again that a job activates which is not listed.
 _LOOK_AGAIN = 30.0

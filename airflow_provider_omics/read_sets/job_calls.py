@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from airflow_provider_omics.aws.errors import error_code, is_denied
+from airflow_provider_omics.aws.run_pages import MAX_CANDIDATES
 from airflow_provider_omics.exceptions import (
     OmicsError,
     OmicsRequestError,
     ReadSetJobWaitError,
     StartRunConflictError,
 )
-from airflow_provider_omics.hooks.omics import MAX_CANDIDATES, VISIBLE_AFTER
+from airflow_provider_omics.hooks.omics import VISIBLE_AFTER
 from airflow_provider_omics.polling.faults import Faults
 from airflow_provider_omics.polling.pacing import interval
 from airflow_provider_omics.records.read_set_job import ReadSetJob

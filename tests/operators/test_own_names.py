@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from airflow_provider_omics.aws import run_pages
 from airflow_provider_omics.exceptions import OmicsError, StartRunConflictError
-from airflow_provider_omics.hooks import omics
 from airflow_provider_omics.lifecycle import run_submissions
 from airflow_provider_omics.read_sets import job_calls
 from tests.operators.stores import clients, next_try, stored  # noqa: F401 - fixtures
@@ -111,7 +111,7 @@ def test_a_request_id_of_ones_own_is_relied_on_among_too_many(start_run, context
 
 @pytest.mark.usefixtures("frozen")
 def test_beyond_the_pages_that_are_read_the_active_runs_are_listed(start_run, context, ti, omics_local, monkeypatch):
-    monkeypatch.setattr(omics, "_MAX_PAGES", 1)
+    monkeypatch.setattr(run_pages, "_MAX_PAGES", 1)
     client = omics_local.client()
     deferred(start_run(deferrable=True, name="shared"), context)
     for number in range(101):

@@ -26,7 +26,7 @@ from airflow_provider_omics.operators.import_read_sets import ImportOmicsReadSet
 from airflow_provider_omics.polling import faults
 from airflow_provider_omics.read_sets import service
 from airflow_provider_omics.sensors.read_sets import OmicsReadSetImportSensor
-from airflow_provider_omics.tasks import read_set_task
+from airflow_provider_omics.tasks import read_set_wait
 from airflow_provider_omics.triggers.read_sets import OmicsPauseTrigger, OmicsReadSetJobTrigger
 from tests.operators.stores import ROLE, STORE, deferred, fired, next_try, resumed, source
 
@@ -275,7 +275,7 @@ def test_faults_that_pass_fail_no_task(code, stored, context, omics_local):
 
 
 def test_a_full_account_is_asked_again_without_a_worker(stored, context, omics_local, monkeypatch):
-    monkeypatch.setattr(read_set_task, "_FULL", 0.05)
+    monkeypatch.setattr(read_set_wait, "_FULL", 0.05)
     omics_local.fault("StartReadSetImportJob", "error", code="ServiceQuotaExceededException", times=2)
     operator = stored.importing("a", deferrable=True)
     deferral = deferred(operator, context)

@@ -113,7 +113,7 @@ MUTATIONS = (
     Mutation("what lives is asked about before what has ended", SERVICE, '(item["status"] in ENDED, item["status"] != "COMPLETED")', '(item["status"] not in ENDED,)', OWN + "test_a_run_that_lives_is_found_among_any_number_that_have_ended"),
     Mutation("what has succeeded is asked about before what has failed", SERVICE, '(item["status"] in ENDED, item["status"] != "COMPLETED")', 'item["status"] in ENDED', OWN + "test_a_success_is_found_among_any_number_that_have_failed"),
     Mutation("among too many active runs nothing is started", SERVICE, 'if items[MAX_CANDIDATES]["status"] not in ENDED and not self._own_request_id:', "if False:", OWN + "test_among_too_many_runs_that_live_none_is_started_until_some_have_ended"),
-    Mutation("names are compared exactly", HOOK, 'item.get("name") == name', 'str(item.get("name"))[:6] == name[:6]'),
+    Mutation("names are compared exactly", "aws/run_pages.py", 'item.get("name") == name', 'str(item.get("name"))[:6] == name[:6]'),
     Mutation("a name of one's own tells nothing without tags", SERVICE, 'if self._request["name"] != self._name or not', "if not"),
     Mutation("a run without a uuid is not adopted", SERVICE, "if not run.uuid:", "if False:", SCENARIOS),
     Mutation("a caller's requestId is looked for by every try", ATTEMPT, "if known.own_request_id:", "if False:", CARRIED),
