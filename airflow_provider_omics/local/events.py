@@ -40,7 +40,7 @@ def _run_detail(state: State, run: Record) -> dict[str, Any]:
     }
     if request.get("cacheId"):
         detail["runCache"] = f"{run.arn.rpartition(':')[0]}:runCache/{request['cacheId']}"
-        detail["runCacheBehavior"] = request.get("cacheBehavior", "CACHE_ON_FAILURE")
+        detail["runCacheBehavior"] = run.cache_behavior
     if workflow:
         detail |= {"workflowName": workflow.members.get("name"), "workflowUuid": workflow.members["uuid"]}
     return detail

@@ -145,9 +145,7 @@ class _Execution:
         message = failure.status_message[:LONGEST_MESSAGE] if failure else None
         now = datetime.now(UTC)
         end = {"status": status, "stopTime": now, "failureReason": reason, "statusMessage": message}
-        workflow = f"{self.run.arn.rpartition('run/')[0]}workflow/{self._definition.workflow_id}"
-        about = {"workflow": workflow, "engine": self._definition.engine, "main": self._definition.main}
-        lines = manifest_lines(self.run, end, about)
+        lines = manifest_lines(self.run, end)
         self._publish(f"manifest/run/{self.run.id}/{self.run.uuid}", [(now, line) for line in lines])
         self._status(status, failure_reason=reason, status_message=message)
 

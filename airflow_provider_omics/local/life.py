@@ -172,7 +172,7 @@ def _end_task(task: Task, end: dict[str, Any], _state: State, _run: Record, now:
 def add_task(state: State, run: Record, now: datetime, name: str, members: Any) -> Task:  # noqa: ANN401 - a mapping
     """Give a run a new task."""
     run.tasks = run.tasks or []
-    sizes = {key: members[key] for key in ("cpus", "memory", "gpus") if key in members}
+    sizes = {key: members[key] for key in ("cpus", "memory", "gpus", "metrics") if key in members}
     task = Task(state.new_id({task.id: task for task in run.tasks}), name, creation_time=now, **sizes)
     run.tasks.append(task)
     return task
@@ -221,19 +221,12 @@ def _end(state: State, run: Record, now: datetime) -> None:
         _if_current(state, run, generation, finish, now)
 
     if state.traces and state.settings.traces:
-        end = {"status": plan.status, "failureReason": plan.failureReason, "statusMessage": message, "stopTime": now}
-        lines = [(now, line) for line in manifest_lines(run, end, _about_workflow(state, run))]
+        end: dict[str, Any] = {"status": plan.status, "failureReason": plan.failureReason, "statusMessage": message}
+        end |= {"stopTime": now, "resourceDigests": plan.resourceDigests}
+        lines = [(now, line) for line in manifest_lines(run, end)]
         state.traces.manifest(run, lines, left)
     else:
         finish(state, run, now)
-
-
-def _about_workflow(state: State, run: Record) -> dict[str, Any]:
-    workflow = state.workflows.get(run.request.get("workflowId", ""))
-    if workflow is None:
-        return {}
-    members = ("digest", "engine", "main")
-    return {"workflow": workflow.arn, **{name: workflow.members.get(name) for name in members}}
 
 
 def _task_failure(run: Record, task: Task) -> str:
@@ -273,3 +266,8 @@ class RunJournal:
             task = next(task for task in self._run.tasks if task.id == task_id)
             now = self._state.clock.now()
             move_task(task, status, now, failure_reason=failure_reason, status_message=status_message)
+
+    def task_used(self, task_id: str, metrics: dict[str, float]) -> None:
+        """Keep what a task used, under the manifest's names."""
+        with self._state.lock:
+            next(task for task in self._run.tasks if task.id == task_id).metrics = metrics

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping  # noqa: TC003 - get_type_hints reads it
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_type_hints
 
@@ -16,7 +16,8 @@ class Plan:
     """Seconds in each status, the end, and what the run leaves behind.
 
     A task is an object with a ``name`` and perhaps ``cpus``, ``memory``, ``gpus``, ``status``, ``failureReason``,
-    ``statusMessage`` and ``log`` (lines); the tasks share the time in RUNNING, one after the other. An output's value
+    ``statusMessage``, ``metrics`` (what it used, as the manifest says it) and ``log`` (lines); the tasks share the
+    time in RUNNING, one after the other. An output's value
     is JSON, or ``{"file": name, "text": content}``, which becomes an object in S3; ``log`` is the engine's lines.
     ``resourceDigests`` are what GetRun says of the run's inputs.
     """
@@ -47,6 +48,7 @@ _TASK = {
     **dict.fromkeys(("cpus", "memory", "gpus"), int),
     "status": Literal["COMPLETED", "FAILED", "CANCELLED"],
     **dict.fromkeys(("failureReason", "statusMessage"), str | None),
+    "metrics": Mapping[str, float],
     "log": tuple[str, ...],
 }
 _CHOICE = {"name": str | None, "workflowId": str | None, "times": int | None}

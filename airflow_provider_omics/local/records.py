@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
+from uuid import uuid4
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +31,9 @@ class Task:
     stop_time: datetime | None = None
     failure_reason: str | None = None
     status_message: str | None = None
+    uuid: str = field(default_factory=lambda: str(uuid4()))
+    # What it used, under the manifest's names (cpusAverage, memoryMaximumGiB, …); what nobody measured is not here.
+    metrics: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -52,6 +56,10 @@ class Run:
     tasks: list[Task] = field(default_factory=list)
     # What the file that parametersUri names holds, when it is read.
     parameters: dict[str, Any] | None = None
+    # What the manifest says of its workflow: ARNs of it and of the version, digest, engine, main.
+    workflow: dict[str, Any] = field(default_factory=dict)
+    # How it uses its cache: as StartRun says, else as the cache does.
+    cache_behavior: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +86,9 @@ class Journal(Protocol):
         self, task_id: str, status: str, *, failure_reason: str | None = None, status_message: str | None = None
     ) -> None:
         """Move a task to ``status``; RUNNING sets its start time, an end its stop time."""
+
+    def task_used(self, task_id: str, metrics: dict[str, float]) -> None:
+        """Keep what a task used, under the manifest's names."""
 
 
 class Executor(Protocol):

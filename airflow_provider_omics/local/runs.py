@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_omics.local import catalog, life, run_parameters
 from airflow_provider_omics.local.clock import later
+from airflow_provider_omics.local.instance_types import instance_type
 from airflow_provider_omics.local.protocol import ServiceError
 from airflow_provider_omics.local.records import ENDED
 from airflow_provider_omics.local.state import Record, arn, check_tags, found, found_here, invalid, log_stream_arn, page
 
 if TYPE_CHECKING:
     from airflow_provider_omics.local.records import Task
-    from airflow_provider_omics.local.state import Answer, Caller, State
+    from airflow_provider_omics.local.state import Answer, Caller, Resource, State
 
 # What a duplicate does not take over from its source: who it is, and where it writes.
 _NOT_COPIED = ("requestId", "runId", "name", "tags", "outputUri", "roleArn")
@@ -66,12 +67,29 @@ def create_run(
         state.clock.now(),
         batch_id=batch_id,
         tags=check_tags(params.get("tags", {})),
+        workflow=_about(workflow, request),
+        cache_behavior=_cache_behavior(state, request),
         seq=state.next_seq(),
         caller=caller,
     )
     state.runs[run_id] = run
     life.begin(state, run, workflow)
     return run
+
+
+def _about(workflow: Resource, request: Answer) -> Answer:
+    """Return what a run's manifest says of its workflow or version, which may be deleted before the run has ended."""
+    base, _, version = workflow.arn.partition("/version/")
+    if request.get("workflowType") == "READY2RUN":  # those belong to no account
+        parts = base.split(":")
+        base = ":".join((*parts[:4], "", *parts[5:]))
+    about = {name: workflow.members.get(name) for name in ("digest", "engine", "main")}
+    return {"workflow": base, "workflowVersion": workflow.arn if version else None, **about}
+
+
+def _cache_behavior(state: State, request: Answer) -> str | None:
+    cache = state.caches.get(request.get("cacheId", ""))
+    return request.get("cacheBehavior", cache.members["cacheBehavior"]) if cache else None
 
 
 def _effective_request(state: State, params: Answer, caller: Caller) -> Answer:
@@ -150,7 +168,7 @@ def get_run(state: State, params: Answer, caller: Caller) -> Answer:
         },
     }
     if workflow:
-        answer |= {"workflowUuid": workflow.members["uuid"], "digest": workflow.members.get("digest")}
+        answer |= {"workflowUuid": workflow.members["uuid"], "digest": run.workflow["digest"]}
         answer["accelerators"] = workflow.members.get("accelerators")
     return answer
 
@@ -248,9 +266,9 @@ def _task_item(task: Task) -> Answer:
         "memory": task.memory,
         "gpus": task.gpus,
         "cacheHit": False,
-        "instanceType": "omics.c.large" if not task.gpus else "omics.g4dn.xlarge",
+        "instanceType": instance_type(task.cpus, task.memory, task.gpus),
         "creationTime": task.creation_time,
         "startTime": task.start_time,
         "stopTime": task.stop_time,
-        "uuid": str(uuid.uuid5(uuid.NAMESPACE_OID, task.id)),
+        "uuid": task.uuid,
     }

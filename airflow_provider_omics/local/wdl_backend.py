@@ -17,6 +17,7 @@ from WDL._util import StructuredLogMessage, parse_byte_size
 from WDL.runtime.backend.cli_subprocess import SubprocessBase
 from WDL.runtime.download import able
 
+from airflow_provider_omics.local import task_usage
 from airflow_provider_omics.local.isolation import BWRAP
 from airflow_provider_omics.local.wdl_downloads import fetch
 
@@ -89,8 +90,10 @@ class _WithoutContainer(SubprocessBase):
             path.symlink_to(source.rstrip("/"))
         # A signal that our ancestors block is blocked in the task as well, and then nothing but SIGKILL ends it.
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        self._tell(logger, "task running", stdout=self.host_stdout_txt(), stderr=self.host_stderr_txt())
-        return ["env", "--unset=PYTHONPATH", f"HOME={self.host_work_dir()}", *self._isolation()]
+        usage = f"{self.host_dir}/usage.json"
+        self._tell(logger, "task running", stdout=self.host_stdout_txt(), stderr=self.host_stderr_txt(), usage=usage)
+        measured = [sys.executable, "-P", task_usage.__file__, usage]
+        return [*measured, "env", "--unset=PYTHONPATH", f"HOME={self.host_work_dir()}", *self._isolation()]
 
     def _isolation(self) -> list[str]:
         raise NotImplementedError

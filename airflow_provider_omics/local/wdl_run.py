@@ -93,6 +93,7 @@ class _Call:
     task_id: str | None = None
     output: list[_Tail] = field(default_factory=list)
     error: Path | None = None
+    usage: Path | None = None
 
 
 class Progress:
@@ -141,6 +142,7 @@ class Progress:
             self._begin(call)
         elif message == "task running":
             call.output = [_Tail(Path(entry[name])) for name in ("stdout", "stderr")]
+            call.usage = Path(entry["usage"])
             self._journal.task_status(self._begin(call), "RUNNING")
         elif message == "done":
             self._begin(call)
@@ -174,9 +176,12 @@ class Progress:
         if call.task_id is None:
             return
         self._pass_on(call, end=True)
+        with suppress(OSError, ValueError):  # a task that was killed has none
+            if call.usage:
+                self._journal.task_used(call.task_id, json.loads(call.usage.read_text()))
         reason = failure_reason(message) if message else None
         self._journal.task_status(call.task_id, status, failure_reason=reason, status_message=message)
-        call.task_id, call.output = None, []
+        call.task_id, call.output, call.usage = None, [], None
 
 
 def run_wdl(

@@ -379,7 +379,7 @@ class World:
         if not self.manifests or uuid not in self.ends:
             return _response(request, 400, headers, b'{"__type": "ResourceNotFoundException"}')
         [run] = [run for run in self.state.deleted if run.uuid == uuid]
-        [line, *_] = manifest_lines(run, {"status": self.ends[uuid]}, {})
+        [line, *_] = manifest_lines(run, {"status": self.ends[uuid], "stopTime": run.creation_time})
         self.seen["manifest"] += 1
         return _response(request, 200, headers, json.dumps({"events": [{"message": line}]}).encode())
 

@@ -85,6 +85,9 @@ class Diary:
         elif status in ENDED:
             task.stop_time = datetime.now(UTC)
 
+    def task_used(self, task_id, metrics):
+        self.run.tasks[int(task_id) - 1].metrics = metrics
+
 
 class Lab:
     """An executor and what it needs."""
