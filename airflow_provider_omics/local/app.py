@@ -16,7 +16,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from airflow_provider_omics.local import batches, control, other_services
+from airflow_provider_omics.local import batches, control, other_services, prices
 from airflow_provider_omics.local.engine import OPERATIONS, needs_object, not_implemented
 from airflow_provider_omics.local.protocol import ServiceError
 from airflow_provider_omics.local.state import Caller
@@ -186,6 +186,16 @@ class App:
             await _body(receive)
             await self._send(send, Answer(*other_services.planned_error(service, fault)))
             return
+        await self._without_fault(operation, scope, headers, receive, send, access_key=access_key)
+
+    async def _without_fault(
+        self, operation: str, scope: Scope, headers: dict[str, str], receive: Receive, send: Send, *, access_key: str
+    ) -> None:
+        service, _, name = operation.partition(":")
+        if service == "pricing":  # moto does not have it
+            status, document = prices.answer(name, await _body(receive))
+            await self._send(send, Answer(status, json.dumps(document).encode()))
+            return
         if operation == other_services.WHO:
             self.engine.traffic.record(operation, self.engine.state.clock.now(), {})
             account = self.engine.state.settings.account_of(access_key)
@@ -198,7 +208,11 @@ class App:
             return
         if service == "events" and self.engine.traces:
             self.engine.traces.listening = True
-        await aws(scope, receive, send)
+        try:
+            await aws(scope, receive, send)
+        except Exception as error:  # noqa: BLE001 - moto raises where it lacks a service, an operation or a library
+            log.warning("moto does not serve %s: %r", operation, error)
+            await self._send(send, Answer(*other_services.not_implemented(service, operation, headers)))
 
     async def _started(self) -> ASGI | None:
         """Return moto, None where it is not installed, with the buckets that are to be there, after a reset, too."""

@@ -65,6 +65,18 @@ def planned_error(service: str, fault: Fault) -> tuple[int, bytes]:
     return status, json.dumps({"__type": fault.code, "message": fault.message}).encode()
 
 
+def not_implemented(service: str, operation: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
+    """Return the HTTP status and the body that tell, in the service's protocol, that moto does not have this."""
+    code, name = "NotImplementedException", operation.removesuffix(":")
+    message = f"The local endpoint does not serve {name}: moto, which stands for all but HealthOmics, does not have it."
+    told = f"<Code>{code}</Code><Message>{escape(message)}</Message>"
+    if service == "s3":
+        return 501, f"<Error>{told}</Error>".encode()
+    if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        return 501, f"<ErrorResponse><Error>{told}</Error></ErrorResponse>".encode()
+    return 501, json.dumps({"__type": code, "message": message}).encode()
+
+
 def caller_identity(account: str) -> bytes:
     """Return STS' answer to GetCallerIdentity."""
     who = f"<Arn>arn:aws:iam::{account}:user/local</Arn><UserId>local</UserId><Account>{account}</Account>"
