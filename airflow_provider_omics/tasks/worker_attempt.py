@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from airflow_provider_omics.cancellation.worker import may_cancel_late, soon, state_of
@@ -15,7 +16,6 @@ from airflow_provider_omics.exceptions import (
 )
 from airflow_provider_omics.lifecycle.intention import Intention
 from airflow_provider_omics.polling.pacing import interval
-from airflow_provider_omics.results.progress_log import RunProgressLogger
 from airflow_provider_omics.tasks.attempt_end import IN_A_HURRY, AttemptEnd
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from airflow_provider_omics.lifecycle.run_submissions import RunSubmissions
     from airflow_provider_omics.records.documents import JsonValue
     from airflow_provider_omics.records.run import Run
+    from airflow_provider_omics.results.progress_log import RunProgressLogger
     from airflow_provider_omics.tasks.run_options import RunOptions
 
 log = logging.getLogger(__name__)
@@ -48,10 +49,16 @@ class WorkerAttempt(AttemptEnd):
     ) -> None:
         super().__init__(options, context, deadline)
         self.driver: WorkerDriver[Run] | None = None
-        self.progress = RunProgressLogger(options.new_hook, forward_logs=options.forward_logs)
         self._is_killed = is_killed
         self._submissions: RunSubmissions | None = None
         self._looks_back = False
+
+    @cached_property
+    def progress(self) -> RunProgressLogger:
+        """What says how the run is going, in a task that waits here."""
+        from airflow_provider_omics.results.progress_log import RunProgressLogger  # noqa: PLC0415 - not before a deferral
+
+        return RunProgressLogger(self.options.new_hook, forward_logs=self.options.forward_logs)
 
     def carry_out(
         self, request: dict[str, JsonValue], *, retry: bool, until: Callable[[float | None], float]
@@ -124,7 +131,7 @@ class WorkerAttempt(AttemptEnd):
         """Look at the run until it has ended; faults that pass are waited out."""
         from airflow_provider_omics.polling.faults import Faults  # noqa: PLC0415 - DAG files need no boto3
 
-        hook, faults = self.options.new_hook(), Faults(f"GetRun of run {run.id}")
+        hook, progress, faults = self.options.new_hook(), self.progress, Faults(f"GetRun of run {run.id}")
         shortest = conf.getfloat("omics", "poll_interval", fallback=30.0)
         while not run.ended:
             pause = interval(time.time() - (run.creation_time or 0.0), self.options.poll_interval, shortest)
@@ -149,7 +156,7 @@ class WorkerAttempt(AttemptEnd):
                     hook = self.options.new_hook()
                 continue
             faults.count = 0
-            self.progress.seen(run, now)
+            progress.seen(run, now)
             self.run = run = now
         return run
 
