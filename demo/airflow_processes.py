@@ -80,6 +80,11 @@ class AirflowProcesses:
         self.send(name, signum)
         self._processes.pop(name).wait(60)
 
+    def revive(self) -> None:
+        """Start anew what has crashed."""
+        if crashed := [name for name, process in self._processes.items() if process.poll() is not None]:
+            self.start(*crashed)
+
     def send(self, name: str, signum: int) -> None:
         """Send a signal to a component and to all that it started."""
         process = psutil.Process(self._processes[name].pid)

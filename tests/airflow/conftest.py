@@ -144,8 +144,13 @@ def airflow(server):
 
 @pytest.fixture
 def omics(server, airflow):
-    """Serve runs that are RUNNING until the test ends them; afterwards, wait until no Dag run goes on."""
+    """
+    Serve runs that are RUNNING until the test ends them; afterwards, wait until no Dag run goes on.
+
+    A process of Airflow's that has crashed fails the test in which it did so, and not those after it.
+    """
     server.reset()
+    airflow.revive()
     server.workflow(id="1234567", name="germline")
     server.script(pending=0, starting=0, running=3600, stopping=1)
     yield Omics(server, airflow)

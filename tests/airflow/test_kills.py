@@ -5,10 +5,14 @@ import signal
 
 import pytest
 
-from demo.airflow_home import AIRFLOW_3
+from demo.airflow_home import AIRFLOW, AIRFLOW_3
 from tests.airflow.processes import MODES, UNTRIED
 
 pytestmark = pytest.mark.airflow
+PURGES = pytest.mark.skipif(
+    AIRFLOW == "3.4.0b2",
+    reason="its scheduler dies of an IntegrityError when it gives a task without a heartbeat its next try",
+)
 # What is killed: the task's process as by the kernel for want of memory, or the machine under it.
 VICTIMS = [pytest.param(False, id="task", marks=UNTRIED), pytest.param(True, id="machine", marks=pytest.mark.slow)]
 
@@ -73,6 +77,7 @@ def test_evicted(airflow, omics):
     reattached(airflow, omics, run, run_id)
 
 
+@PURGES
 @pytest.mark.slow
 def test_a_worker_that_was_asleep_lost_its_task_to_the_next_try(airflow, omics):
     """Its heartbeats failed to come, so the next try waits for the run already when the old one wakes up."""
@@ -91,6 +96,7 @@ def test_a_worker_that_was_asleep_lost_its_task_to_the_next_try(airflow, omics):
     assert omics.cancelled == set()
 
 
+@PURGES
 @pytest.mark.slow
 @pytest.mark.skipif(not AIRFLOW_3, reason="2.11's own time-out of the first try fails the second")
 def test_a_worker_that_wakes_up_behind_its_deadline_asks_before_it_cancels(airflow, omics):
