@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A sequence store of the local endpoint, and the operators that work on it."""
 
-import asyncio
 import json
 import time
 from dataclasses import dataclass
 
 import pytest
-from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_omics.operators.activate_read_sets import ActivateOmicsReadSetsOperator
 from airflow_provider_omics.operators.import_read_sets import ImportOmicsReadSetsOperator
@@ -85,31 +83,3 @@ def stored(omics_local, clients, monkeypatch):
     stored = Stored(omics_local, client.create_sequence_store(name="cohort")["id"], client, s3)
     stored.arrive("a", "b")
     return stored
-
-
-def deferred(operator, context):
-    with pytest.raises(TaskDeferred) as deferral:
-        operator.execute(context)
-    return deferral.value
-
-
-def fired(deferral):
-    """Return what the deferral's trigger, as it comes out of the database, says."""
-
-    async def first():
-        async with asyncio.timeout(60):
-            return await anext(trigger.run())
-
-    path, arguments = deferral.trigger.serialize()
-    trigger = type(deferral.trigger)(**json.loads(json.dumps(arguments)))
-    assert path == f"{type(trigger).__module__}.{type(trigger).__qualname__}"
-    return asyncio.run(first()).payload
-
-
-def resumed(operator, context, deferral):
-    kwargs = json.loads(json.dumps(deferral.kwargs or {}))
-    return getattr(operator, deferral.method_name)(context, fired(deferral), **kwargs)
-
-
-def next_try(ti):
-    ti.try_number, ti.xcom = ti.try_number + 1, {}

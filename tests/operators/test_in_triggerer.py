@@ -27,7 +27,7 @@ from airflow_provider_omics.lifecycle import claim, in_hub
 from airflow_provider_omics.lifecycle.marker import KEY, Marker
 from airflow_provider_omics.records.run_event import RunEvent
 from airflow_provider_omics.triggers.start_run import OmicsStartRunTrigger
-from tests.operators.stores import deferred, next_try
+from tests.operators.deferring import deferred, next_try
 from tests.operators.test_run import INTENTION, Store
 
 pytestmark = pytest.mark.usefixtures("in_triggerer")

@@ -11,7 +11,7 @@ from airflow_provider_omics.cancellation import cancel_run, worker
 from airflow_provider_omics.exceptions import ReadSetJobWaitError, RunTimeoutError, StartRunRefusedError
 from airflow_provider_omics.hooks.omics import OmicsHook
 from airflow_provider_omics.tasks import attempt_end
-from tests.operators.stores import deferred, fired
+from tests.operators.deferring import deferred, fired
 from tests.operators.test_faults import ONCE
 
 

@@ -10,8 +10,8 @@ from airflow_provider_omics.aws import run_pages
 from airflow_provider_omics.exceptions import OmicsError, StartRunConflictError
 from airflow_provider_omics.lifecycle import run_submissions
 from airflow_provider_omics.read_sets import job_calls
-from tests.operators.stores import clients, next_try, stored  # noqa: F401 - fixtures
-from tests.operators.test_run import deferred
+from tests.operators.deferring import deferred, next_try
+from tests.operators.stores import clients, stored  # noqa: F401 - fixtures
 
 # Characters that tags do not have.
 STRANGE = ["sample#1", "sample #1 (µ%&)", "x" * 127]

@@ -28,7 +28,8 @@ from airflow_provider_omics.read_sets import service
 from airflow_provider_omics.sensors.read_sets import OmicsReadSetImportSensor
 from airflow_provider_omics.tasks import read_set_wait
 from airflow_provider_omics.triggers.read_sets import OmicsPauseTrigger, OmicsReadSetJobTrigger
-from tests.operators.stores import ROLE, STORE, deferred, fired, next_try, resumed, source
+from tests.operators.deferring import deferred, fired, next_try, resumed
+from tests.operators.stores import ROLE, STORE, source
 
 
 @pytest.fixture

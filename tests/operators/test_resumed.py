@@ -10,7 +10,8 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow_provider_omics.records import versioned
 from airflow_provider_omics.records.versioned import VERSION
 from airflow_provider_omics.sensors.run import OmicsRunSensor
-from tests.operators.stores import ROLE, deferred, fired
+from tests.operators.deferring import deferred, fired
+from tests.operators.stores import ROLE
 from tests.operators.test_upgrades import GOLDEN, UNTIL
 
 FULL = {"kind": "error", "code": "ServiceQuotaExceededException", "times": 1}

@@ -38,7 +38,7 @@ from airflow_provider_omics.records.run_event import RunEvent
 from airflow_provider_omics.request.members import BY_ARGUMENT
 from airflow_provider_omics.tasks import attempt_end
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
-from tests.operators.stores import fired
+from tests.operators.deferring import deferred, fired
 
 INTENTION = Intention("cohort", "manual__2026-01-01", "run", -1, datetime(2026, 1, 1, tzinfo=UTC), 2)
 
@@ -80,12 +80,6 @@ class OneMore:
 
     def execute(self, context):
         return self.operator.execute_complete(context, self.event, **self.kwargs)
-
-
-def deferred(operator, context):
-    with pytest.raises(TaskDeferred) as deferral:
-        operator.execute(context)
-    return deferral.value
 
 
 def test_a_run_is_started_and_waited_for(start_run, context, ti, omics_local):

@@ -24,7 +24,7 @@ from airflow_provider_omics.exceptions import (
 )
 from airflow_provider_omics.sensors.read_sets import OmicsReadSetImportSensor
 from airflow_provider_omics.sensors.run import OmicsRunSensor
-from tests.operators.stores import deferred, fired
+from tests.operators.deferring import deferred, fired
 
 GIVEN = {"poke_interval": 0.05, "poll_interval": 0.05}
 BOTH = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "in its worker"])

@@ -16,8 +16,8 @@ from airflow_provider_omics.results import progress, progress_log
 from airflow_provider_omics.sensors.read_sets import OmicsReadSetImportSensor
 from airflow_provider_omics.sensors.run import OmicsRunSensor
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
-from tests.operators.stores import clients, fired, next_try, stored  # noqa: F401 - fixtures
-from tests.operators.test_run import deferred
+from tests.operators.deferring import deferred, fired, next_try
+from tests.operators.stores import clients, stored  # noqa: F401 - fixtures
 
 
 @pytest.fixture

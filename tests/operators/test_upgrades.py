@@ -19,7 +19,7 @@ from airflow_provider_omics.triggers.events import OmicsEventTrigger
 from airflow_provider_omics.triggers.read_sets import OmicsPauseTrigger, OmicsReadSetJobTrigger
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
 from airflow_provider_omics.triggers.start_run import OmicsStartRunTrigger
-from tests.operators.stores import deferred
+from tests.operators.deferring import deferred
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 UNTIL = 4_102_444_800.0
