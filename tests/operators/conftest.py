@@ -12,6 +12,7 @@ import pytest
 
 from airflow_provider_omics.cancellation import ask_airflow
 from airflow_provider_omics.lifecycle import claim, marker, retry_policy, submissions
+from airflow_provider_omics.lifecycle.intention import Intention
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
 from airflow_provider_omics.polling import faults
 from airflow_provider_omics.triggers import start_run as start_run_trigger
@@ -19,6 +20,8 @@ from demo.airflow_home import AIRFLOW_3
 from tests.operators.stores import clients, stored  # noqa: F401 - fixtures
 
 ROLE = "arn:aws:iam::123456789012:role/omics"
+# That of the task instance below.
+INTENTION = Intention("cohort", "manual__2026-01-01", "run", -1, datetime(2026, 1, 1, tzinfo=UTC), 2)
 
 
 @dataclass
@@ -92,6 +95,13 @@ def in_triggerer(in_worker, ti, monkeypatch):  # noqa: ARG001 - after it
         states[0] = state
 
     return set_state
+
+
+@pytest.fixture
+def frozen(omics_local):
+    """Stop the endpoint's clock: a run stays as it is until a test moves it."""
+    omics_local.clock.freeze()
+    return omics_local.clock
 
 
 @pytest.fixture

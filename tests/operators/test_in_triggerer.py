@@ -27,16 +27,12 @@ from airflow_provider_omics.lifecycle import claim, in_hub
 from airflow_provider_omics.lifecycle.marker import KEY, Marker
 from airflow_provider_omics.records.run_event import RunEvent
 from airflow_provider_omics.triggers.start_run import OmicsStartRunTrigger
+from tests.operators.conftest import INTENTION
 from tests.operators.deferring import deferred, next_try
-from tests.operators.test_run import INTENTION, Store
+from tests.operators.state_store import Store
 
 pytestmark = pytest.mark.usefixtures("in_triggerer")
 THROTTLED = {"kind": "error", "code": "ThrottlingException"}
-
-
-@pytest.fixture
-def frozen(omics_local):
-    omics_local.clock.freeze()
 
 
 def of_database(trigger):

@@ -18,12 +18,6 @@ STRANGE = ["sample#1", "sample #1 (µ%&)", "x" * 127]
 
 
 @pytest.fixture
-def frozen(omics_local):
-    omics_local.clock.freeze()
-    return omics_local.clock
-
-
-@pytest.fixture
 def few(monkeypatch):
     """Let a look-up ask about two."""
     for module in (run_submissions, job_calls):

@@ -26,7 +26,12 @@ MACHINE = "tests/protocol/test_machine.py::test_a_few_hundred_schedules"
 SCENARIOS = "tests/protocol/test_scenarios.py"
 STEPS, CARRIED = "tests/lifecycle/test_protocol.py", "tests/lifecycle/test_attempt.py"
 DECISIONS, TRIGGERS = "tests/cancellation/test_decision.py", "tests/triggers/test_on_kill.py"
-OPERATOR = "tests/operators/test_run.py::"
+OPERATOR, RETRIES, WAITING, KILLS = (
+    "tests/operators/test_run.py::",
+    "tests/operators/test_retries.py::",
+    "tests/operators/test_waiting.py::",
+    "tests/operators/test_on_kill.py::",
+)
 PROTOCOL, ATTEMPT, INTENTION = "lifecycle/protocol.py", "lifecycle/attempt.py", "lifecycle/intention.py"
 DECISION, SERVICE, HOOK, TASK = (
     "cancellation/decision.py",
@@ -100,11 +105,11 @@ MUTATIONS = (
     Mutation("a region outside loops is no part", "compat/context.py", '("loop")\n    if loop is None:', '("loop") or type("Loop", (), {"index": 0})\n    if False:', LOOPS),
     Mutation("nobody waits for an earlier try's run in a pass", "compat/task_states.py", 'if "A loop producer requires" not in str(error):', "if True:", LOOPS),
     Mutation("an answer that fails is no answer", "compat/task_states.py", 'if "A loop producer requires" not in str(error):', "if False:", LOOPS),
-    Mutation("no try changes the payload", SERVICE, "{**self.intention.tags(request_id),", '{"try": str(self._try_number), **self.intention.tags(request_id),', OPERATOR + "test_a_look_up_that_is_denied_relies_on_the_request_id"),
+    Mutation("no try changes the payload", SERVICE, "{**self.intention.tags(request_id),", '{"try": str(self._try_number), **self.intention.tags(request_id),', RETRIES + "test_a_look_up_that_is_denied_relies_on_the_request_id"),
     Mutation("a caller's requestId is sent verbatim", SUBMISSIONS, "self._own_request_id or self.intention", "self.intention"),
     # --- starting ---
     Mutation("what is about to be started is written down first", ATTEMPT, "    answer = yield Write(Record(submission, since=known.since))\n", "    answer = None\n", CARRIED),
-    Mutation("a run is shown before anything more is asked", ATTEMPT, "    yield Show(run)\n    if known.retry:", "    if known.retry:", OPERATOR + "test_a_run_is_shown_before_anything_more_is_asked"),
+    Mutation("a run is shown before anything more is asked", ATTEMPT, "    yield Show(run)\n    if known.retry:", "    if known.retry:", RETRIES + "test_a_run_is_shown_before_anything_more_is_asked"),
     Mutation("StartRun's answer to a retry may be of long ago", ATTEMPT, "    if known.retry:  # It may", "    if False:  # It may", CARRIED),
     # --- looking ---
     Mutation("a retry looks before it asks", PROTOCOL, "    if not known.looked_up:\n        return LookUp()\n    why", "    why", STEPS),
@@ -117,7 +122,7 @@ MUTATIONS = (
     Mutation("a name of one's own tells nothing without tags", SERVICE, 'if self._request["name"] != self._name or not', "if not"),
     Mutation("a run without a uuid is not adopted", SERVICE, "if not run.uuid:", "if False:", SCENARIOS),
     Mutation("a caller's requestId is looked for by every try", ATTEMPT, "if known.own_request_id:", "if False:", CARRIED),
-    Mutation("a look-up that is denied is no failure", SUBMISSIONS, '                if not is_denied(error):\n                    raise\n                log.warning("A retry', '                raise\n                log.warning("A retry', OPERATOR + "test_a_look_up_that_is_denied_relies_on_the_request_id"),
+    Mutation("a look-up that is denied is no failure", SUBMISSIONS, '                if not is_denied(error):\n                    raise\n                log.warning("A retry', '                raise\n                log.warning("A retry', RETRIES + "test_a_look_up_that_is_denied_relies_on_the_request_id"),
     # --- judging ---
     Mutation("a bad end of before is followed by the next run", PROTOCOL, "if seen.here or known.own_request_id:", "if True:"),
     Mutation("a FAILED run is no success", PROTOCOL, "if run.succeeded or not", "if run.ended or not"),
@@ -140,9 +145,9 @@ MUTATIONS = (
     Mutation("a store that gives nothing fails no task", SERVICE, "        except Exception as error:  # noqa: BLE001 - the look-up finds what cannot", "        except KeyError as error:  # the look-up finds what cannot"),
     # --- 409 ---
     Mutation("a run whose answer was lost is the attempt's own", ATTEMPT, "retry=True, asked=submission, looked_up=False", "retry=True, looked_up=False", "tests/lifecycle/test_attempt.py::test_its_run_is_the_attempts_own_if_it_is_found"),
-    Mutation("the run that a try waits for is its only one", RUN, 'run = pushed(context["ti"]) if mine else None', "run = None", OPERATOR + "test_a_run_that_failed_is_the_tries_own_whatever_the_trigger_said"),
+    Mutation("the run that a try waits for is its only one", RUN, 'run = pushed(context["ti"]) if mine else None', "run = None", WAITING + "test_a_run_that_failed_is_the_tries_own_whatever_the_trigger_said"),
     Mutation("who takes an attempt's place knows what it has asked for", HUB_DRIVER, "retry=True, asked=marker.submission, since=marker.since, record=record)", "retry=True, record=record)", IN_TRIGGERER + "test_who_takes_its_place_goes_on_with_its_run"),
-    Mutation("409 is no failure", WORKER_DRIVER, "                return NoRun.CONFLICT\n", "                raise\n", OPERATOR + "test_a_409_is_answered_by_a_look_up"),
+    Mutation("409 is no failure", WORKER_DRIVER, "                return NoRun.CONFLICT\n", "                raise\n", RETRIES + "test_a_409_is_answered_by_a_look_up"),
     Mutation("409 is answered by looking for as long as a run may take to be listed", SUBMISSIONS, "if looked >= until:", "if True:"),
     Mutation("after 409 an older run is not the answer", SUBMISSIONS, "found.newest.submission >= at_least", "True"),
     Mutation("409 asks for a look-up though there was one", ATTEMPT, "conflict=submission, looked_up=False", "conflict=submission"),
@@ -151,11 +156,11 @@ MUTATIONS = (
     # --- gone ---
     Mutation("a reused id is another run", HOOK, "if run.uuid and now.uuid != run.uuid:\n            self.check_owner", "if False:\n            self.check_owner"),
     Mutation("a 404 at once means not yet visible", HOOK, "VISIBLE_AFTER: Final = 15 * 60", "VISIBLE_AFTER: Final = 0"),
-    Mutation("a 404 later means gone", HOOK, "if run.creation_time and time.time() < run.creation_time + VISIBLE_AFTER:", "if run.creation_time:", OPERATOR + "test_a_run_that_is_deleted_while_waited_for"),
+    Mutation("a 404 later means gone", HOOK, "if run.creation_time and time.time() < run.creation_time + VISIBLE_AFTER:", "if run.creation_time:", WAITING + "test_a_run_that_is_deleted_while_waited_for"),
     Mutation("a manifest tells how a run ended that is gone", HOOK, 'return how_it_ended(self.logs, run) or run.deleted(f"its', 'return run.deleted(f"its', SCENARIOS),
     # --- deferring ---
-    Mutation("an event of another try is not believed", RUN, 'if try_number is not None and try_number != context["ti"].try_number:', "if False:", OPERATOR + "test_an_event_of_another_try_is_not_believed"),
-    Mutation("a run that was dying is followed by the next, deferred too", DEFERRAL, '"dying": waiting.dying', '"dying": False', OPERATOR + "test_a_dying_run_is_waited_out_and_followed_by_the_next"),
+    Mutation("an event of another try is not believed", RUN, 'if try_number is not None and try_number != context["ti"].try_number:', "if False:", WAITING + "test_an_event_of_another_try_is_not_believed"),
+    Mutation("a run that was dying is followed by the next, deferred too", DEFERRAL, '"dying": waiting.dying', '"dying": False', RETRIES + "test_a_dying_run_is_waited_out_and_followed_by_the_next"),
     Mutation("an upgrade leaves the deadline as it is", RUN, "retry=True, deadline=deadline if mine else None)", "retry=True)", UPGRADES + "test_arguments_that_cannot_be_read_send_the_task_back_to_its_worker"),
     Mutation("what a newer release says besides is ignored", "records/versioned.py", "for name, value in members.items() if name in known}", "for name, value in members.items()}", UPGRADES + "test_an_event_of_any_version_is_read"),
     Mutation("another major version is not read", "records/versioned.py", "    if version is not None and str", "    if False and str", UPGRADES + "test_only_another_major_version_is_refused"),
@@ -167,15 +172,15 @@ MUTATIONS = (
     Mutation("that of a read set job neither", "triggers/read_sets.py", '            event = {"version": VERSION}\n        await until_noticed(self, begun)\n', '            event = {"version": VERSION}\n', NOTICED + "test_in_a_triggerer_an_event_comes_when_the_scheduler_has_noticed"),
     Mutation("a run that was looked at a moment ago is no reason to list", "polling/watch.py", "return min(1.0, (now - self.planned) / max(self.due - self.planned, 1e-9))", "return 1.0", "tests/triggers/test_listing_pays.py::test_a_run_that_comes_costs_one_look_however_many_wait"),
     # --- cancelling ---
-    Mutation("the deadline cancels", "tasks/attempt_end.py", "done = cancel(hook, run, known=False, until=time.monotonic() + _CANCEL_SECONDS)\n        except", "raise RunTimeoutError(late)\n        except", OPERATOR + "test_the_deadline_cancels_the_run"),
-    Mutation("Airflow's own time-out of a deferral cancels", RUN, "if is_deferral_timeout(next_method, next_kwargs) and self", "if self", OPERATOR + "test_airflows_own_time_out_cancels_and_a_lost_trigger_does_not"),
-    Mutation("a time-out is recognised as one", "tasks/attempt_end.py", "past_deadline = late or (self.deadline is not None and time.time() >= self.deadline)", "past_deadline = late", OPERATOR + "test_a_kill_past_the_deadline_cancels"),
-    Mutation("so is one that comes before our deadline", "tasks/attempt_end.py", "past_deadline = late or (", "past_deadline = (", OPERATOR + "test_airflows_time_out_is_one_whatever_our_clock_says"),
-    Mutation("a worker that stood still asks before its deadline cancels", TASK, "                if may_cancel_late(ti, state_of(ti)):", "                if True:", OPERATOR + "test_a_worker_that_stood_still_leaves_the_run_to_the_next_try"),
-    Mutation("a deleted Dag run has no next try", DECISION, "state in {UNKNOWN, REMOVED} or", "state == UNKNOWN or", OPERATOR + "test_the_deadline_of_a_task_whose_dag_run_was_deleted_cancels"),
-    Mutation("an eviction cancels nothing", DECISION, "    return state in _BY_A_PERSON\n", "    return state not in _TO_BE_CONTINUED\n", OPERATOR + "test_a_machine_that_goes_away_does_not"),
-    Mutation("a StartRun that answers after the kill is settled", TASK, "        if self._is_killed():\n            #", "        if False:\n            #", OPERATOR + "test_a_start_that_answers_when_the_kill_has_given_up_is_settled_too"),
-    Mutation("an older run is not the one under way", TASK, "newest.submission >= (driver.asked or 0)", "True", OPERATOR + "test_a_start_that_never_answers_is_not_taken_for_an_older_one"),
+    Mutation("the deadline cancels", "tasks/attempt_end.py", "done = cancel(hook, run, known=False, until=time.monotonic() + _CANCEL_SECONDS)\n        except", "raise RunTimeoutError(late)\n        except", WAITING + "test_the_deadline_cancels_the_run"),
+    Mutation("Airflow's own time-out of a deferral cancels", RUN, "if is_deferral_timeout(next_method, next_kwargs) and self", "if self", WAITING + "test_airflows_own_time_out_cancels_and_a_lost_trigger_does_not"),
+    Mutation("a time-out is recognised as one", "tasks/attempt_end.py", "past_deadline = late or (self.deadline is not None and time.time() >= self.deadline)", "past_deadline = late", KILLS + "test_a_kill_past_the_deadline_cancels"),
+    Mutation("so is one that comes before our deadline", "tasks/attempt_end.py", "past_deadline = late or (", "past_deadline = (", KILLS + "test_airflows_time_out_is_one_whatever_our_clock_says"),
+    Mutation("a worker that stood still asks before its deadline cancels", TASK, "                if may_cancel_late(ti, state_of(ti)):", "                if True:", KILLS + "test_a_worker_that_stood_still_leaves_the_run_to_the_next_try"),
+    Mutation("a deleted Dag run has no next try", DECISION, "state in {UNKNOWN, REMOVED} or", "state == UNKNOWN or", KILLS + "test_the_deadline_of_a_task_whose_dag_run_was_deleted_cancels"),
+    Mutation("an eviction cancels nothing", DECISION, "    return state in _BY_A_PERSON\n", "    return state not in _TO_BE_CONTINUED\n", KILLS + "test_a_machine_that_goes_away_does_not"),
+    Mutation("a StartRun that answers after the kill is settled", TASK, "        if self._is_killed():\n            #", "        if False:\n            #", KILLS + "test_a_start_that_answers_when_the_kill_has_given_up_is_settled_too"),
+    Mutation("an older run is not the one under way", TASK, "newest.submission >= (driver.asked or 0)", "True", KILLS + "test_a_start_that_never_answers_is_not_taken_for_an_older_one"),
     Mutation("an id that comes out as nothing cancels nothing", CANCEL, 'if "run_id" in self.given else', "if self.run_id else", CANCELS),
     Mutation("a Dag run that comes out as nothing is not this one", CANCEL, 'self.airflow_run_id if "airflow_run_id" in self.given else', "self.airflow_run_id or", CANCELS),
     Mutation("a run that is not cancelled does not stand in the way of others", CANCEL, "        except Exception as error:  # noqa: BLE001 - the others", "        except KeyError as error:  # the others", CANCELS),
@@ -204,15 +209,15 @@ MUTATIONS = (
     Mutation("a page without events is not the end of a manifest", "aws/manifest.py", 'if answer["events"] or token in (None, more.get("nextToken")):', "if True:", ACCOUNTS + "test_a_page_without_events_is_not_the_end_of_a_manifest"),
     Mutation("a worker that is late tries to cancel once", CANCELLING, "if wait and time.monotonic() + wait", "if time.monotonic() + wait", WAYS + "test_a_worker_that_is_late_tries_once"),
     Mutation("DeleteRun asks first whose the id is", HOOK, "            if run.uuid and now.uuid != run.uuid:\n                self", "            if False:\n                self", CANCELS),
-    Mutation("the task's state decides whether to cancel", "tasks/attempt_end.py", "else worker_cancels(state)", "else True", OPERATOR + "test_a_machine_that_goes_away_does_not"),
+    Mutation("the task's state decides whether to cancel", "tasks/attempt_end.py", "else worker_cancels(state)", "else True", KILLS + "test_a_machine_that_goes_away_does_not"),
     Mutation("a deferred task's trigger only moves", DECISION, "return not mine", "return True", DECISIONS),
     Mutation("a trigger asks before it cancels", GUARDED, "meant = trigger_cancels(state, mine=mine)", "meant = True", TRIGGERS),
     Mutation("a trigger's clean-up cancels nothing", GUARDED, "if not _HAS_ON_KILL:", "if True:", TRIGGERS),
     Mutation("a person's clear of a deferred task cancels its run", DECISION, "return not mine", "return False", TRIGGERS),
     Mutation("an unknown state cancels nothing", DECISION, '"up_for_reschedule", UNKNOWN}', '"up_for_reschedule"}', DECISIONS),
     Mutation("cancel_on_kill=False leaves the run alone", GUARDED, "if not self.cancel_on_kill:", "if False:", TRIGGERS),
-    Mutation("nothing starts after a kill", WORKER_DRIVER, "if self._is_killed():", "if False:", OPERATOR + "test_nothing_starts_after_a_kill"),
-    Mutation("a StartRun under way is looked up", TASK, "return newest.run", "return None", OPERATOR + "test_a_start_that_never_answers_is_looked_up"),
+    Mutation("nothing starts after a kill", WORKER_DRIVER, "if self._is_killed():", "if False:", KILLS + "test_nothing_starts_after_a_kill"),
+    Mutation("a StartRun under way is looked up", TASK, "return newest.run", "return None", KILLS + "test_a_start_that_never_answers_is_looked_up"),
     Mutation("CancelRun asks first whose the id is", CANCELLING, "    if not known:\n", "    if False:\n", WAYS + "test_a_run_that_was_not_seen_lately_is_looked_at_first"),
     Mutation("a run that was seen lately costs one call", CANCELLING, "    if not known:\n", "    if True:\n", WAYS + "test_one_call_cancels"),
     Mutation("409 and 404 do not settle a cancel", CANCELLING, "cancels=True, pause=pause)) is True:", "cancels=True, pause=pause)) is not None:", WAYS + "test_a_refusal_while_the_run_is_active_is_asked_again"),
