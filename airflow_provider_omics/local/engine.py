@@ -8,7 +8,17 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omics.local import batch_life, batches, catalog, moto_backends, read_set_jobs, runs, storage, tags
+from airflow_provider_omics.local import (
+    batch_life,
+    batches,
+    catalog,
+    moto_backends,
+    page_tokens,
+    read_set_jobs,
+    runs,
+    storage,
+    tags,
+)
 from airflow_provider_omics.local.protocol import Service, ServiceError
 from airflow_provider_omics.local.state import State
 from airflow_provider_omics.local.traffic import Traffic
@@ -80,7 +90,8 @@ def call(state: State, operation: str, params: dict[str, Any], caller: Caller) -
     """Do what is due, a slice of it if it is much, then the operation."""
     with state.lock:
         state.advance(_SLICE)
-        return OPERATIONS[operation](state, params, caller)
+        answer = OPERATIONS[operation](state, page_tokens.opened(operation, params, caller), caller)
+        return page_tokens.sealed(operation, params, caller, answer)
 
 
 def needs_object(operation: str, params: dict[str, Any]) -> str | None:

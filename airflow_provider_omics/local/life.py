@@ -30,9 +30,13 @@ def move(state: State, run: Record, status: str, now: datetime, **why: str | Non
     run.status = status
     run.failure_reason = why.get("failure_reason")
     run.status_message = why.get("status_message")
-    if status == "RUNNING":
+    if status in ("PENDING", "STARTING"):  # one that is forced back
+        run.start_time = None
+    elif status == "RUNNING":
         run.start_time = now
-    if status in ENDED and run.stop_time is None:
+    if status not in ENDED:
+        run.stop_time = None
+    elif run.stop_time is None:
         run.stop_time = now
     emit_run(state, run, now)
     if status in ENDED:

@@ -145,8 +145,9 @@ def within(moment: datetime, asked: Answer, what: str = "created") -> bool:
 def move(state: State, thing: ReadSet | Job, now: datetime, status: str, message: str | None = None) -> None:
     """Put a read set or a job into a status; every change of one passes here and is an event."""
     thing.status, thing.status_message = status, message
-    if status in ("COMPLETED", "COMPLETED_WITH_FAILURES", "FAILED", "CANCELLED"):
-        thing.completion_time = now  # type: ignore[union-attr]  # only a job has these statuses
+    if hasattr(thing, "completion_time"):  # a job; one that is forced back has none
+        ended = status in ("COMPLETED", "COMPLETED_WITH_FAILURES", "FAILED", "CANCELLED")
+        thing.completion_time = now if ended else None
     emit(state, *thing.event(), now)
 
 

@@ -9,6 +9,7 @@ import logging
 import queue
 import threading
 from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -95,15 +96,15 @@ class Traces:
         if run.request.get("logLevel") != "OFF" and run.start_time:
             stream = f"run/{run.id}"
             self.publisher.log(stream, [(run.start_time, f"Run {run.id} is running")])
-            if plan.log:
-                self.publisher.log(f"{stream}/engine", [(run.start_time, line) for line in plan.log])
+            self.publisher.log(f"{stream}/engine", _engine_lines(run, run.start_time, plan))
             for task, members in zip(run.tasks, plan.tasks, strict=True):
                 if members.get("log"):
                     moment = task.start_time or run.start_time
                     self.publisher.log(f"{stream}/task/{task.id}", [(moment, line) for line in members["log"]])
         if plan.outputs is not None:
             base = run.run_output_uri.rstrip("/")
-            self.publisher.put(f"{base}/logs/engine.log", "".join(f"{line}\n" for line in plan.log))
+            lines = _engine_lines(run, run.start_time or run.creation_time, plan)
+            self.publisher.put(f"{base}/logs/engine.log", "".join(f"{line}\n" for _, line in lines))
             outputs = {name: self._output(base, name, value) for name, value in plan.outputs.items()}
             self.publisher.put(f"{base}/logs/outputs.json", json.dumps(outputs, indent=2))
 
@@ -131,3 +132,16 @@ class Traces:
                 job()
             except Exception:
                 log.exception("A trace could not be left")
+
+
+def _engine_lines(run: Record, start: datetime, plan: Plan) -> list[tuple[datetime, str]]:
+    """Return what the engine says: the script's lines, else what has become of the run's tasks."""
+    if plan.log:
+        return [(start, line) for line in plan.log]
+    workflow = run.request.get("workflowId")
+    lines = [(start, f"Run {run.id} of workflow {workflow} is simulated: no workflow engine executes it.")]
+    for task in run.tasks:
+        lines.append((task.start_time or start, f"Running task {task.name}, id {task.id}."))
+        if task.stop_time:
+            lines.append((task.stop_time, f"Task {task.name}, id {task.id}, is {task.status}."))
+    return sorted(lines, key=itemgetter(0))

@@ -374,3 +374,64 @@ def test_every_call_is_counted_and_recorded(start, client, omics_local, refused)
     assert (call["request_id"], call["status"]) == ("token", 201)
     assert [(call["id"], call["status"]) for call in omics_local.calls("GetRun")] == [(run_id, 200), ("9", 404)]
     assert json.dumps(omics_local.calls())
+
+
+@pytest.mark.parametrize("change", ["tag", "untag"])
+def test_a_replay_answers_as_the_first_time(start, client, change):
+    first = start(requestId="once", tags={"a": "1"})
+    if change == "tag":
+        client.tag_resource(resourceArn=first["arn"], tags={"b": "2"})
+    else:
+        client.untag_resource(resourceArn=first["arn"], tagKeys=["a"])
+    again = start(requestId="once", tags={"a": "1"})
+    assert {**again, "ResponseMetadata": None} == {**first, "ResponseMetadata": None}
+
+
+def test_a_run_that_is_forced_back_has_no_times_that_it_has_not_reached(start, client, omics_local, frozen):
+    run_id = start()["id"]
+    frozen.advance(60)
+    ended = client.get_run(id=run_id)
+    for status, times in (
+        ("STOPPING", {"startTime"}),
+        ("RUNNING", {"startTime"}),
+        ("STARTING", set()),
+        ("PENDING", set()),
+    ):
+        omics_local.force(run_id, status)
+        assert {"startTime", "stopTime"} & client.get_run(id=run_id).keys() == times, status
+        assert {"startTime", "stopTime"} & client.list_runs()["items"][0].keys() == times, status
+    omics_local.force(run_id, "COMPLETED")
+    assert client.get_run(id=run_id)["stopTime"] >= ended["stopTime"]
+
+
+@pytest.fixture
+def token(start, client):
+    """Return the token of the second page of ListRuns."""
+    for _ in range(3):
+        start(name="r")
+    return client.list_runs(name="r", maxResults=1)["nextToken"]
+
+
+def test_a_page_token_goes_with_another_page_size(client, token):
+    assert len(client.list_runs(name="r", maxResults=2, startingToken=token)["items"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments", "region"),
+    [
+        ("list_runs", {}, "us-east-1"),
+        ("list_runs", {"name": "s"}, "us-east-1"),
+        ("list_runs", {"name": "r", "status": "PENDING"}, "us-east-1"),
+        ("list_runs", {"name": "r"}, "eu-west-2"),
+        ("list_workflows", {"name": "r"}, "us-east-1"),
+        ("list_run_groups", {"name": "r"}, "us-east-1"),
+    ],
+)
+def test_a_page_token_belongs_to_its_call(omics_local, token, refused, operation, arguments, region):
+    call = getattr(omics_local.client("omics", region_name=region), operation)
+    assert refused(call, **arguments, startingToken=token) == ("ValidationException", 400)
+
+
+def test_a_token_of_nobody_is_refused(client, refused):
+    for token in ("1", "x", "ä", "-1", "1.0"):
+        assert refused(client.list_runs, startingToken=token) == ("ValidationException", 400)

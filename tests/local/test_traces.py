@@ -255,3 +255,30 @@ def test_what_is_not_published_when_it_closes_is_dropped():
     going_on.set()
     closing.join()
     assert published == ["manifest/run/1/u"]
+
+
+def test_a_simulated_run_has_an_engine_log(start, client, fast):
+    run = ended(client, start()["id"])
+    engine = run["logLocation"]["engineLogStream"].rpartition("log-stream:")[2]
+    text = " ".join(lines(fast.client("logs"), engine))
+    [task] = client.list_run_tasks(id=run["id"])["items"]
+    for said in ("simulated", run["workflowId"], f"task main, id {task['taskId']}", "COMPLETED"):
+        assert said in text
+
+
+def test_the_engine_log_comes_in_the_order_of_its_times(start, client, fast, frozen):
+    fast.script(tasks=[{"name": "a"}, {"name": "b", "status": "FAILED"}], status="FAILED")
+    run_id = start()["id"]
+    frozen.advance(60)
+    run = ended(client, run_id)
+    stream = {"logGroupName": GROUP, "logStreamName": f"run/{run_id}/engine", "startFromHead": True}
+    events = fast.client("logs").get_log_events(**stream)["events"]
+    assert [event["message"].split(",")[0] for event in events[1:]] == [
+        "Running task a",
+        "Task a",
+        "Running task b",
+        "Task b",
+    ]
+    times = [event["timestamp"] for event in events]
+    assert times == sorted(times)
+    assert times[0] == int(run["startTime"].timestamp() * 1000)
