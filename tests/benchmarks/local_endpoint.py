@@ -1,23 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How fast the local endpoint starts and answers, and what its runs weigh; run it as a script."""
+"""How fast the local endpoint starts and answers, what its runs weigh, how many end at once; run it as a script."""
 
 from __future__ import annotations
 
 import asyncio
 import http.client
 import json
+import math
 import re
 import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_omics.local.testing import LocalOmics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SIGNED = "Authorization: AWS4-HMAC-SHA256 Credential=local/20250101/us-east-1/omics/aws4_request"
 CONNECTIONS, SECONDS, RUNS = 16, 5, 10_000
 STARTS_WITHIN, CALLS_A_SECOND, MEGABYTES = 2.0, 3_000, 60
+ENDS_WITHIN, MEGABYTES_WITH_TRACES = 60, 100
+BATCH, BATCH_WITHIN, ANSWERS_WITHIN = 100_000, 300, 1
 
 
 class Caller(asyncio.Protocol):
@@ -66,13 +75,13 @@ def one_answer(port: int, request: bytes) -> bytes:
     return asyncio.run(call())
 
 
-def start_runs(port: int, count: int, first: int = 0) -> str:
+def start_runs(port: int, count: int, first: int = 0, workflow_id: str = "1234567") -> str:
     """Start runs one after the other and return the last one's id."""
     connection = http.client.HTTPConnection("127.0.0.1", port)
     name, _, value = SIGNED.partition(": ")
     for number in range(first, first + count):
         request = {
-            "workflowId": "1234567",
+            "workflowId": workflow_id,
             "roleArn": "arn:aws:iam::123456789012:role/omics-service-role",
             "outputUri": "s3://omics-artifacts-01d6xmpl4e72dd32/workflow-output/",
             "requestId": f"airflow-0123456789abcdef0123456789abcdef-{number}",
@@ -91,40 +100,140 @@ def resident_megabytes(pid: int) -> float:
     return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) / 1024
 
 
-def serve(folder: str) -> subprocess.Popen[str]:
-    # Runs weigh what the endpoint knows of them; the logs that moto would keep of them are moto's.
-    config = Path(folder, "config.json")
-    config.write_text('{"traces": false}', encoding="utf-8")
-    options = ["--port", "0", "--simulate", "--examples", "--config", str(config)]
+def serve(folder: str, **config: object) -> subprocess.Popen[str]:
+    file = Path(folder, "config.json")
+    file.write_text(json.dumps(config), encoding="utf-8")
+    options = ["--port", "0", "--simulate", "--examples", "--config", str(file)]
     command = [sys.executable, "-m", "airflow_provider_omics.local", "serve", *options]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
 
-def main() -> int:
-    began = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder, serve(folder) as server:
+@contextmanager
+def served(**config: object) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """Serve an endpoint, and end it."""
+    with tempfile.TemporaryDirectory() as folder, serve(folder, **config) as server:
         try:
-            port = int(server.stdout.readline().rpartition(":")[2])
-            ready = time.perf_counter() - began
-            run_id = start_runs(port, 1)
-            request = f"GET /run/{run_id} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{SIGNED}\r\n\r\n".encode()
-            rate = asyncio.run(calls_a_second(port, request, len(one_answer(port, request))))
-            before, began = resident_megabytes(server.pid), time.perf_counter()
-            start_runs(port, RUNS, first=1)
-            starts = RUNS / (time.perf_counter() - began)
-            active = resident_megabytes(server.pid) - before
-            LocalOmics(f"http://127.0.0.1:{port}").clock.advance(3600)
-            ended = resident_megabytes(server.pid) - before
+            yield server, int(server.stdout.readline().rpartition(":")[2])
         finally:
             server.terminate()
-    sys.stdout.write(
-        f"ready after               {ready:8.2f} s   (at most {STARTS_WITHIN})\n"
-        f"GetRun a second           {rate:8.0f}     (at least {CALLS_A_SECOND})\n"
-        f"StartRun a second         {starts:8.0f}     (one client)\n"
-        f"{RUNS:,} active runs weigh {active:8.1f} MB  (at most {MEGABYTES})\n"
-        f"{RUNS:,} ended runs weigh  {ended:8.1f} MB  (at most {MEGABYTES})\n"
-    )
-    return not (ready <= STARTS_WITHIN and rate >= CALLS_A_SECOND and max(active, ended) <= MEGABYTES)
+
+
+def answers_and_runs() -> list[Figure]:
+    """Measure calls, and what runs weigh; the logs that moto would keep of them are left out."""
+    began = time.perf_counter()
+    with served(traces=False) as (server, port):
+        ready = time.perf_counter() - began
+        run_id = start_runs(port, 1)
+        request = f"GET /run/{run_id} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{SIGNED}\r\n\r\n".encode()
+        rate = asyncio.run(calls_a_second(port, request, len(one_answer(port, request))))
+        before, began = resident_megabytes(server.pid), time.perf_counter()
+        start_runs(port, RUNS, first=1)
+        starts = RUNS / (time.perf_counter() - began)
+        active = resident_megabytes(server.pid) - before
+        LocalOmics(f"http://127.0.0.1:{port}").clock.advance(3600)
+        ended = resident_megabytes(server.pid) - before
+    return [
+        Figure("ready after", ready, "s", most=STARTS_WITHIN),
+        Figure("GetRun a second", rate, "", least=CALLS_A_SECOND),
+        Figure("StartRun a second by one client", starts, ""),
+        Figure(f"{RUNS:,} active runs weigh", active, "MB", most=MEGABYTES),
+        Figure(f"{RUNS:,} ended runs weigh", ended, "MB", most=MEGABYTES),
+    ]
+
+
+def ends_with_traces() -> list[Figure]:
+    """Measure runs that all end at once and leave logs, manifest and outputs, and what they weigh."""
+    # Its runs have no outputs, as no script gives them any.
+    with served(workflows=[{"id": "2345678"}]) as (server, port):
+        local = LocalOmics(f"http://127.0.0.1:{port}")
+        local.clock.freeze()
+        start_runs(port, 1, workflow_id="2345678")
+        local.clock.advance(3600)
+        wait_for_ends(local)
+        before, began = resident_megabytes(server.pid), time.perf_counter()
+        start_runs(port, RUNS, first=1, workflow_id="2345678")
+        local.clock.advance(3600)
+        slowest = wait_for_ends(local)
+        seconds, megabytes = time.perf_counter() - began, resident_megabytes(server.pid) - before
+        began = time.perf_counter()
+        server.terminate()
+        server.wait()
+        stopped = time.perf_counter() - began
+    return [
+        Figure(f"{RUNS:,} runs with traces start and end in", seconds, "s", most=ENDS_WITHIN),
+        Figure("they weigh", megabytes, "MB", most=MEGABYTES_WITH_TRACES),
+        Figure("the slowest call meanwhile", slowest, "s", most=ANSWERS_WITHIN),
+        Figure("the server ends after SIGTERM in", stopped, "s"),
+    ]
+
+
+def wait_for_ends(local: LocalOmics) -> float:
+    """Wait until no run is active, and return the seconds that the slowest call took."""
+    omics, slowest = local.client("omics", read_timeout=300), 0.0
+    while True:
+        active = 0
+        for status in ("PENDING", "STARTING", "RUNNING", "STOPPING"):
+            began = time.perf_counter()
+            active += len(omics.list_runs(status=status, maxResults=1)["items"])
+            slowest = max(slowest, time.perf_counter() - began)
+        if not active:
+            return slowest
+        time.sleep(0.1)
+
+
+def a_whole_batch() -> list[Figure]:
+    """Measure a batch of as many runs as there may be, and calls meanwhile."""
+    with served() as (server, port):
+        local = LocalOmics(f"http://127.0.0.1:{port}")
+        omics, s3 = local.client("omics", read_timeout=300), local.client("s3")
+        s3.create_bucket(Bucket="settings")
+        settings = [{"runSettingId": f"s{number}", "name": f"sample-{number}"} for number in range(BATCH)]
+        s3.put_object(Bucket="settings", Key="all.json", Body=json.dumps(settings))
+        before, began = resident_megabytes(server.pid), time.perf_counter()
+        default = {"workflowId": "7206765", "roleArn": "arn:aws:iam::123456789012:role/x", "outputUri": "s3://b"}
+        with ThreadPoolExecutor(1) as pool:
+            where = {"s3UriSettings": "s3://settings/all.json"}
+            starting = pool.submit(omics.start_run_batch, defaultRunSetting=default, batchRunSettings=where)
+            slowest, status, batch_id = 0.0, "", None
+            while status != "PROCESSED":
+                batch_id = batch_id or (starting.result()["id"] if starting.done() else None)
+                call = time.perf_counter()
+                if batch_id:
+                    status = omics.get_batch(batchId=batch_id)["status"]
+                else:
+                    omics.list_runs(maxResults=1)
+                slowest = max(slowest, time.perf_counter() - call)
+                time.sleep(0.02)
+        seconds, megabytes = time.perf_counter() - began, resident_megabytes(server.pid) - before
+    return [
+        Figure(f"a batch of {BATCH:,} runs is PROCESSED in", seconds, "s", most=BATCH_WITHIN),
+        Figure("the slowest call meanwhile", slowest, "s", most=ANSWERS_WITHIN),
+        Figure("it weighs", megabytes, "MB"),
+    ]
+
+
+class Figure(NamedTuple):
+    """What was measured, and what it is to be."""
+
+    what: str
+    value: float
+    unit: str
+    most: float = math.inf
+    least: float = -math.inf
+
+    def __str__(self) -> str:
+        bound = f"(at most {self.most:,})" if self.most < math.inf else ""
+        bound = f"(at least {self.least:,})" if self.least > -math.inf else bound
+        return f"{self.what:45} {self.value:10,.2f} {self.unit:2} {bound}".rstrip()
+
+
+def main() -> int:
+    fits = True
+    for measure in (answers_and_runs, ends_with_traces, a_whole_batch):
+        for figure in measure():
+            print(figure, flush=True)
+            fits = fits and figure.least <= figure.value <= figure.most
+    return not fits
 
 
 if __name__ == "__main__":
