@@ -3,19 +3,16 @@
 
 from __future__ import annotations
 
-import logging
 from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 from airflow_provider_omics.aws import console
-from airflow_provider_omics.compat import BaseOperator, BaseOperatorLink, XCom
+from airflow_provider_omics.compat import BaseOperatorLink, XCom
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import TaskInstanceKey
 
-    from airflow_provider_omics.records.run import Run
-
-log = logging.getLogger(__name__)
+    from airflow_provider_omics.compat import BaseOperator
 
 
 class RunLink(BaseOperatorLink):
@@ -63,22 +60,3 @@ class OmicsRunOutputLink(RunLink):
     def url(self, arn: str, output_uri: str) -> str:
         """Return the page of the outputs."""
         return console.output_url(arn, output_uri)
-
-
-def run_links(operator: BaseOperator, run: Run) -> list[tuple[RunLink, str]]:
-    """Return the pages of a run by the operator's links to it; a link that breaks, say of a subclass, has none."""
-    pages: list[tuple[RunLink, str]] = []
-    # A subclass may have other links, which Airflow asks when it wants.
-    for link in (it for it in operator.operator_extra_links or () if isinstance(it, RunLink)):
-        try:
-            pages.append((link, link.url(run.arn, run.output_uri)))
-        except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on
-            log.warning("Link %r of run %s is left out: %s: %s", link.name, run.id, type(error).__name__, error)
-    return pages
-
-
-def standard_links(run: Run) -> list[tuple[RunLink, str]]:
-    """Return the pages of a run by the links that every operator of this provider has."""
-    return [
-        (link, link.url(run.arn, run.output_uri)) for link in (OmicsRunLink(), OmicsRunLogLink(), OmicsRunOutputLink())
-    ]

@@ -6,8 +6,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_omics.operators.cancel import run_of
 from airflow_provider_omics.tasks.base import OmicsOperator
+from airflow_provider_omics.tasks.runs_to_end import run_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

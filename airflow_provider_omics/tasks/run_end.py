@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_omics.exceptions import RequestIdSpentError, RunCancelledError, RunDeletedError
-from airflow_provider_omics.links.run import OmicsRunLink, OmicsRunLogLink, OmicsRunOutputLink, run_links
+from airflow_provider_omics.lifecycle.run_links import run_links
+from airflow_provider_omics.links.run import OmicsRunLink, OmicsRunLogLink, OmicsRunOutputLink
 from airflow_provider_omics.tasks.start_run_fields import StartRunFields
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from airflow_provider_omics.exceptions import (
     StartRunRefusedError,
     error_of,
 )
-from airflow_provider_omics.links.run import run_links
+from airflow_provider_omics.lifecycle.run_links import run_links
 from airflow_provider_omics.tasks.run_end import RunEnd
 from airflow_provider_omics.tasks.run_options import RunOptions
 

@@ -14,7 +14,7 @@ from airflow_provider_omics.exceptions import OmicsError, StartRunRefusedError
 from airflow_provider_omics.lifecycle.intention import Intention
 from airflow_provider_omics.lifecycle.marker import read_marker
 from airflow_provider_omics.lifecycle.protocol import Wait
-from airflow_provider_omics.links.run import standard_links
+from airflow_provider_omics.lifecycle.run_links import standard_links
 from airflow_provider_omics.polling.hub import join
 from airflow_provider_omics.polling.pacing import back_off
 from airflow_provider_omics.records.run import Run

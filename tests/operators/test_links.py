@@ -7,7 +7,8 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, BaseOperatorLink
 
 from airflow_provider_omics.exceptions import RunFailedError
-from airflow_provider_omics.links.run import OmicsRunLink, run_links
+from airflow_provider_omics.lifecycle.run_links import run_links
+from airflow_provider_omics.links.run import OmicsRunLink
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
 from airflow_provider_omics.records.run import Run
 from demo.airflow_home import AIRFLOW_3

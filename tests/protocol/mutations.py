@@ -188,7 +188,7 @@ MUTATIONS = (
     Mutation("a run that is not found is looked for", FIND, "        if time.monotonic() + _AGAIN >= until:\n            return None", "        return None", CANCELS),
     Mutation("a run too new to be listed is known by its XCom", CANCEL, "pushed_runs(context, tasks) if here else ()", "()", CANCELS),
     Mutation("a uuid alone is not all runs", CANCEL, 'if "uuid" in self.given and', 'if "x" in self.given and', CANCELS + "::test_a_uuid_alone_is_not_all_runs"),
-    Mutation("an id whose uuid is lost may be another run's", CANCEL, "if has_uuid and is_nothing(uuid):", "if False:", CANCELS + "::test_a_uuid_that_renders_to_nothing_protects_no_run"),
+    Mutation("an id whose uuid is lost may be another run's", "tasks/runs_to_end.py", "if has_uuid and is_nothing(uuid):", "if False:", CANCELS + "::test_a_uuid_that_renders_to_nothing_protects_no_run"),
     Mutation("a task id that the DAG does not have is no success", CANCEL, "if dag and task not in dag.task_dict]", "if False]", CANCELS + "::test_a_task_id_that_the_dag_does_not_have_is_told_after_all_else_is_done"),
     Mutation("a pushed run that is too new to be seen is not taken for deleted", FIND, "if run.creation_time and time.time() <", "if False and time.time() <", CANCELS + "::test_a_run_that_is_too_new_to_be_seen_is_not_taken_for_deleted"),
     Mutation("what a task has pushed is no stranger's", FIND, "if is_denied(error) and not until:", "if is_denied(error):", CANCELS + "::test_a_run_of_this_dag_run_that_may_not_be_looked_at_fails_the_task"),
@@ -325,7 +325,7 @@ MUTATIONS = (
     Mutation("None from upstream is rendered, in a mapped task too", "compat/rendering.py", 'hasattr(values, "resolve")}', "False}", NONE + "test_a_policy_of_none_from_upstream_is_refused"),
     Mutation("None that is written means not given, in a mapped task too", "compat/rendering.py", 'if hasattr(values, "resolve")}', "if True}", NONE + "test_what_is_written_into_expand_may_be_none"),
     # --- links ---
-    Mutation("a link that breaks breaks no run", "links/run.py", "except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on", "except ZeroDivisionError as error:", "tests/operators/test_links.py::test_a_link_that_breaks_breaks_no_run"),
+    Mutation("a link that breaks breaks no run", "lifecycle/run_links.py", "except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on", "except ZeroDivisionError as error:", "tests/operators/test_links.py::test_a_link_that_breaks_breaks_no_run"),
     # --- secrets ---
     Mutation("the presigned URL of parameters is taken out of GetRun's answers", HOOK, '        getattr(session, "_session", session).register("before-parse.omics.GetRun", drop_presigned)\n', "", "tests/operators/test_parameters_uri.py"),
     # --- the local endpoint: the files that a run reads ---

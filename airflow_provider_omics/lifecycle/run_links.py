@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pages of a run to which a task links."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from airflow_provider_omics.links.run import OmicsRunLink, OmicsRunLogLink, OmicsRunOutputLink, RunLink
+
+if TYPE_CHECKING:
+    from airflow_provider_omics.compat import BaseOperator
+    from airflow_provider_omics.records.run import Run
+
+log = logging.getLogger(__name__)
+
+
+def run_links(operator: BaseOperator, run: Run) -> list[tuple[RunLink, str]]:
+    """Return the pages of a run by the operator's links to it; a link that breaks, say of a subclass, has none."""
+    pages: list[tuple[RunLink, str]] = []
+    # A subclass may have other links, which Airflow asks when it wants.
+    for link in (it for it in operator.operator_extra_links or () if isinstance(it, RunLink)):
+        try:
+            pages.append((link, link.url(run.arn, run.output_uri)))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on
+            log.warning("Link %r of run %s is left out: %s: %s", link.name, run.id, type(error).__name__, error)
+    return pages
+
+
+def standard_links(run: Run) -> list[tuple[RunLink, str]]:
+    """Return the pages of a run by the links that every operator of this provider has."""
+    return [
+        (link, link.url(run.arn, run.output_uri)) for link in (OmicsRunLink(), OmicsRunLogLink(), OmicsRunOutputLink())
+    ]
