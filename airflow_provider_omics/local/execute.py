@@ -123,7 +123,8 @@ class _Execution:
                 raise self._verdict(error, progress) from error
             raise
         if not self.stop.is_set():
-            upload_outputs(outputs, directory / "run", uri, self._publisher)
+            upload_outputs(outputs, directory / "run", uri, self._publisher, self.stop)
+        if not self.stop.is_set():
             upload(progress.engine_log, f"{uri}/logs/engine.log", self._publisher)
 
     def _verdict(self, error: WdlError, progress: Progress) -> RunError:

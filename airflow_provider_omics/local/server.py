@@ -68,8 +68,9 @@ class Server:
 
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
-        self.engine.close()
+        # First, so that no run that is to end waits for a large file on its way to or from S3.
         self._uvicorn.should_exit = True
+        self.engine.close()
         for thread in self._threads:
             thread.join()
         self._socket.close()

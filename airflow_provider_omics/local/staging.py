@@ -9,6 +9,7 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import threading
     from pathlib import Path
 
     from airflow_provider_omics.local.records import Definition, Publisher
@@ -48,10 +49,14 @@ def unpack(definition: Definition, root: Path) -> str:
     return main
 
 
-def upload_outputs(outputs: dict[str, Any], directory: Path, uri: str, publisher: Publisher) -> None:
+def upload_outputs(
+    outputs: dict[str, Any], directory: Path, uri: str, publisher: Publisher, stop: threading.Event
+) -> None:
     """Upload ``directory/out`` and, with every path in it rewritten to its ``s3://…``, ``logs/outputs.json``."""
     out = directory / "out"
     for path in sorted(out.rglob("*")):
+        if stop.is_set():
+            return
         if path.is_file() and path.name != ".WDL_Directory":  # a note that miniwdl leaves for itself
             upload(path, f"{uri}/out/{path.relative_to(out)}", publisher)
     summary = directory / "outputs.json"

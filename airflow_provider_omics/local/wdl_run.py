@@ -14,12 +14,13 @@ import sys
 import time
 import uuid
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omics.local.isolation import backend, namespaces
+from airflow_provider_omics.local.tails import Tail
 from airflow_provider_omics.local.wdl_inputs import CONNECTION, REFUSED_SCHEMES
 
 if TYPE_CHECKING:
@@ -60,28 +61,14 @@ MARKER = "OMICS_LOCAL_RUN"
 # What a program needs to start, and nothing that may be a secret; the HOME is miniwdl's alone, a task has its own.
 KEPT_ENVIRONMENT = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TZ")
 GIB = 1024**3
+# Bytes of each of a task's two outputs that its log stream holds: they are kept in memory.
+_MOST_OUTPUT = 10 * 1024**2
+# An entry of miniwdl's log is one line, which may hold what an error says of a whole document.
+_LONGEST_ENTRY = 8 * 1024**2
 
 
 class WdlError(Exception):
     """miniwdl could not run the workflow to its end, and why."""
-
-
-@dataclass
-class _Tail:
-    """A growing file, read by whole lines."""
-
-    path: Path
-    offset: int = 0
-
-    def lines(self, *, end: bool = False) -> list[str]:
-        """Return the lines since the last call, at the end also an unfinished one."""
-        with suppress(FileNotFoundError), self.path.open("rb") as file:
-            file.seek(self.offset)
-            new = file.read()
-            new = new if end else new[: new.rfind(b"\n") + 1]
-            self.offset += len(new)
-            return new.decode(errors="replace").splitlines()
-        return []
 
 
 @dataclass
@@ -91,7 +78,7 @@ class _Call:
     name: str
     resources: dict[str, int] = field(default_factory=dict)
     task_id: str | None = None
-    output: list[_Tail] = field(default_factory=list)
+    output: list[Tail] = field(default_factory=list)
     error: Path | None = None
     usage: Path | None = None
 
@@ -105,7 +92,7 @@ class Progress:
         self.engine_log.touch()
         self.plain: list[str] = []  # what miniwdl says before its log begins: errors in the definition
         self.failed: tuple[str, str, str] | None = None  # name, id and error of the first task that failed for good
-        self._engine = _Tail(directory / "miniwdl.jsonl")
+        self._engine = Tail(directory / "miniwdl.jsonl", longest=_LONGEST_ENTRY)
         self._calls: dict[str, _Call] = {}
         self._journal = journal
         self._log = log
@@ -141,14 +128,14 @@ class Progress:
             call.resources = {"cpus": entry["cpus"], "memory": memory, "gpus": entry["gpus"]}
             self._begin(call)
         elif message == "task running":
-            call.output = [_Tail(Path(entry[name])) for name in ("stdout", "stderr")]
+            call.output = [Tail(Path(entry[name]), most=_MOST_OUTPUT) for name in ("stdout", "stderr")]
             call.usage = Path(entry["usage"])
             self._journal.task_status(self._begin(call), "RUNNING")
         elif message == "done":
             self._begin(call)
             self._end(call, "COMPLETED")
         elif message == "task repeated":
-            call.output = [_Tail(Path(entry[tail.path.stem]), tail.offset) for tail in call.output]
+            call.output = [replace(tail, path=Path(entry[tail.path.stem])) for tail in call.output]
             self._end(call, "FAILED", "The task failed and is repeated, as its maxRetries allows.")
         elif entry.get("error") == "Terminated":
             self._end(call, "CANCELLED")

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import threading
 import uuid
 from pathlib import Path
 
@@ -86,6 +87,51 @@ def test_close_leaves_no_process_and_no_run_without_an_end(lab, wait_for, alive)
 
     assert [run.status for run, _ in started] == ["CANCELLED"] * 4
     wait_for(lambda: not alive(marker))
+
+
+def test_cancel_does_not_wait_for_a_file_that_is_imported(lab, monkeypatch):
+    downloading, going_on = threading.Event(), threading.Event()
+
+    def download(_uri, _path):
+        downloading.set()
+        going_on.wait(60)
+
+    monkeypatch.setattr(lab.shelf, "download", download)
+    wdl = "version 1.1\ntask Read { input { File file } command <<< cat ~{file} >>> }"
+    try:
+        run, diary = lab.start(wdl, {"file": "s3://lab/in/greeting.txt"})
+        assert downloading.wait(110)
+        lab.executor.cancel(run.id)
+        assert diary.ended.wait(20)
+        assert run.status == "CANCELLED"
+
+        downloading.clear()
+        run, diary = lab.start(wdl, {"file": "s3://lab/in/greeting.txt"})
+        assert downloading.wait(110)
+        lab.executor.close()
+        assert run.status == "CANCELLED"
+    finally:
+        going_on.set()
+
+
+def test_cancel_exports_no_further_file(lab, monkeypatch):
+    exporting, going_on, upload = threading.Event(), threading.Event(), lab.shelf.upload
+
+    def slow(path, uri):
+        exporting.set()
+        going_on.wait(60)
+        upload(path, uri)
+
+    monkeypatch.setattr(lab.shelf, "upload", slow)
+    run, diary = lab.start(
+        "version 1.1\ntask Two { command <<< touch a b >>> output { Array[File] files = glob('?') } }", {}
+    )
+    assert exporting.wait(110)
+    lab.executor.cancel(run.id)
+    going_on.set()
+    assert diary.ended.wait(20)
+    assert run.status == "CANCELLED"
+    assert len(lab.shelf.below(run.run_output_uri)) == 1
 
 
 @pytest.mark.parametrize("lab", [1], indirect=True)
