@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from airflow_provider_omics.local import batches, control, other_services, prices
+from airflow_provider_omics.local.definitions import examine
 from airflow_provider_omics.local.engine import OPERATIONS, needs_object, not_implemented
 from airflow_provider_omics.local.protocol import ServiceError
 from airflow_provider_omics.local.state import Caller
@@ -143,6 +144,10 @@ class App:
         uri = needs_object(operation.name, params)
         if uri is not None:
             caller = await asyncio.to_thread(self._with_object, operation, uri, caller)
+        content = params.get("definitionZip", caller.fetched)
+        if content is not None and operation.name in ("CreateWorkflow", "CreateWorkflowVersion"):
+            found = await asyncio.to_thread(examine, content, params.get("main"), params.get("engine"))
+            caller = caller._replace(definition=found)
         output = self.engine.call(operation.name, params, caller)
         return Answer(*self.engine.service.answer(operation, output))
 

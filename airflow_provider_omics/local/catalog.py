@@ -4,9 +4,7 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import uuid
-import zipfile
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omics.local.protocol import ServiceError
@@ -78,12 +76,16 @@ def _workflow(state: State, params: Answer, caller: Caller, workflow_id: str, wh
         "creationTime": state.clock.now(),
         "readme": params.get("readmeMarkdown"),
     }
+    found_in_it = dict(caller.definition or {})
+    namespace = found_in_it.pop("namespace", None)
+    if "parameterTemplate" in params:  # it counts more than the definition's
+        found_in_it.pop("parameterTemplate", None)
+    members |= found_in_it
     if content is not None:
-        members |= _looked_into(content, params.get("main"))
         members["digest"] = f"sha256:{hashlib.sha256(content).hexdigest()}"[:64]
     members.setdefault("engine", "WDL")
     tags = check_tags(params.get("tags", {}))
-    return Resource(workflow_id, where, state.next_seq(), caller.account, members, tags, content)
+    return Resource(workflow_id, where, state.next_seq(), caller.account, members, tags, content, namespace)
 
 
 def register(state: State, members: Answer) -> str:
@@ -96,19 +98,6 @@ def register(state: State, members: Answer) -> str:
     given["creationTime"] = state.clock.now()
     state.workflows[workflow_id] = Resource(workflow_id, where, state.next_seq(), account, given, {})
     return str(workflow_id)
-
-
-def _looked_into(content: bytes, main: str | None) -> Answer:
-    """Return what a definition's zip says by itself: its engine, its main file, or why it fails."""
-    try:
-        names = [name for name in zipfile.ZipFile(io.BytesIO(content)).namelist() if not name.endswith("/")]
-    except zipfile.BadZipFile as error:
-        return {"status": "FAILED", "statusMessage": f"The definition is not a zip: {error}"}
-    if main is not None and main not in names:
-        return {"status": "FAILED", "statusMessage": f"The definition has no file {main}, its main; it has {names}"}
-    suffix = (main or " ".join(names)).lower()
-    engines = {".wdl": "WDL", ".nf": "NEXTFLOW", ".cwl": "CWL"}
-    return {"engine": next((engine for end, engine in engines.items() if end in suffix), "WDL")}
 
 
 def usable_workflow(state: State, request: Answer, caller: Caller) -> Resource:

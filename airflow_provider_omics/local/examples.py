@@ -57,5 +57,7 @@ def register(state: State) -> None:
         where["1234567"] = Resource("1234567", path, state.next_seq(), state.settings.account, members, {})
     runs.create_run(state, _REQUEST, caller, run_id=_RUN)
     storage.make_store(state, {"name": "examples"}, caller, store_id=STORE)
+    # Neither has a definition: their runs are simulated also where others are executed.
+    state.scripts.append(script_from({"workflowId": "7206765"}))
     bam = {"file": "NA12878.bam", "text": "no reads: a simulated run"}
     state.scripts.append(script_from({"workflowId": "1234567", "outputs": {"cram_to_bam.bam": bam}}))

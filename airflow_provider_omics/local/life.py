@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omics.local import plans, run_parameters
 from airflow_provider_omics.local.clock import later
+from airflow_provider_omics.local.definitions import EXECUTED
 from airflow_provider_omics.local.events import emit_run
 from airflow_provider_omics.local.manifest import manifest_lines
 from airflow_provider_omics.local.records import ACTIVE, ENDED, Definition, Task
@@ -58,8 +59,11 @@ def begin(state: State, run: Record, workflow: Resource | None) -> None:
     """Let a new run live: by its script, or by the executor, or by the default plan."""
     now = run.creation_time
     move(state, run, "PENDING", now)
-    template = workflow.members.get("parameterTemplate") if workflow else None
     scripted = plans.choose(state.scripts, run.request)
+    if scripted is None and state.executor and (why := _not_executable(workflow)):
+        run.plan = plans.Plan(stopping=0, status="FAILED", failureReason="WORKFLOW_RUN_FAILED", statusMessage=why)
+        _then(state, run, now, 0, _stopping)
+        return
     if scripted is None and state.executor and workflow and workflow.zip_bytes is not None:
         members = workflow.members
         definition = Definition(
@@ -70,13 +74,28 @@ def begin(state: State, run: Record, workflow: Resource | None) -> None:
             members.get("main"),
         )
         submit = partial(state.executor.submit, run, definition, RunJournal(state, run))
-        _read_parameters(template, lambda _state, _run, _now: submit(), state, run, now)
+        _read_parameters(workflow, lambda _state, _run, _now: submit(), state, run, now)
         return
     run.plan = scripted or plans.DEFAULT
-    _then(state, run, now, run.plan.pending, partial(_read_parameters, template, _starting))
+    _then(state, run, now, run.plan.pending, partial(_read_parameters, workflow, _starting))
 
 
-def _read_parameters(template: Answer | None, step: Step, state: State, run: Record, now: datetime) -> None:
+def _not_executable(workflow: Resource | None) -> str | None:
+    """Return why an endpoint that executes runs cannot execute those of a workflow."""
+    members = workflow.members if workflow else {}
+    name = members.get("name") or (workflow.id if workflow else "")
+    if members.get("engine") not in EXECUTED:
+        why = f"is written for {members.get('engine')}, and the local endpoint executes only WDL"
+    elif "definitionRepository" in members:
+        why = "is defined by a repository, which the local endpoint does not read"
+    elif workflow is None or workflow.zip_bytes is None:
+        why = "has no definition that could be executed"
+    else:
+        return None
+    return f"Workflow {name} {why}: serve it with --simulate, or plan its runs by a script."
+
+
+def _read_parameters(workflow: Resource | None, step: Step, state: State, run: Record, now: datetime) -> None:
     """Go on when the file of a ``parametersUri`` is read, as if it took no time; a bad one ends the run."""
     uri, generation = run.request.get("parametersUri"), run.generation
     if uri is None or state.traces is None:
@@ -96,7 +115,7 @@ def _read_parameters(template: Answer | None, step: Step, state: State, run: Rec
             run.parameters = parameters
             step(state, run, now)
 
-    state.traces.work(partial(run_parameters.read, uri, template), done)
+    state.traces.work(partial(run_parameters.read, uri, workflow), done)
 
 
 def cancel(state: State, run: Record) -> None:

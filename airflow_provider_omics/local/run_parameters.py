@@ -13,12 +13,12 @@ from airflow_provider_omics.local.state import invalid
 
 if TYPE_CHECKING:
     from airflow_provider_omics.local.records import Publisher
-    from airflow_provider_omics.local.state import Answer, Record, State
+    from airflow_provider_omics.local.state import Answer, Record, Resource, State
 
 _MAX_BYTES = 50_000
 
 
-def check_request(request: Answer, template: Answer | None) -> None:
+def check_request(request: Answer, workflow: Resource) -> None:
     """Check what StartRun is given; the file of a ``parametersUri`` is checked when the run proceeds."""
     if "parametersUri" in request:
         if "parameters" in request:
@@ -28,22 +28,27 @@ def check_request(request: Answer, template: Answer | None) -> None:
     size = len(json.dumps(parameters, separators=(",", ":"), ensure_ascii=False).encode())
     if size > _MAX_BYTES:
         raise invalid(f"parameters has {size} bytes, more than {_MAX_BYTES}")
-    _check(parameters, template)
+    _check(parameters, workflow)
 
 
-def _check(parameters: Any, template: Answer | None) -> None:  # noqa: ANN401 - a JSON document
+def _check(parameters: Any, workflow: Resource | None) -> None:  # noqa: ANN401 - a JSON document
     if not isinstance(parameters, dict):
         raise invalid("parameters is not a JSON object")
-    if template is None:
+    template = workflow.members.get("parameterTemplate") if workflow else None
+    if workflow is None or template is None:
         return
+    # HealthOmics user guide, "Namespace definition in input.json": the workflow's name may stand before a parameter's.
+    names = [name if name in template else name.removeprefix(f"{workflow.namespace}.") for name in parameters]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise invalid(f"parameters has {', '.join(twice)} twice, with and without the name of the workflow")
     required = {name for name, about in template.items() if not (about or {}).get("optional")}
-    if missing := sorted(required - parameters.keys()):
+    if missing := sorted(required.difference(names)):
         raise invalid(f"parameters lacks {', '.join(missing)}, which the workflow's parameter template requires")
-    if unknown := sorted(parameters.keys() - template.keys()):
+    if unknown := sorted(set(names) - template.keys()):
         raise invalid(f"parameters has {', '.join(unknown)}, which the workflow's parameter template does not")
 
 
-def read(uri: str, template: Answer | None, publisher: Publisher) -> Answer | str:
+def read(uri: str, workflow: Resource | None, publisher: Publisher) -> Answer | str:
     """Return the parameters that a file in S3 holds, or why a run cannot have them."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "parameters.json")
@@ -53,7 +58,7 @@ def read(uri: str, template: Answer | None, publisher: Publisher) -> Answer | st
             return f"The parameters file cannot be read: {error}"
         try:
             parameters: Answer = json.loads(path.read_bytes())
-            _check(parameters, template)
+            _check(parameters, workflow)
         except ValueError as error:
             return f"The parameters file {uri} is not JSON: {error}"
         except ServiceError as error:

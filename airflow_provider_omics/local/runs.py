@@ -54,7 +54,7 @@ def create_run(
     """Check a request for a run against all that there is, and let the run begin."""
     request = _effective_request(state, params, caller)
     workflow = catalog.usable_workflow(state, request, caller)
-    _check_request(state, request, workflow.members)
+    _check_request(state, request, workflow)
     run_id = run_id or state.new_run_id()
     base = request["outputUri"]
     overwrite = request.get("outputUriPrefixMode") == "NONE_WITH_OVERWRITE"
@@ -109,7 +109,7 @@ def _effective_request(state: State, params: Answer, caller: Caller) -> Answer:
     return {**{name: value for name, value in source.items() if name not in (*_NOT_COPIED, *replaced)}, **given}
 
 
-def _check_request(state: State, request: Answer, workflow: Answer) -> None:
+def _check_request(state: State, request: Answer, workflow: Resource) -> None:
     """Check what HealthOmics' user guide says of a run's members beyond the model."""
     if not request["outputUri"].startswith("s3://"):
         raise invalid(f"outputUri {request['outputUri']} is not an s3:// URI")
@@ -128,7 +128,7 @@ def _check_request(state: State, request: Answer, workflow: Answer) -> None:
         found(state.caches, request["cacheId"], "Run cache")
     if "runGroupId" in request:
         found(state.groups, request["runGroupId"], "Run group")
-    run_parameters.check_request(request, workflow.get("parameterTemplate"))
+    run_parameters.check_request(request, workflow)
 
 
 def get_run(state: State, params: Answer, caller: Caller) -> Answer:

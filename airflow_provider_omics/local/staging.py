@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from typing import TYPE_CHECKING, Any
+
+from airflow_provider_omics.local.definitions import DefinitionError, main_of, opened
 
 if TYPE_CHECKING:
     import threading
@@ -29,18 +29,12 @@ class RunError(Exception):
 
 def unpack(definition: Definition, root: Path) -> str:
     """Unpack a workflow's zip into ``root`` and return the path of its main file in there."""
-    if definition.engine not in ("WDL", "WDL_LENIENT"):
-        raise RunError(
-            "WORKFLOW_RUN_FAILED",
-            f"Workflow {definition.name or definition.workflow_id} is written for {definition.engine}, and the local "
-            "endpoint executes only WDL: serve it with --simulate.",
-        )
     try:
-        with zipfile.ZipFile(io.BytesIO(definition.zip_bytes)) as archive:
+        main = main_of(definition.zip_bytes, definition.main, definition.engine)
+        with opened(definition.zip_bytes) as archive:
             archive.extractall(root)  # takes ".." and leading slashes out of names, and makes no links
-    except (zipfile.BadZipFile, OSError) as error:
-        raise RunError("WORKFLOW_RUN_FAILED", f"The definition is no readable zip file: {error}.") from error
-    main = definition.main or "main.wdl"
+    except (DefinitionError, OSError) as error:
+        raise RunError("WORKFLOW_RUN_FAILED", str(error)) from error
     path = (root / main).resolve()
     if not (path.is_file() and path.is_relative_to(root)):
         raise RunError(

@@ -42,6 +42,8 @@ class Caller(NamedTuple):
     fetched: bytes | None = None
     # The run settings of a batch that an S3 object holds, checked against the model.
     settings: list[Answer] | None = None
+    # What is found in a workflow's definition (definitions.examine).
+    definition: Answer | None = None
 
 
 class InRegion(Protocol):
@@ -77,6 +79,8 @@ class Resource:
     members: Answer
     tags: dict[str, str]
     zip_bytes: bytes | None = None
+    # The name of the workflow in its WDL, which may stand before the name of a parameter.
+    namespace: str | None = None
     versions: dict[str, Resource] = field(default_factory=dict)
 
 

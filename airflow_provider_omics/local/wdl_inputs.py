@@ -21,12 +21,6 @@ logger = logging.getLogger(__name__)
 
 # The environment variable that tells miniwdl's process the file descriptor by which it asks.
 CONNECTION = "OMICS_LOCAL_INPUTS"
-# miniwdl would download what has one of these schemes by itself, or take it for a path; the case counts.
-REFUSED_SCHEMES = (
-    *("http", "https", "ftp", "ftps", "sftp", "file", "gs", "az", "azure", "abfs", "abfss", "wasb", "wasbs", "adl"),
-    *("drs", "dos", "dx", "s3a", "s3n", "oss", "obs", "swift", "hdfs", "dav", "davs", "synapse", "irods", "S3"),
-    *("data", "docker", "globus", "ipfs", "HTTP", "HTTPS", "GS", "FTP", "FILE"),
-)
 _LONGEST_NAME = 255
 
 

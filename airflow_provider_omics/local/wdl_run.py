@@ -19,9 +19,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_omics.local.definitions import python_path
 from airflow_provider_omics.local.isolation import backend, namespaces
 from airflow_provider_omics.local.tails import Tail
-from airflow_provider_omics.local.wdl_inputs import CONNECTION, REFUSED_SCHEMES
+from airflow_provider_omics.local.wdl_inputs import CONNECTION
+from airflow_provider_omics.local.wdl_plugins import write_plugins
 
 if TYPE_CHECKING:
     import threading
@@ -47,15 +49,6 @@ output_hardlinks = true
 backend = omics_local
 [plugins]
 enable_patterns = ["airflow_provider_omics.*"]
-"""
-# Plugins of these runs alone: somebody's own miniwdl in this environment keeps its downloads.
-PLUGINS = """
-[miniwdl.plugin.file_download]
-{file_schemes}
-[miniwdl.plugin.directory_download]
-{directory_schemes}
-[miniwdl.plugin.cache_backend]
-omics_local = airflow_provider_omics.local.wdl_downloads:DownloadingCache
 """
 MARKER = "OMICS_LOCAL_RUN"
 # What a program needs to start, and nothing that may be a secret; the HOME is miniwdl's alone, a task has its own.
@@ -177,7 +170,7 @@ def run_wdl(
     """Run ``definition/<main>`` in the progress' directory and return its outputs; a stopped run has none."""
     directory = progress.directory
     root = directory / "definition"
-    _write_plugins(directory / "plugins")
+    write_plugins(directory / "plugins")
     (directory / "inputs.json").write_text(json.dumps(parameters))
     (directory / "miniwdl.cfg").write_text(CONFIG.format(backend=backend(), directory=directory))
     (directory / "run").mkdir()
@@ -221,24 +214,9 @@ def failure_reason(task_error: str) -> str:
     return "INVALID_TASK_RESOURCE_VALUE" if "invalid setting of runtime." in task_error else "RUN_TASK_FAILED"
 
 
-def _write_plugins(directory: Path) -> None:
-    """Make a folder for ``PYTHONPATH`` in which miniwdl finds the plugins of this run."""
-    metadata = directory / "omics_local_run-0.dist-info"
-    metadata.mkdir(parents=True)
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: omics-local-run\nVersion: 0\n")
-    module = "airflow_provider_omics.local.wdl_downloads"
-    schemes = ("s3", "omics", *REFUSED_SCHEMES)
-    lines = {
-        f"{kind}_schemes": "\n".join(f"{scheme} = {module}:download_{kind}" for scheme in schemes)
-        for kind in ("file", "directory")
-    }
-    (metadata / "entry_points.txt").write_text(PLUGINS.format(**lines))
-
-
 def _environment(plugins: Path) -> dict[str, str]:
     kept = {key: os.environ[key] for key in KEPT_ENVIRONMENT if key in os.environ}
-    # This very package comes next: miniwdl's process has to have the same as the server.
-    kept["PYTHONPATH"] = os.pathsep.join((str(plugins), str(Path(__file__).parents[2])))
+    kept["PYTHONPATH"] = python_path(plugins)
     return kept | {"PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))}
 
 

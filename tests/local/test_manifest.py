@@ -23,7 +23,7 @@ def zipped(wdl):
 
 WORKFLOW = "1234567"
 GROUP = "/aws/omics/WorkflowLog"
-DEFINITION = zipped("version 1.0\nworkflow w {}\n")
+DEFINITION = zipped("version 1.0\nworkflow w { input { Int? a } }\n")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 

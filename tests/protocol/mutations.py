@@ -40,7 +40,7 @@ DECISION, SERVICE, HOOK, TASK = (
     "tasks/worker_attempt.py",
 )
 NONE = "tests/operators/test_none.py::"
-INPUTS = "tests/local/execute/test_inputs.py::"
+INPUTS, DEFINITIONS = "tests/local/execute/test_inputs.py::", "tests/local/test_definitions.py::"
 ARGUMENTS = "tests/operators/test_arguments.py::"
 DEFERRAL, BASE = "tasks/deferral.py", "tasks/base.py"
 GUARDED, RUN, CANCEL = "cancellation/guarded_trigger.py", "tasks/start_run_task.py", "operators/cancel.py"
@@ -331,11 +331,18 @@ MUTATIONS = (
     # --- the local endpoint: the files that a run reads ---
     Mutation("a URI of another scheme than S3's is no input", "local/wdl_inputs.py", 'if not uri.startswith("s3://") or not bucket:', "if not bucket:", INPUTS + "test_every_other_scheme_is_known_to_be_a_uri_and_refused"),
     Mutation("what a workflow reads by itself comes from the endpoint's S3", "local/wdl_downloads.py", "return fetch(uri, directory=directory) if able(self._cfg, uri, directory) else None", "return None", INPUTS + "test_every_file_comes_from_the_endpoints_s3"),
-    Mutation("a scheme that miniwdl does not know is one of a URI", "local/wdl_run.py", '"omics", *REFUSED_SCHEMES)', '"omics")', INPUTS + "test_an_input_that_cannot_be_had_fails_the_run_and_starts_nothing"),
+    Mutation("a scheme that miniwdl does not know is one of a URI", "local/wdl_plugins.py", '"omics", *REFUSED_SCHEMES)', '"omics")', INPUTS + "test_an_input_that_cannot_be_had_fails_the_run_and_starts_nothing"),
     Mutation("two keys never become one file", "local/wdl_inputs.py", 'self._folder(f"{bucket}/{prefix}", directory=False)', 'self._folder("", directory=False)', INPUTS + "test_keys_never_become_paths"),
     Mutation("a Directory takes nothing beside its prefix", "local/wdl_inputs.py", 'below = f"{prefix}/" if prefix else ""', "below = prefix", INPUTS + "test_a_prefix_that_no_directory_can_be_is_refused"),
     Mutation("no key of a Directory leads out of it", "local/wdl_inputs.py", '_check_names(f"s3://{bucket}/{key}", *parents, *([name] if name else ()))', "pass", INPUTS + "test_a_prefix_that_no_directory_can_be_is_refused"),
     Mutation("a key of S3 is decoded once", "local/app.py", 'environ["RAW_URI"] = environ["asgi.scope"]["raw_path"].decode("latin-1")', "pass", "tests/local/test_s3.py"),
+    # --- the local endpoint: definitions ---
+    Mutation("a definition that does not parse is never ACTIVE", "local/definitions.py", '"status": "FAILED", ', "", DEFINITIONS + "test_a_definition_that_does_not_parse_ends_the_creation"),
+    Mutation("nothing outside of a definition is imported", "local/wdl_check.py", "if not (file.is_relative_to(root) and file.is_file()):", "if False:", DEFINITIONS + "test_every_message_of_miniwdl_is_told_with_its_place"),
+    Mutation("a main file is in its definition", "local/staging.py", "if not (path.is_file() and path.is_relative_to(root)):", "if not path.is_file():", "tests/local/execute/test_runs.py::test_a_workflow_that_cannot_run_fails_and_says_why"),
+    Mutation("a hidden file is no definition", "local/definitions.py", 'not any(part.startswith(".") for part in path.parts)', "True", DEFINITIONS + "test_the_main_file_is_the_one_nearest_to_the_root"),
+    Mutation("the caller's engine is kept", "local/definitions.py", "engine = engine or ENGINES.get(", "engine = ENGINES.get(", DEFINITIONS + "test_the_callers_engine_is_kept_and_one_that_is_left_out_is_seen_in_the_main_file"),
+    Mutation("what cannot be executed is not simulated in silence", "local/life.py", "(why := _not_executable(workflow)):", "(why := None):", "tests/local/execute/test_served.py::test_a_workflow_without_a_definition_lives_by_a_script_alone"),
 )  # fmt: skip
 
 

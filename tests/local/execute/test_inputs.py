@@ -8,7 +8,8 @@ import json
 import pytest
 
 from airflow_provider_omics.local.staging import RunError
-from airflow_provider_omics.local.wdl_inputs import REFUSED_SCHEMES, Inputs
+from airflow_provider_omics.local.wdl_inputs import Inputs
+from airflow_provider_omics.local.wdl_plugins import REFUSED_SCHEMES
 
 # Each way by which a workflow comes to a File, in one task: cat of all of them.
 EVERYWHERE = """

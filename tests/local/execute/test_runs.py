@@ -76,6 +76,9 @@ def test_a_failing_task_is_named_with_its_log_stream(lab):
     assert '"failureReason": "RUN_TASK_FAILED"' in lab.shelf.text(f"manifest/run/{run.id}/{run.uuid}")
 
 
+OUTSIDE = f"{'../' * 9}etc/passwd"
+
+
 @pytest.mark.parametrize(
     ("how", "message"),
     [
@@ -85,7 +88,7 @@ def test_a_failing_task_is_named_with_its_log_stream(lab):
         ({"wdl": HELLO, "parameters": {"whom": "Ada"}}, "unknown input/output: whom"),
         ({"wdl": HELLO, "main": "other.wdl"}, "has no file other.wdl"),
         ({"wdl": HELLO, "main": "../../etc/passwd"}, "has no file ../../etc/passwd"),
-        ({"wdl": {"main.nf": ""}, "engine": "NEXTFLOW"}, "executes only WDL"),
+        ({"wdl": {OUTSIDE: HELLO}, "main": OUTSIDE}, f"has no file {OUTSIDE}"),
         ({"wdl": b"no zip"}, "no readable zip file"),
     ],
 )

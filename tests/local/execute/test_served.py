@@ -29,19 +29,20 @@ task Say { input { String word } command <<< echo "~{word}" >>> output { String 
 ENDED = ("COMPLETED", "FAILED", "CANCELLED")
 
 
-def start(endpoint, wdl, parameters, **members):
+ROLE = "arn:aws:iam::123456789012:role/omics"
+
+
+def zipped(name, text):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("main.wdl", wdl)
+        archive.writestr(name, text)
+    return buffer.getvalue()
+
+
+def start(endpoint, wdl, parameters, **members):
     omics = endpoint.client()
-    workflow = omics.create_workflow(
-        name="w", engine="WDL", definitionZip=buffer.getvalue(), requestId=uuid.uuid4().hex
-    )
-    request = {
-        "workflowId": workflow["id"],
-        "roleArn": "arn:aws:iam::123456789012:role/omics",
-        "parameters": parameters,
-    }
+    workflow = omics.create_workflow(name="w", definitionZip=zipped("main.wdl", wdl), requestId=uuid.uuid4().hex)
+    request = {"workflowId": workflow["id"], "roleArn": ROLE, "parameters": parameters}
     request |= {"outputUri": "s3://lab/results", "requestId": uuid.uuid4().hex} | members
     return omics.start_run(**{name: value for name, value in request.items() if value is not None})["id"]
 
@@ -100,6 +101,44 @@ def test_parameters_come_from_s3(endpoint, finish):
 
     run = finish(start(endpoint, SAY, None, parametersUri="s3://lab/nothing.json"))
     assert (run["status"], run["failureReason"]) == ("FAILED", "INVALID_RUN_PARAMETERS")
+
+
+@pytest.mark.parametrize(
+    ("members", "why"),
+    [
+        ({"definitionZip": zipped("main.nf", "")}, "is written for NEXTFLOW"),
+        ({"definitionZip": zipped("main.cwl", "")}, "is written for CWL"),
+        (
+            {
+                "definitionRepository": {
+                    "connectionArn": "arn:aws:codeconnections:us-east-1:123456789012:connection/1",
+                    "fullRepositoryId": "lab/flows",
+                },
+                "engine": "WDL",
+            },
+            "is defined by a repository",
+        ),
+    ],
+)
+def test_what_cannot_be_executed_fails_and_says_so_and_is_never_simulated(endpoint, finish, members, why):
+    omics = endpoint.client()
+    workflow = omics.create_workflow(name="other", **members)["id"]
+    omics.get_waiter("workflow_active").wait(id=workflow)
+    run = finish(omics.start_run(workflowId=workflow, roleArn=ROLE, outputUri="s3://lab/results")["id"])
+
+    assert (run["status"], run["failureReason"]) == ("FAILED", "WORKFLOW_RUN_FAILED")
+    assert why in run["statusMessage"]
+    assert "--simulate" in run["statusMessage"]
+
+
+def test_a_workflow_without_a_definition_lives_by_a_script_alone(endpoint, finish):
+    endpoint.workflow(id="1111111", name="mine")
+    request = {"workflowId": "1111111", "roleArn": ROLE, "outputUri": "s3://lab/results"}
+    run = finish(endpoint.client().start_run(**request)["id"])
+    assert (run["status"], "has no definition" in run["statusMessage"]) == ("FAILED", True)
+
+    endpoint.script(workflowId="1111111", pending=0, starting=0, running=0, stopping=0, times=1)
+    assert finish(endpoint.client().start_run(**request)["id"])["status"] == "COMPLETED"
 
 
 @pytest.mark.usefixtures("hangups")

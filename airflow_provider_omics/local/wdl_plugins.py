@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The plugins that miniwdl finds in the runs of the endpoint: all that it reads by a URI goes through them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# miniwdl would download what has one of these schemes by itself, or take it for a path; the case counts.
+REFUSED_SCHEMES = (
+    *("http", "https", "ftp", "ftps", "sftp", "file", "gs", "az", "azure", "abfs", "abfss", "wasb", "wasbs", "adl"),
+    *("drs", "dos", "dx", "s3a", "s3n", "oss", "obs", "swift", "hdfs", "dav", "davs", "synapse", "irods", "S3"),
+    *("data", "docker", "globus", "ipfs", "HTTP", "HTTPS", "GS", "FTP", "FILE"),
+)
+# Not in the package's own metadata: somebody's own miniwdl in this environment keeps its downloads.
+PLUGINS = """
+[miniwdl.plugin.file_download]
+{file_schemes}
+[miniwdl.plugin.directory_download]
+{directory_schemes}
+[miniwdl.plugin.cache_backend]
+omics_local = airflow_provider_omics.local.wdl_downloads:DownloadingCache
+"""
+_MODULE = "airflow_provider_omics.local.wdl_downloads"
+
+
+def write_plugins(directory: Path) -> None:
+    """Make a folder for ``PYTHONPATH`` in which miniwdl finds the plugins."""
+    metadata = directory / "omics_local_run-0.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: omics-local-run\nVersion: 0\n")
+    schemes = ("s3", "omics", *REFUSED_SCHEMES)
+    lines = {
+        f"{kind}_schemes": "\n".join(f"{scheme} = {_MODULE}:download_{kind}" for scheme in schemes)
+        for kind in ("file", "directory")
+    }
+    (metadata / "entry_points.txt").write_text(PLUGINS.format(**lines))
