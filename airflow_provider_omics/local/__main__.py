@@ -36,7 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options))
     except (ValueError, OSError) as error:
-        print(f"omics-local: {error}", file=sys.stderr)  # noqa: T201 - a command's way to speak
+        for line in str(error).splitlines():
+            print(f"omics-local: {line}", file=sys.stderr)  # noqa: T201 - a command's way to speak
         return 2
 
 

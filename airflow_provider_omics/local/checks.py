@@ -18,6 +18,13 @@ def check(what: str, members: Mapping[str, Any], hints: Mapping[str, Any]) -> No
             raise ValueError(f"The {what} {name} cannot be {value!r}; it takes {_meaning(hints[name])}.")
 
 
+def check_times(what: str, members: Mapping[str, Any]) -> None:
+    """Raise ValueError if something is to happen less than once."""
+    times = members.get("times")
+    if times is not None and times < 1:
+        raise ValueError(f"The {what} times cannot be {times!r}; it is 1 or more, or null for ever.")
+
+
 def fits(value: object, hint: Any) -> bool:  # noqa: ANN401 - a type, a union or a Literal
     """Tell whether a JSON value fits a type; numbers are finite, an array is a tuple."""
     kind, arguments = get_origin(hint), get_args(hint)

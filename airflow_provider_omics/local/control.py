@@ -51,15 +51,29 @@ def handle(engine: Engine, method: str, path: str, query: str, body: bytes) -> t
 
 
 def configure(engine: Engine, config: dict[str, Any]) -> None:
-    """Apply a configuration: settings, lists of ``workflows``, ``scripts`` and ``faults``, and ``examples``."""
-    config = dict(config)
+    """
+    Apply a configuration: settings, lists of ``workflows``, ``scripts`` and ``faults``, and ``examples``.
+
+    Settings come first, as the others are of their account. ValueError has a line for each entry that cannot be.
+    """
     check("setting", config, _LISTS)
-    if config.pop("examples", False):
+    wrong: list[str] = []
+    settings = {name: value for name, value in config.items() if name not in _LISTS}
+    _try(_change_settings, engine, settings, wrong)
+    if config.get("examples") and not wrong:
         examples.register(engine.state)
     for name, action in (("workflows", _workflow), ("scripts", _script), ("faults", _fault)):
-        for asked in config.pop(name, ()):
-            action(engine, asked)
-    _change_settings(engine, config)
+        for asked in config.get(name, ()):
+            _try(action, engine, asked, wrong)
+    if wrong:
+        raise ValueError("\n".join(wrong))
+
+
+def _try(action: Callable[[Engine, Asked], Json], engine: Engine, asked: Asked, wrong: list[str]) -> None:
+    try:
+        action(engine, asked)
+    except ValueError as error:
+        wrong.append(str(error))
 
 
 def _settings(engine: Engine, _asked: Asked) -> Json:
@@ -67,7 +81,11 @@ def _settings(engine: Engine, _asked: Asked) -> Json:
 
 
 def _change_settings(engine: Engine, asked: Asked) -> Json:
-    engine.state.settings = engine.state.settings.changed(asked)
+    settings = engine.state.settings.changed(asked)
+    operations = engine.service.model.operation_names
+    if unknown := [name for name in settings.quotas if name not in operations]:
+        raise ValueError(f"The setting quotas cannot be of {unknown[0]!r}: HealthOmics has no such operation.")
+    engine.state.settings = settings
     return engine.state.settings.as_dict()
 
 
@@ -107,6 +125,9 @@ def _script(engine: Engine, asked: Asked) -> Json:
 def _workflow(engine: Engine, asked: Asked) -> Json:
     """Register a workflow as it is, for what CreateWorkflow cannot make: READY2RUN, another account's, a given id."""
     check("workflow's", asked, _WORKFLOW)
+    shape: Any = engine.service.model.operation_model("GetWorkflow").output_shape
+    if unknown := [name for name in asked if name not in (*_WORKFLOW, *shape.members)]:
+        raise ValueError(f"A workflow has no {unknown[0]!r}; it has {', '.join(sorted({*_WORKFLOW, *shape.members}))}.")
     return {"id": catalog.register(engine.state, asked)}
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_omics.local import catalog, runs, storage
@@ -42,7 +43,7 @@ def register(state: State) -> None:
     """Register them; a run of 123456789012's workflow 1234567 may name its owner, as for a shared one."""
     caller = Caller("us-east-1", state.settings.account)
     catalog.register(state, {"id": "1234567", "name": "cram-to-bam", "account": "123456789012"})
-    catalog.register(state, {"id": "7206765", "name": "scrnaseq", "engine": "NEXTFLOW", "account": "123456789012"})
+    catalog.register(state, {"id": "7206765", "name": "scrnaseq", "engine": "NEXTFLOW"})
     now = state.clock.now()
     group = {"name": "examples", "creationTime": now}
     cache = {
@@ -60,4 +61,5 @@ def register(state: State) -> None:
     # Neither has a definition: their runs are simulated also where others are executed.
     state.scripts.append(script_from({"workflowId": "7206765"}))
     bam = {"file": "NA12878.bam", "text": "no reads: a simulated run"}
-    state.scripts.append(script_from({"workflowId": "1234567", "outputs": {"cram_to_bam.bam": bam}}))
+    script = script_from({"workflowId": "1234567", "outputs": {"cram_to_bam.bam": bam}})
+    state.scripts.append(replace(script, example=True))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_type_hints
 
-from airflow_provider_omics.local.checks import check
+from airflow_provider_omics.local.checks import check, check_times
 from airflow_provider_omics.local.records import ENDED
 
 
@@ -37,6 +37,9 @@ class Plan:
     def __post_init__(self) -> None:
         if self.status not in ENDED[:3]:
             raise ValueError(f"A run cannot end {self.status!r}; it ends {', '.join(ENDED[:3])}.")
+        for name in ("pending", "starting", "running", "stopping"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"The script's {name} cannot be {getattr(self, name)!r}; it is 0 seconds or more.")
         for task in self.tasks:
             if "name" not in task or not set(task) <= _TASK.keys():
                 raise ValueError(f"A task has a name and of {', '.join(_TASK)}; not {', '.join(task)}.")
@@ -63,6 +66,8 @@ class Script:
     name: str | None = None
     workflow_id: str | None = None
     times: int | None = None
+    # One of the examples' own: any other that fits comes before it.
+    example: bool = False
 
     def fits(self, request: Mapping[str, Any]) -> bool:
         """Tell whether the plan is for a run that was asked for so."""
@@ -75,6 +80,7 @@ def script_from(members: Mapping[str, Any]) -> Script:
     if unknown := set(members) - known.keys() - _CHOICE.keys():
         raise ValueError(f"A script has no {', '.join(sorted(unknown))}; it has {', '.join((*_CHOICE, *known))}.")
     check("script's", members, {**known, **_CHOICE})
+    check_times("script's", members)
     plan: dict[str, Any] = {
         key: tuple(value) if key in ("tasks", "log") else value for key, value in members.items() if key in known
     }
@@ -86,9 +92,13 @@ def choose(scripts: list[Script], request: Mapping[str, Any]) -> Plan | None:
     fitting = [script for script in scripts if script.fits(request)]
     if not fitting:
         return None
-    script = max(reversed(fitting), key=lambda script: (script.name is not None, script.workflow_id is not None))
+    script = max(reversed(fitting), key=_rank)
     if script.times is not None:
         script.times -= 1
         if script.times <= 0:
             scripts.remove(script)
     return script.plan
+
+
+def _rank(script: Script) -> tuple[bool, bool, bool]:
+    return not script.example, script.name is not None, script.workflow_id is not None

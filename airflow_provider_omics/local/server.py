@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import secrets
 import socket
@@ -98,7 +99,15 @@ def _listen(host: str, port: int) -> socket.socket:
     # asyncio sends small answers at once only where the protocol is named: without it each waits 40 ms.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind((address, port))
+    try:
+        listening.bind((address, port))
+    except OSError as error:
+        listening.close()
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise ValueError(
+            f"Port {port} of {host} is in use, perhaps by another omics-local; choose one with --port, 0 for any."
+        ) from None
     return listening
 
 

@@ -66,6 +66,9 @@ class Settings:
         check("setting", changes, hints)
         if changes.get("speed", 1) <= 0:
             raise ValueError(f"The setting speed cannot be {changes['speed']!r}; it is more than 0.")
+        for name in ("request_id_lifetime", "list_delay", "get_delay"):
+            if (changes.get(name) or 0) < 0:
+                raise ValueError(f"The setting {name} cannot be {changes[name]!r}; it is 0 seconds or more.")
         if not 0 <= changes.get("event_copies", 1) <= _MAX_COPIES:
             raise ValueError(
                 f"The setting event_copies cannot be {changes['event_copies']!r}; it is 0 to {_MAX_COPIES}."

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 from airflow_provider_omics.local import other_services
-from airflow_provider_omics.local.checks import check
+from airflow_provider_omics.local.checks import check, check_times
 from airflow_provider_omics.local.protocol import ServiceError
 
 if TYPE_CHECKING:
@@ -143,6 +143,11 @@ def fault_from(members: Mapping[str, Any], codes: Mapping[str, int], operations:
         known = ", ".join(member.name for member in fields(Fault) if member.init)
         raise ValueError(f"A fault needs operation and kind, and has of {known}; not {', '.join(members)}.") from None
     check("fault's", members, get_type_hints(Fault))
+    check_times("fault's", members)
+    if not 0 < fault.probability <= 1:
+        raise ValueError(f"The fault's probability cannot be {fault.probability!r}; it is more than 0, and 1 at most.")
+    if fault.seconds < 0:
+        raise ValueError(f"The fault's seconds cannot be {fault.seconds!r}; they are 0 or more.")
     if "probability" in members and "times" not in members:
         fault.times = None
     service, _, beside = fault.operation.partition(":")

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ConnectionClosedError
 
+from airflow_provider_omics.local.server import Server
 from airflow_provider_omics.local.testing import LocalOmics, start_server
 
 OMICS_LOCAL = [sys.executable, "-m", "airflow_provider_omics.local"]
@@ -179,6 +180,7 @@ def run(*arguments, **options):
         (["--config", "numbers"], "workflows cannot be [3]"),
         (["--config", "object"], "scripts cannot be {'name': 'x'}"),
         (["--config", "keys"], "has no 1, a;"),
+        (["--config", "quotas"], "no such operation"),
     ],
 )
 def test_what_cannot_be_served_is_one_sentence(options, says, tmp_path):
@@ -187,6 +189,7 @@ def test_what_cannot_be_served_is_one_sentence(options, says, tmp_path):
         "numbers": "workflows: [3]",
         "object": "scripts: {name: x}",
         "keys": "scripts: [{1: 2, a: 3}]",
+        "quotas": "quotas: {StartRuns: 1}",
     }
     for name, text in configs.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
@@ -195,6 +198,35 @@ def test_what_cannot_be_served_is_one_sentence(options, says, tmp_path):
     assert done.stdout == ""
     assert says in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_each_entry_that_cannot_be_is_a_line(tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        "list_delay: -1\nworkflows: [{nmae: x}]\nscripts: [{times: 0}, {status: FAILED}]\n"
+        "faults: [{operation: GetRun, kind: drop, probability: 7}]\n"
+    )
+    done = run("serve", "--port", "0", "--simulate", "--config", str(config))
+    lines = done.stderr.splitlines()
+    assert (done.returncode, len(lines)) == (2, 4)
+    for line, says in zip(lines, ("list_delay", "nmae", "times", "probability"), strict=True):
+        assert line.startswith("omics-local: ")
+        assert says in line
+
+
+def test_the_account_of_a_configuration_is_that_of_all_it_registers():
+    with Server({"workflows": [{"id": "7"}], "account": "210987654321", "examples": True}) as server:
+        omics = LocalOmics(server.url).client("omics")
+        assert ":210987654321:" in omics.get_workflow(id="7")["arn"]
+        assert ":210987654321:" in omics.get_run(id="3282892")["arn"]
+
+
+def test_a_script_of_the_user_comes_before_the_examples_own():
+    with Server({"examples": True, "scripts": [{"status": "FAILED", "outputs": {}}]}) as server:
+        omics = LocalOmics(server.url).client("omics")
+        omics.start_run(workflowId="1234567", roleArn="arn:x", outputUri="s3://b", requestId="r")
+        [run] = [run for run in server.engine.state.runs.values() if run.request["workflowId"] == "1234567"]
+        assert run.plan.status == "FAILED"
 
 
 @pytest.mark.parametrize("port", ["99999", "-1", "x"])
@@ -207,7 +239,9 @@ def test_what_is_no_port_is_said_so(port):
 def test_a_taken_port_is_one_sentence(omics_local):
     done = run("serve", "--simulate", "--port", omics_local.url.rpartition(":")[2])
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
-    assert "in use" in done.stderr
+    port = omics_local.url.rpartition(":")[2]
+    assert f"Port {port} of 127.0.0.1 is in use" in done.stderr
+    assert "--port" in done.stderr
 
 
 def test_env_can_be_pasted_into_a_shell():

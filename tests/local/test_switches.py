@@ -206,6 +206,26 @@ def test_a_fault_that_cannot_be_is_refused(fault, omics_local):
         omics_local.fault(operation, kind, **members)
 
 
+@pytest.mark.parametrize(
+    ("path", "document", "says"),
+    [
+        ("faults", {"operation": "GetRun", "kind": "drop", "times": 0}, "times cannot be 0"),
+        ("faults", {"operation": "GetRun", "kind": "drop", "times": -1}, "times cannot be -1"),
+        ("faults", {"operation": "GetRun", "kind": "drop", "probability": 7}, "probability cannot be 7"),
+        ("faults", {"operation": "GetRun", "kind": "drop", "probability": 0}, "probability cannot be 0"),
+        ("faults", {"operation": "GetRun", "kind": "delay", "seconds": -1}, "seconds cannot be -1"),
+        ("scripts", {"times": 0}, "times cannot be 0"),
+        ("scripts", {"running": -5}, "running cannot be -5"),
+        ("settings", {"quotas": {"StartRuns": 1}}, "quotas cannot be of 'StartRuns'"),
+        ("settings", {"list_delay": -1}, "list_delay cannot be -1"),
+        ("workflows", {"nmae": "x"}, "A workflow has no 'nmae'"),
+    ],
+)
+def test_what_means_nothing_is_refused(path, document, says, omics_local):
+    with pytest.raises(ValueError, match=says):
+        omics_local.call("POST", path, document)
+
+
 CLOCK = [
     {"advance": 1e15},
     {"advance": 1e400},
