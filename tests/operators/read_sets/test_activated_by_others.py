@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ActivateOmicsReadSetsOperator while a job that is not listed activates its read sets."""
+"""ActivateOmicsReadSetsOperator while another job activates its read sets, one that may not be listed."""
 
 import sys
 import time
@@ -11,8 +11,39 @@ from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferr
 from airflow_provider_omics.exceptions import ReadSetJobRefusedError, ReadSetJobTimeoutError
 from airflow_provider_omics.operators import activate_read_sets
 from airflow_provider_omics.triggers.read_sets import OmicsPauseTrigger
-from tests.operators.deferring import deferred, fired
+from tests.operators.deferring import deferred, fired, resumed
 from tests.operators.test_faults import ONCE
+
+
+def test_read_sets_that_another_job_activates_are_waited_for(stored, context, omics_local, monkeypatch):
+    monkeypatch.setattr(activate_read_sets, "_LOOK_AGAIN", 0.05)
+    ids = stored.archived("a", "b")
+    omics_local.switch(speed=20)
+    sources = [{"readSetId": read_set_id} for read_set_id in ids]
+    stored.client.start_read_set_activation_job(sequenceStoreId=stored.id, sources=sources)
+    omics_local.clock.freeze()
+    omics_local.clock.advance(0.3)
+    assert {item["status"] for item in stored.read_sets()} == {"ACTIVATING"}
+    omics_local.clock.resume()
+    assert stored.activating(*ids).execute(context)["read_set_ids"] == ids
+    assert len(stored.jobs("activation")) == 1
+
+
+def test_when_another_job_fails_the_task_starts_its_own(stored, context, omics_local):
+    ids = stored.archived("a")
+    omics_local.clock.freeze()
+    stored.client.start_read_set_activation_job(sequenceStoreId=stored.id, sources=[{"readSetId": ids[0]}])
+    omics_local.clock.advance(0.02)
+    operator = stored.activating(*ids, deferrable=True)
+    deferral = deferred(operator, context)
+    omics_local.force_read_set(ids[0], "PROCESSING_UPLOAD")
+    omics_local.clock.advance(1)
+    omics_local.force_read_set(ids[0], "ARCHIVED")
+    omics_local.clock.resume()
+    with pytest.raises(TaskDeferred) as own:
+        resumed(operator, context, deferral)
+    assert resumed(operator, context, own.value)["read_set_ids"] == ids
+    assert [job["status"] for job in stored.jobs("activation")] == ["FAILED", "COMPLETED"]
 
 
 @pytest.fixture
