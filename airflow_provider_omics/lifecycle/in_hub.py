@@ -48,6 +48,10 @@ log = logging.getLogger(__name__)
 # For how long a trigger that comes when the time to start a run is up looks for one that was started in time: it may
 # be one of thousands that a triggerer takes over, whose questions Airflow answers one by one.
 _LATE_SECONDS: Final = 900.0
+# Seconds after the deferral in which the first call may be made, however short the time to start a run is: that bounds
+# for how long refusals are waited out. And seconds that such a call has when its turn has come.
+_FIRST_CALL_SECONDS: Final = 60.0
+_CALL_SECONDS: Final = 2.0
 
 
 class HubDriver:
@@ -92,6 +96,7 @@ class HubDriver:
         self._looks_until = until if (now := time.time()) < until else now + _LATE_SECONDS
         self._submit_seconds = submit_seconds
         self._deadline = deadline
+        self._first_call_until = self._by_deadline(until - submit_seconds + _FIRST_CALL_SECONDS)
         self._shown: str | None = None
         # What StartRun has answered last; whether what exists is being asked about; and whether an earlier process's
         # marker has been looked for.
@@ -108,7 +113,14 @@ class HubDriver:
 
     @property
     def _may_look_until(self) -> float:
-        return max(self._until, self._looks_until)
+        return max(self._may_start_until, self._looks_until)
+
+    @property
+    def _may_start_until(self) -> float:
+        return max(self._until, self._first_call_until)
+
+    def _by_deadline(self, moment: float) -> float:
+        return moment if self._deadline is None else min(moment, self._deadline)
 
     async def carry_out(self, known: Known[Run]) -> Wait[Run] | Succeed[Run] | Fail[Run]:
         """
@@ -139,6 +151,7 @@ class HubDriver:
             return known
         marker, run = earlier
         self.starts.take_over(marker.submission)
+        self._first_call_until = 0.0
         self._looks_until, self._answer = time.time() + _LATE_SECONDS, run
         self._shown = run.uuid if run else None
         record = Record(marker.submission or 0, run)
@@ -174,9 +187,8 @@ class HubDriver:
                 run = await self._wait(run)
                 if not run.succeeded:
                     self._say(next_run_follows(run))
-                    self._until = time.time() + self._submit_seconds
-                    if self._deadline is not None:
-                        self._until = min(self._until, self._deadline)
+                    self._until = self._by_deadline(time.time() + self._submit_seconds)
+                    self._first_call_until = self._by_deadline(time.time() + _FIRST_CALL_SECONDS)
                 return run
         return None
 
@@ -234,20 +246,29 @@ class HubDriver:
     async def _start(self, submission: int) -> Run | NoRun:
         """Have StartRun called in the hub's queue."""
         self.starts.begin()
-        starting = self.hub.starts.start(
-            lambda hook: self.starts.send(hook, submission),
-            ready=self._claim.check,
-            refused=self.starts.note_refusal,
-        )
+        loop = asyncio.get_running_loop()
+
+        async def ready() -> None:
+            await self._claim.check()
+            if self._first_call_until:
+                self._first_call_until = 0.0
+                until = max(self._until, self._by_deadline(time.time() + _CALL_SECONDS))
+                limit.reschedule(loop.time() + until - time.time())
+
+        def refused(error: Exception) -> None:
+            self.starts.note_refusal(error)
+            limit.reschedule(loop.time() + self._until - time.time())
+
+        starting = self.hub.starts.start(lambda hook: self.starts.send(hook, submission), ready=ready, refused=refused)
         try:
-            async with asyncio.timeout(max(0.0, self._until - time.time())) as limit:
+            async with asyncio.timeout(max(0.0, self._may_start_until - time.time())) as limit:
                 return await starting
         except StartRunConflictError as error:
             self._say(str(error))
             return NoRun.CONFLICT
         except NotNowError as error:
             self._remind(f"{error}: StartRun is not called")
-            await self._in_time(asyncio.sleep(NOT_NOW_SECONDS), self._until)
+            await self._in_time(asyncio.sleep(NOT_NOW_SECONDS), self._may_start_until)
         except Exception as error:
             if limit.expired():
                 # What is under way may have its answer in a moment; nothing more is sent.

@@ -181,7 +181,7 @@ def test_who_takes_its_place_after_the_deadline_ends_its_run(start_run, context,
 def test_who_comes_late_and_finds_no_run_starts_none(start_run, context, omics_local):
     operator = start_run(deferrable=True, submit_timeout=timedelta(seconds=1))
     deferral = deferred(operator, context)
-    time.sleep(1.5)
+    deferral.trigger.until -= 3600
     with pytest.raises(StartRunRefusedError, match="No run was started: its turn did not come in time"):
         resumed(operator, context, deferral)
     assert "StartRun" not in omics_local.counts()
@@ -190,6 +190,39 @@ def test_who_comes_late_and_finds_no_run_starts_none(start_run, context, omics_l
 # --- Airflow is in the way ---
 
 
+@pytest.mark.parametrize("seconds", [0, 0.5])
+def test_however_short_the_time_is_the_first_call_is_made(seconds, start_run, context, omics_local):
+    operator = start_run(deferrable=True, submit_timeout=seconds)
+    deferral = deferred(operator, context)
+    time.sleep(seconds)
+    assert resumed(operator, context, deferral)["status"] == "COMPLETED"
+    assert omics_local.counts()["StartRun"] == 1
+
+
+def test_no_refusal_of_it_is_waited_out(start_run, context, omics_local):
+    omics_local.fault("StartRun", probability=1, **THROTTLED)
+    operator = start_run(deferrable=True, submit_timeout=0)
+    with pytest.raises(StartRunRefusedError, match=r"No run was started: .*ThrottlingException"):
+        resumed(operator, context, deferred(operator, context))
+    assert omics_local.counts()["StartRun"] == 1
+
+
+def test_the_first_call_is_not_made_after_the_deadline(start_run, context, omics_local):
+    operator = start_run(deferrable=True, submit_timeout=0, execution_timeout=timedelta(seconds=0.2))
+    deferral = deferred(operator, context)
+    time.sleep(0.5)
+    with pytest.raises(StartRunRefusedError, match="its turn did not come in time"):
+        resumed(operator, context, deferral)
+    assert "StartRun" not in omics_local.counts()
+
+
+@pytest.fixture
+def no_first_call(monkeypatch):
+    """Bound the time to start a run by ``submit_timeout`` alone."""
+    monkeypatch.setattr(in_hub, "_FIRST_CALL_SECONDS", 0.0)
+
+
+@pytest.mark.usefixtures("no_first_call")
 def test_when_airflow_did_not_answer_in_time_it_is_not_the_queue(start_run, context, omics_local, monkeypatch):
     def gone(_tis):
         raise RuntimeError("the API server is gone")
@@ -201,6 +234,7 @@ def test_when_airflow_did_not_answer_in_time_it_is_not_the_queue(start_run, cont
     assert "StartRun" not in omics_local.counts()
 
 
+@pytest.mark.usefixtures("no_first_call")
 def test_an_xcom_backend_that_keeps_nothing_is_named(start_run, context, omics_local, monkeypatch):
     monkeypatch.setattr(marker, "pull_in_trigger", lambda _task, _key: None)
     operator = start_run(deferrable=True, submit_timeout=timedelta(seconds=3))

@@ -137,7 +137,7 @@ def patch_airflow(patches: ExitStack) -> None:
     def pull(_task: TaskKey, key: str) -> Any:
         return copy.deepcopy(process().task.xcom.get(key))
 
-    clock = SimpleNamespace(sleep=sleep, timeout=asyncio.timeout)
+    clock = SimpleNamespace(sleep=sleep, timeout=asyncio.timeout, get_running_loop=asyncio.get_running_loop)
     patches.enter_context(patch.object(claim, "ask_airflow", ask))
     patches.enter_context(patch.object(claim, "task_states", lambda tis: ["deferred"] * len(tis)))
     for module in (claim, in_hub):
