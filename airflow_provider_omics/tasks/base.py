@@ -60,7 +60,7 @@ class OmicsConnection:
 
     def _deadline(self) -> float | None:
         """Return the time before Airflow's own time-out, which would leave the run alone, in epoch seconds."""
-        if self.execution_timeout is None:
+        if not self.execution_timeout:  # Airflow takes one of zero for none.
             return None
         seconds = self.execution_timeout.total_seconds()
         return time.time() + seconds - min(10.0, seconds / 10)

@@ -173,7 +173,7 @@ class OmicsSensor(OmicsConnection, BaseSensorOperator, Generic[T]):
             if is_deferral_timeout(next_method, next_kwargs):
                 # Airflow 2 ends a deferral for execution_timeout as well.
                 limit = self.execution_timeout
-                mine = limit is not None and limit.total_seconds() <= self.timeout
+                mine = limit is not None and 0 < limit.total_seconds() <= self.timeout
                 raise self._timed_out(self.asked(), by_execution_timeout=mine)
             # Not the sensors' own: it differs between Airflow's versions, and skips what a retry would mend.
             return BaseOperator.resume_execution(self, next_method, next_kwargs, context)

@@ -2,6 +2,7 @@
 """When a try's time is up: what its worker cannot cancel, or not learn, and what it says then."""
 
 import json
+import threading
 import time
 from datetime import timedelta
 
@@ -28,6 +29,21 @@ def late(start_run, omics_local, monkeypatch):
     monkeypatch.setattr(worker, "task_states", lambda _tis: ["running"])
     monkeypatch.setattr(worker, "is_current_try", lambda _ti: True)
     return lambda **arguments: start_run(execution_timeout=timedelta(seconds=0.5), **arguments)
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_a_time_out_of_zero_is_none_as_for_airflow(deferrable, start_run, context, omics_local):
+    omics_local.clock.freeze()
+    ending = threading.Timer(0.5, omics_local.clock.resume)
+    operator = start_run(execution_timeout=timedelta(0), deferrable=deferrable)
+    ending.start()
+    if deferrable:
+        waiting = deferred(operator, context)
+        assert operator.execute_complete(context, fired(waiting), **waiting.kwargs)["status"] == "COMPLETED"
+    else:
+        assert operator.execute(context)["status"] == "COMPLETED"
+    ending.join()
+    assert "CancelRun" not in omics_local.counts()
 
 
 def at_the_deadline(monkeypatch, what):
