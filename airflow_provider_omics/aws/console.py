@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
+
+from airflow_provider_omics.aws.s3 import place_of
 
 _DOMAINS = {
     "aws": "console.aws.amazon.com",
@@ -31,9 +33,8 @@ def engine_log_url(arn: str) -> str:
 def output_url(arn: str, output_uri: str) -> str:
     """Return the page of the run's outputs in S3."""
     region, domain, _ = _parts(arn)
-    location = urlsplit(output_uri)
-    prefix = quote(location.path.strip("/") + "/")
-    return f"https://{region}.{domain}/s3/buckets/{location.netloc}?region={region}&prefix={prefix}"
+    bucket, prefix = place_of(output_uri)
+    return f"https://{region}.{domain}/s3/buckets/{bucket}?region={region}&prefix={quote(prefix)}"
 
 
 def _log_url(arn: str, stream: str) -> str:

@@ -165,8 +165,10 @@ def _http_status(error: ClientError) -> int:
 
 
 def _is_misconfigured(error: BaseException) -> bool:
-    """Tell whether an option of botocore's has a wrong type, or a certificate is missing or was not accepted."""
+    """Tell whether an option of botocore's or a key is none, or a certificate is missing or was not accepted."""
     if isinstance(error, SSLError):
         signs = ("CERTIFICATE_VERIFY_FAILED", "doesn't match", "No such file or directory")
         return any(sign in str(error) for sign in signs)
-    return isinstance(error, HTTPClientError) and isinstance(error.kwargs.get("error"), TypeError)
+    why = error.kwargs.get("error") if isinstance(error, HTTPClientError) else None
+    # A Region or a key that has a line break makes no header.
+    return isinstance(why, TypeError) or (isinstance(why, ValueError) and "Invalid header" in str(why))

@@ -133,7 +133,9 @@ class OmicsHook(AwsBaseHook):
     def region(self) -> str | None:
         """The Region that is called; no credentials are needed to know it."""
         connection = self.conn_config
-        return connection.region_name or boto3.session.Session(**connection.session_kwargs).region_name
+        # Of all that names one, botocore's own options win.
+        own: str | None = getattr(connection.botocore_config, "region_name", None)
+        return own or connection.region_name or boto3.session.Session(**connection.session_kwargs).region_name
 
     def renew(self) -> None:
         """Make the next call with the connection and the credentials as they are then."""

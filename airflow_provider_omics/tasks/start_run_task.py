@@ -86,6 +86,10 @@ class StartRunTask(RunEnd):
         run = told.run
         if told.timed_out:
             run = attempt.time_out(run, cancelled=told.cancelled)
+        if self.wait_for_completion and not run.ended:
+            from airflow_provider_omics.lifecycle.protocol import Wait  # noqa: PLC0415 - a DAG file does not pay for it
+
+            return self._wait(context, attempt, Wait(run))  # It did not wait when it deferred: the DAG has changed.
         return self._conclude(context, run, dying=dying)
 
     def _is_mine(self, context: Context, try_number: int | None, unknown: Iterable[str]) -> bool:
@@ -182,7 +186,7 @@ class StartRunTask(RunEnd):
             attempt,
             request,
             # The triggerer's environment may name another Region than the worker's.
-            replace(self.hook_params, region_name=self.region_name or hook.region),
+            replace(self.hook_params, region_name=hook.region),
             until,
             retry=retry,
             check=lambda deferred: self.check_deferral(**deferred),

@@ -21,6 +21,11 @@ def test_pages_of_a_run():
     )
 
 
+def test_a_folder_of_any_name_is_found():
+    page = console.output_url(ARN, "s3://bucket/2026#1/a?b/3282892")
+    assert page.endswith("/s3/buckets/bucket?region=us-west-2&prefix=2026%231/a%3Fb/3282892/")
+
+
 @pytest.mark.parametrize(
     ("partition", "domain"),
     [("aws-cn", "console.amazonaws.cn"), ("aws-us-gov", "console.amazonaws-us-gov.com")],

@@ -143,6 +143,14 @@ def test_what_is_configured_wrongly_does_not_pass(given, omics_local):
     assert not is_transient(error.value)
 
 
+def test_a_key_with_a_line_break_does_not_pass(omics_local):
+    keys = {"aws_access_key_id": "a\n", "aws_secret_access_key": "b"}
+    url = omics_local.client().meta.endpoint_url
+    with pytest.raises(HTTPClientError) as error:
+        boto3.client("logs", "us-east-1", endpoint_url=url, **keys).describe_log_groups()
+    assert not is_transient(error.value)
+
+
 @pytest.mark.parametrize(
     "why",
     [

@@ -88,6 +88,15 @@ def test_without_a_connection_boto3_finds_its_own_credentials(monkeypatch):
     assert OmicsHook(None).conn.meta.region_name == "eu-central-1"
 
 
+def test_a_region_of_botocores_own_options_is_the_one_that_is_called(connect):
+    hooks = [
+        connect({"region_name": "eu-north-1"}),
+        connect(config_kwargs={"region_name": "eu-north-1"}),
+        OmicsHook("aws_test", region_name="us-east-1", config={"region_name": "eu-north-1"}),
+    ]
+    assert {hook.region for hook in hooks} == {hook.conn.meta.region_name for hook in hooks} == {"eu-north-1"}
+
+
 def test_a_role_is_assumed_with_the_merged_config(connect):
     hook = connect(endpoint_url=LOCAL, role_arn="arn:aws:iam::123456789012:role/x")
     assert hook.conn_config.role_arn == "arn:aws:iam::123456789012:role/x"

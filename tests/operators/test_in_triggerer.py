@@ -100,6 +100,15 @@ def test_the_run_is_started_waited_for_and_shown(start_run, context, ti, omics_l
     assert "ListRuns" not in omics_local.counts()
 
 
+@pytest.mark.parametrize("region", [None, "us-east-1"])
+def test_a_region_of_botocores_own_options_holds_in_worker_and_triggerer(region, start_run, context, omics_local):
+    operator = start_run(deferrable=True, region_name=region, botocore_config={"region_name": "eu-north-1"})
+    deferral = deferred(operator, context)
+    assert deferral.trigger.region == "eu-north-1"
+    assert resumed(operator, context, deferral)["status"] == "COMPLETED"
+    assert len(omics_local.runs()) == 1
+
+
 @pytest.mark.usefixtures("frozen")
 def test_xcoms_and_links_are_there_while_it_waits(start_run, context, ti, omics_local):
     operator = start_run(deferrable=True)
@@ -131,6 +140,27 @@ def test_without_waiting_the_task_ends_when_the_run_has_started(start_run, conte
     operator = start_run(deferrable=True, wait_for_completion=False)
     assert resumed(operator, context, deferred(operator, context))["status"] == "PENDING"
     assert len(omics_local.runs()) == 1
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_a_task_that_is_to_wait_by_now_waits(deferrable, start_run, context, omics_local):
+    """The DAG file was edited while the task was deferred."""
+    omics_local.clock.freeze()
+    deferral = deferred(start_run(deferrable=True, wait_for_completion=False), context)
+    event = fired(deferral)
+    edited = start_run(deferrable=deferrable)
+    omics_local.clock.resume()
+    if deferrable:
+        deferral = deferred_again(edited, context, event, deferral)
+        event = fired(deferral)
+    assert edited.execute_complete(context, event, **deferral.kwargs)["status"] == "COMPLETED"
+    assert len(omics_local.runs()) == 1
+
+
+def deferred_again(operator, context, event, deferral):
+    with pytest.raises(TaskDeferred) as again:
+        operator.execute_complete(context, event, **deferral.kwargs)
+    return again.value
 
 
 def test_a_refusal_is_waited_out_and_told(start_run, context, omics_local, caplog):
