@@ -72,7 +72,8 @@ class Intention:
     def submission(self, request_id: str | None) -> int | None:
         """Return the submission of a requestId, None if it is not of this intention."""
         prefix, _, number = (request_id or "").rpartition("-")
-        return int(number) if prefix == self.request_id(0).rpartition("-")[0] and number.isdigit() else None
+        ours = prefix == self.request_id(0).rpartition("-")[0] and re.fullmatch("[0-9]{1,9}", number)
+        return int(number) if ours else None
 
     @property
     def run_name(self) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_omics.records import documents
+from airflow_provider_omics.records.read_set_job import source_of
 from airflow_provider_omics.request.build import (
     UNRENDERED,
     RequestError,
@@ -68,9 +69,21 @@ def build_import(arguments: Mapping[str, object], *, reserved_tags: int = 0) -> 
         return _source(value, place, reserved_tags, violations)
 
     sources = _items(arguments.get("sources"), MAX_IMPORTED, source, violations)
-    if violations:
+    if violations or (violations := list(_told_apart_by_nothing(sources))):
         raise RequestError(violations)
     return {**request, "sources": list(sources)}, list(_warnings(sources))
+
+
+def _told_apart_by_nothing(sources: list[dict[str, JsonValue]]) -> Iterator[str]:
+    """Yield a sentence for each source that a retry would take for another one; the same one twice is one."""
+    first: dict[str, int] = {}
+    for index, item in enumerate(sources):
+        other = first.setdefault(source_of(item).key, index)
+        if item != sources[other]:
+            yield (
+                f"sources[{index}] names the files, subject and sample of sources[{other}], and a retry could not tell "
+                "which of the two is imported: give each a task of its own"
+            )
 
 
 def build_activation(arguments: Mapping[str, object]) -> dict[str, JsonValue]:

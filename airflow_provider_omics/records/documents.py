@@ -31,7 +31,7 @@ def is_file_name(text: str) -> bool:
 def parse(text: str) -> object:
     """Read JSON or, where the text is none, YAML; ValueError says what is wrong with it."""
     try:
-        return _parse(text)
+        return _parse(text.removeprefix("\ufeff"))  # Which some editors begin a file with.
     except RecursionError:
         raise ValueError(f"is nested more than {_DEEPEST} deep") from None
 
@@ -51,7 +51,9 @@ def _parse_yaml(text: str) -> object:
 
     try:
         return yaml.load(text, _yaml_loader())  # noqa: S506 - a subclass of SafeLoader
-    except yaml.YAMLError as error:
+    except RecursionError:
+        raise
+    except Exception as error:  # noqa: BLE001 - of a tag such as `!!bool x` PyYAML raises whatever its own code meets
         raise ValueError(f"is neither JSON nor YAML ({' '.join(str(error).split())})") from None
 
 
@@ -68,6 +70,7 @@ def _yaml_loader() -> type[SafeLoader]:
         ("null", r"null|~|", ["n", "~", ""]),
         ("int", r"-?(?:0|[1-9]\d*)", "-0123456789"),
         ("float", r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?", "-0123456789"),
+        ("merge", r"<<", "<"),
     ):
         Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(rf"(?:{pattern})\Z"), list(first))
     return Loader

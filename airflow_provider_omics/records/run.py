@@ -22,6 +22,16 @@ ENDED: Final = frozenset({"COMPLETED", "FAILED", "CANCELLED", "DELETED"})
 ACTIVE: Final = ("PENDING", "STARTING", "RUNNING", "STOPPING")
 
 
+def is_id(text: str, longest: int = 18) -> bool:
+    """Tell whether a text is an id of HealthOmics: ASCII digits, other than which GetRun refuses."""
+    return text.isascii() and text.isdecimal() and len(text) <= longest
+
+
+def uuid_of(value: object) -> str:
+    """Return a uuid as HealthOmics writes it, however a template or a person has written it."""
+    return str(value).strip().lower()
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """

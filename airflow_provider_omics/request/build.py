@@ -134,7 +134,7 @@ def text_of(member: Member, value: object, place: str | None = None) -> str:
 def _integer(member: Member, value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    if isinstance(value, str) and re.fullmatch(r"\s*-?[0-9]+\s*", value):
+    if isinstance(value, str) and re.fullmatch(r"\s*-?[0-9]{1,99}\s*", value):
         return int(value)
     if isinstance(value, float) and value.is_integer():
         return int(value)
@@ -202,6 +202,8 @@ def broken_text_rules(member: Member, text: str, place: str | None = None) -> It
         )
     elif member.pattern and not matcher(member.pattern)(text):
         yield f"{name} must match {member.pattern}, not {shown}"
+    else:
+        yield from documents.not_json(text, name)
     if member.name == "outputUri" and not re.match(r"s3://[^/]+", text):
         yield f"output_uri must be an S3 URI such as s3://bucket/prefix, not {shown}"
 

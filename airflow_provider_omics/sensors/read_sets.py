@@ -68,10 +68,11 @@ class OmicsReadSetImportSensor(OmicsSensor["ReadSetJob"]):
     def asked(self) -> ReadSetJob:
         """Return the job as the arguments name it."""
         from airflow_provider_omics.records.read_set_job import ReadSetJob  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.records.run import is_id  # noqa: PLC0415 - likewise
 
         ids = {name: str(getattr(self, name)).strip() for name in ("sequence_store_id", "job_id")}
         for name, value in ids.items():
-            if not value.isdecimal():
+            if not is_id(value, longest=36):
                 raise OmicsRequestError(f"{type(self).__name__} {self.task_id}: {name} must be digits, not {value!r}")
         return ReadSetJob("import", ids["job_id"], ids["sequence_store_id"])
 

@@ -70,12 +70,12 @@ class OmicsRunSensor(OmicsSensor["Run"]):
 
     def asked(self) -> Run:
         """Return the run as the arguments name it."""
-        from airflow_provider_omics.records.run import Run  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.records.run import Run, is_id, uuid_of  # noqa: PLC0415 - a DAG file does not pay for it
 
         run_id = str(self.run_id).strip()
-        if not run_id.isdecimal():
+        if not is_id(run_id):
             raise OmicsRequestError(f"{type(self).__name__} {self.task_id}: run_id must be digits, not {run_id!r}")
-        uuid = "" if self.uuid in (None, "None") else str(self.uuid)
+        uuid = "" if self.uuid in (None, "None") else uuid_of(self.uuid)
         # It may be too new to be visible: the quarter of an hour for that counts from the first look.
         return Run(run_id, uuid, creation_time=self.first_look)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from airflow_provider_omics.exceptions import OmicsRequestError
-from airflow_provider_omics.records.run import Run
+from airflow_provider_omics.records.run import Run, is_id, uuid_of
 from airflow_provider_omics.tasks.start_run_task import StartRunTask
 
 if TYPE_CHECKING:
@@ -90,9 +90,9 @@ def run_of(run_id: object, uuid: object, *, has_uuid: bool) -> Run | None:
     if is_nothing(run_id):
         return None
     text = str(run_id).strip()
-    if not text.isdecimal():
+    if not is_id(text):
         raise OmicsRequestError(f"run_id must be digits, not {text!r:.80}")
     if has_uuid and is_nothing(uuid):
         log.warning("uuid came out as nothing: run %s, which may be another one by now, is left alone", text)
         return None
-    return Run(text, "" if is_nothing(uuid) else str(uuid), "", "", "")
+    return Run(text, "" if is_nothing(uuid) else uuid_of(uuid), "", "", "")

@@ -63,6 +63,12 @@ def test_submissions_differ_and_fit_the_api():
     assert all(len(i) <= 64 and i.isascii() for i in ids)
 
 
+def test_only_a_number_of_ours_is_a_submission():
+    assert INTENTION.submission(INTENTION.request_id(12)) == 12
+    prefix = INTENTION.request_id(0)[:-1]
+    assert [INTENTION.submission(prefix + end) for end in ("", "²", "٣", "x", "9" * 5000)] == [None] * 5
+
+
 @pytest.mark.parametrize("size", [3, 250])
 @pytest.mark.parametrize("map_index", [-1, 0, 1023])
 @pytest.mark.parametrize("intention", [INTENTION, PASS])

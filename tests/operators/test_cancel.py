@@ -104,8 +104,16 @@ def test_a_run_that_goes_on_is_not_deleted(started, context):
 def test_bad_arguments_are_told():
     with pytest.raises(OmicsRequestError, match="give run_id, or the tasks"):
         CancelOmicsRunOperator(task_id="cancel", run_id="1", airflow_run_id="x")
-    with pytest.raises(OmicsRequestError, match="run_id must be digits, not 'abc'"):
-        DeleteOmicsRunOperator(task_id="delete", run_id="abc").execute({})
+    for kind in (CancelOmicsRunOperator, DeleteOmicsRunOperator):
+        for run_id in ("abc", "٣٢١", "1" * 19):
+            with pytest.raises(OmicsRequestError, match=f"run_id must be digits, not '{run_id}'"):
+                kind(task_id="end", run_id=run_id).execute({})
+
+
+def test_a_uuid_is_the_runs_however_it_is_written(started, context):
+    run = started("a")["a"]
+    cancel = CancelOmicsRunOperator(task_id="cancel", run_id=run["run_id"], uuid=f" {run['uuid'].upper()}\n")
+    assert [done["status"] for done in cancel.execute(context)] == ["STOPPING"]
 
 
 @pytest.fixture

@@ -83,11 +83,17 @@ def test_a_run_that_does_not_exist(start_run, context, monkeypatch):
         sensor({"run_id": "1", "uuid": None}).execute(context)
 
 
-def test_what_is_no_id_is_refused_before_any_call(start_run, context, omics_local):
+@pytest.mark.parametrize("run_id", ["None", "٣٢١", "1" * 19])
+def test_what_is_no_id_is_refused_before_any_call(run_id, start_run, context, omics_local):
     start_run()
-    with pytest.raises(OmicsRequestError, match="run_id must be digits, not 'None'"):
-        sensor({"run_id": "None", "uuid": None}).execute(context)
+    with pytest.raises(OmicsRequestError, match=f"run_id must be digits, not '{run_id}'"):
+        sensor({"run_id": run_id, "uuid": None}).execute(context)
     assert "GetRun" not in omics_local.counts()
+
+
+def test_a_uuid_is_the_runs_however_it_is_written(started, context):
+    run = started()
+    assert sensor({**run, "uuid": f" {run['uuid'].upper()}\n"}).execute(context) == {**run, "status": "COMPLETED"}
 
 
 def test_its_timeout_ends_the_waiting_and_not_the_run(started, context, omics_local):

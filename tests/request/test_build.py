@@ -226,6 +226,33 @@ def test_what_cannot_be_written_is_told():
         assert violations(extra)[0].startswith("start_run_kwargs must be a JSON object, not ")
 
 
+@pytest.mark.parametrize(
+    "text", ["s3://bucket/M\udcfcller.json", "s3://bucket/a\0"], ids=["half a surrogate pair", "U+0000"]
+)
+def test_no_text_is_sent_that_airflow_cannot_keep(text):
+    [violation] = violations(parameters_uri=text)
+    assert violation.startswith(f"parameters_uri: {text!a} ")
+    [violation] = violations(role_arn=f"arn:{text}")
+    assert violation.startswith("role_arn: ")
+
+
+def test_a_number_of_any_length_is_told():
+    [violation] = violations(priority="9" * 5000)
+    assert violation.startswith("priority must be an integer, not '999")
+
+
+@pytest.mark.parametrize("text", ["a: !!timestamp x", "a: !!bool x", 'a: !!int ""', "a: !!float x"])
+def test_a_yaml_tag_that_does_not_fit_is_told(text):
+    [violation] = violations(parameters=text)
+    assert violation.startswith("parameters is neither JSON nor YAML (")
+
+
+def test_yaml_merges_and_a_byte_order_mark_is_none_of_the_document():
+    text = "base: &base {x: 1, y: 1}\nc:\n  <<: *base\n  y: 2\nd: '<<'\n"
+    assert build(parameters=text)["parameters"] == {"base": {"x": 1, "y": 1}, "c": {"x": 1, "y": 2}, "d": "<<"}
+    assert build(parameters='\ufeff{\n\t"a": "\\ud83d\\ude00"}')["parameters"] == {"a": "\U0001f600"}
+
+
 @pytest.mark.parametrize("text", ['{"a":' * 9000, "[" * 100_000, "- " * 9000], ids=["object", "list", "YAML"])
 def test_a_text_that_is_nested_too_deep_is_told(text):
     assert violations(parameters=text) == ["parameters is nested more than 200 deep"]

@@ -25,12 +25,20 @@ from tests.operators.stores import ROLE, STORE, source
         ({"sources": [source("a", sourceFiles={"source1": "/a"})]}, r"sources\[0\].sourceFiles.source1 must match"),
         ({"sources": [source("a", tags={"aws:x": "y"})]}, r"sources\[0\].tags: a key must be"),
         ({"sources": [source("a", tags={"airflow:request_id": "y"})]}, "is how a retry finds"),
+        (
+            {"sources": [source("a"), source("b"), source("a", name="second")]},
+            r"sources\[2\] names the files, subject and sample of sources\[0\], and a retry could not tell",
+        ),
     ],
 )
 def test_bad_input_is_refused_when_the_dag_is_parsed(arguments, rules):
     given = {"sequence_store_id": STORE, "role_arn": ROLE, "sources": [source("a")]}
     with pytest.raises(OmicsRequestError, match=rules):
         ImportOmicsReadSetsOperator(task_id="run", **{**given, **arguments})
+
+
+def test_a_source_that_is_named_twice_is_imported_once(stored, context):
+    assert len(stored.importing("a", "b", "a").execute(context)["read_set_ids"]) == 2
 
 
 def test_what_is_rendered_is_checked_before_any_call(stored, context, omics_local):
