@@ -244,7 +244,7 @@ MUTATIONS = (
     Mutation("a probe that failed wakes who waits for it", LIMIT, "asyncio.get_running_loop().time())\n        self._told.set()", "asyncio.get_running_loop().time())", WAYS + "test_a_dead_endpoint_is_asked_one_call_at_a_time"),
     Mutation("a mended connection is read anew", CLIENT, "anew = anew or limit.budget.faults >= READ_ANEW", "pass", FAULTS + "test_a_mended_connection_is_read_anew"),
     Mutation("keys that are replaced fail nobody", ERRORS, "error_code(error) in _REPLACED | _EXPIRED", "error_code(error) in _EXPIRED", FAULTS + "test_an_answer_that_passes_fails_nobody"),
-    Mutation("what is configured wrongly does not pass", ERRORS, 'return isinstance(why, TypeError) or', "return", "tests/aws/test_errors.py"),
+    Mutation("what is configured wrongly does not pass", ERRORS, "return isinstance(why, TypeError) or", "return", "tests/aws/test_errors.py"),
     Mutation("a certificate that is not trusted does not pass", ERRORS, "if isinstance(error, SSLError):", "if False:", "tests/aws/test_errors.py"),
     Mutation("a connection that a task names has to be there", HOOK, "            if conn_id == cls.default_conn_name:\n                raise\n", "            raise\n", BORNE + "test_a_connection_that_is_not_there_is_an_error_before_any_call"),
     Mutation("a fault of ours leaves nobody waiting", POLLS, "if not task.cancelled() and isinstance(error := task.exception(), Exception):", "if False:", HUB + "test_a_look_that_breaks_by_our_own_fault_leaves_nobody_waiting"),
