@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omics.local.environment import environment
-from demo.airflow_home import BUILD
+from demo import BUILD
 from demo.airflow_processes import ENDED, airflow_processes
 from demo.endpoint import BUCKET, client, omics_local, prepare
 from demo.reads import make_data
 
 if TYPE_CHECKING:
-    from demo.airflow_home import Run
+    from airflow_provider_omics.testing.database import Run
     from demo.airflow_processes import AirflowProcesses
     from demo.reads import Data
 

@@ -21,7 +21,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import psutil
 
-from demo.airflow_home import AIRFLOW_3, BUILD, Database, Run, environment, make_database, write_config
+from airflow_provider_omics.testing.airflow_home import AIRFLOW_3, environment, make_database, write_config
+from airflow_provider_omics.testing.database import Database, Run
+from demo import BUILD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -42,7 +44,7 @@ class AirflowProcesses:
         self.url = f"http://127.0.0.1:{self.port}"
         self.env = {**environment(home), **env}
         write_config(home, dags_folder, self.port)
-        make_database(home)
+        make_database(home, BUILD)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         # 2.11's scheduler parses Dag files itself, and its REST API is not needed.
         new = ("api-server", "dag-processor") if AIRFLOW_3 else ()

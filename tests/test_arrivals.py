@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_omics.local.server import Server
 from airflow_provider_omics.local.testing import LocalOmics
-from tests.conftest import only_dag
+from airflow_provider_omics.testing.dag_runs import only_dag
 from tests.events_page import make_queue, messages_in
 
 FOLDER = Path(__file__).parents[1] / "example_dags"
@@ -19,21 +19,19 @@ BUCKET = "omics-artifacts-01d6xmpl4e72dd32"
 
 
 @pytest.fixture(scope="module")
-def server():
+def omics_local_server():
     with Server({"examples": True, "speed": 45}) as server:
         yield LocalOmics(server.url)
 
 
 @pytest.fixture
-def omics(server, monkeypatch):
+def omics(omics_local, monkeypatch):
     """Serve what the examples name; a run takes a second."""
-    server.reset()
-    monkeypatch.setenv("AIRFLOW__OMICS__POLL_INTERVAL", "1")
-    for name, value in server.env().items():
+    for name, value in omics_local.env().items():
         monkeypatch.setenv(name, value)
     for bucket in (BUCKET, "healthomics-output-bucket-demo"):
-        server.client("s3").create_bucket(Bucket=bucket)
-    return server
+        omics_local.client("s3").create_bucket(Bucket=bucket)
+    return omics_local
 
 
 def runs(omics):

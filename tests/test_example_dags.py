@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_omics.local.examples import BUCKETS
 from airflow_provider_omics.local.server import Server
 from airflow_provider_omics.local.testing import LocalOmics
-from demo.airflow_home import AIRFLOW_3
+from airflow_provider_omics.testing.airflow_home import AIRFLOW_3
 
 FOLDER = Path(__file__).parents[1] / "example_dags"
 # The demo's need real reads and real workflows: tests/demo runs them. What waits for a queue has tests of its own.
@@ -71,30 +71,26 @@ DOCUMENTED = {
 
 
 @pytest.fixture(scope="module")
-def examples():
+def omics_local_server():
     """Serve what the documents name; simulated runs take a second."""
     with Server({"examples": True, "traces": False, "speed": 45}) as server:
         yield LocalOmics(server.url)
 
 
 @pytest.fixture
-def example_runs(examples, monkeypatch):
+def example_runs(omics_local):
     """Return what has been started since the endpoint held only the documents' run."""
-    examples.reset()
-    monkeypatch.setenv("AIRFLOW__OMICS__POLL_INTERVAL", "1")
-    for name, value in examples.env().items():
-        monkeypatch.setenv(name, value)
-    return lambda: [run for run in examples.runs() if run["id"] != "3282892"]
+    return lambda: [run for run in omics_local.runs() if run["id"] != "3282892"]
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_it_runs(file, run_dag, example_runs, examples):
+def test_it_runs(file, run_dag, example_runs, omics_local):
     # Only the chain needs what its runs have written.
-    examples.switch(traces=file == "chain.py")
+    omics_local.switch(traces=file == "chain.py")
     for bucket in BUCKETS:
-        examples.client("s3").create_bucket(Bucket=bucket)
+        omics_local.client("s3").create_bucket(Bucket=bucket)
     for key in ARRIVED.get(file, ()):
-        examples.client("s3").put_object(Bucket=BUCKETS[0], Key=key, Body=b"reads")
+        omics_local.client("s3").put_object(Bucket=BUCKETS[0], Key=key, Body=b"reads")
     done = run_dag(FOLDER / file)
     assert "success" in done.state.lower()
     runs = example_runs()
@@ -115,10 +111,10 @@ def test_the_cohort_hands_on_every_output(run_dag, example_runs):
     assert mapped == {run["id"] for run in example_runs()}
 
 
-def test_the_chain_goes_on_with_the_first_runs_output_and_tells_its_asset(run_dag, example_runs, examples):
-    examples.switch(traces=True)
+def test_the_chain_goes_on_with_the_first_runs_output_and_tells_its_asset(run_dag, example_runs, omics_local):
+    omics_local.switch(traces=True)
     for bucket in BUCKETS:
-        examples.client("s3").create_bucket(Bucket=bucket)
+        omics_local.client("s3").create_bucket(Bucket=bucket)
     done = run_dag(FOLDER / "chain.py")
     first, second = example_runs()
     outputs = done.xcom("cram_to_bam", "outputs")
@@ -129,8 +125,8 @@ def test_the_chain_goes_on_with_the_first_runs_output_and_tells_its_asset(run_da
     assert (extra["run_id"], extra["run_output_uri"]) == (second["id"], second["run_output_uri"])
 
 
-def test_parameters_in_s3_are_read_by_the_run(run_dag, example_runs, examples):
-    examples.client("s3").create_bucket(Bucket="your-bucket")
+def test_parameters_in_s3_are_read_by_the_run(run_dag, example_runs, omics_local):
+    omics_local.client("s3").create_bucket(Bucket="your-bucket")
     done = run_dag(FOLDER / "parameters_in_s3.py")
     [run] = example_runs()
     assert run["request"]["parametersUri"] == done.xcom("write_parameters")
@@ -138,8 +134,8 @@ def test_parameters_in_s3_are_read_by_the_run(run_dag, example_runs, examples):
     assert (len(run["parameters"]["samples"]), run["status"]) == (1000, "COMPLETED")
 
 
-def test_what_has_arrived_is_imported_and_run(run_dag, example_runs, examples):
-    s3 = examples.client("s3")
+def test_what_has_arrived_is_imported_and_run(run_dag, example_runs, omics_local):
+    s3 = omics_local.client("s3")
     s3.create_bucket(Bucket=BUCKETS[0])
     for key in ARRIVED["read_sets.py"]:
         s3.put_object(Bucket=BUCKETS[0], Key=key, Body=b"reads")
@@ -152,9 +148,9 @@ def test_what_has_arrived_is_imported_and_run(run_dag, example_runs, examples):
     assert sorted(started, key=lambda given: given["sample_name"]) == parameters
 
 
-def test_a_day_without_arrivals_is_skipped(run_dag, example_runs, examples):
-    examples.client("s3").create_bucket(Bucket=BUCKETS[0])
+def test_a_day_without_arrivals_is_skipped(run_dag, example_runs, omics_local):
+    omics_local.client("s3").create_bucket(Bucket=BUCKETS[0])
     done = run_dag(FOLDER / "read_sets.py")
     assert "success" in done.state.lower()
     assert example_runs() == []
-    assert examples.jobs() == []
+    assert omics_local.jobs() == []

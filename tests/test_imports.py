@@ -32,8 +32,9 @@ LAYERS = (
 )
 # What users import has, as everywhere in Airflow, the same name in each of these packages.
 PUBLIC = {"operators", "sensors", "triggers", "hooks", "links"}
-# The local endpoint is an optional extra: it may know the provider, which must not know it.
-LOCAL = "local"
+# The local endpoint is an optional extra: it may know the provider, which must not know it. The pytest plugin knows the
+# endpoint alone.
+LOCAL, TESTING = "local", "testing"
 
 
 def name_of(file):
@@ -57,7 +58,7 @@ def imported(tree):
 
 
 IMPORTS = {name: sorted(set(imported(tree)) - {""}) for name, tree in MODULES.items()}
-OURS = {name: modules for name, modules in IMPORTS.items() if name.split(".")[0] != LOCAL}
+OURS = {name: modules for name, modules in IMPORTS.items() if name.split(".")[0] not in (LOCAL, TESTING)}
 
 
 def layer(name):
@@ -74,6 +75,13 @@ def test_each_package_imports_those_below_it_alone():
         if name.split(".")[0] != other.split(".")[0] and layer(other) <= layer(name)
     ]
     assert back == []
+
+
+def test_the_pytest_plugin_imports_the_endpoint_alone_and_nothing_imports_it():
+    known = {name: {other.split(".")[0] for other in others} for name, others in IMPORTS.items()}
+    inside = {name: packages for name, packages in known.items() if name.split(".")[0] == TESTING}
+    assert set().union(*inside.values()) == {LOCAL, TESTING}
+    assert [name for name, packages in known.items() if TESTING in packages and name not in inside] == []
 
 
 def test_no_modules_import_each_other_in_a_circle():

@@ -13,6 +13,8 @@ class Clock:
     """UTC time that can be frozen and advanced; between the two it runs at real speed, so that clients' times fit."""
 
     def __init__(self) -> None:
+        # Whether it moves on to whatever is due next, again and again; freezing or resuming it ends that.
+        self.jumps = False
         self._ahead = 0.0
         self._frozen_at: float | None = None
 
@@ -22,11 +24,13 @@ class Clock:
 
     def freeze(self) -> None:
         """Stop; only ``advance`` moves a frozen clock."""
+        self.jumps = False
         if self._frozen_at is None:
             self._frozen_at = self._seconds()
 
     def resume(self) -> None:
         """Run on from where it was frozen."""
+        self.jumps = False
         if self._frozen_at is not None:
             self._ahead, self._frozen_at = self._frozen_at - time.time(), None
 

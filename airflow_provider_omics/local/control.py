@@ -90,10 +90,13 @@ def _change_settings(engine: Engine, asked: Asked) -> Json:
 
 
 def _clock(engine: Engine, asked: Asked) -> Json:
-    check("clock's", asked, {"freeze": bool, "advance": float})
+    check("clock's", asked, {"freeze": bool, "jump": bool, "advance": float})
     clock = engine.state.clock
     if "freeze" in asked:
         (clock.freeze if asked["freeze"] else clock.resume)()
+    if asked.get("jump"):
+        clock.resume()
+        clock.jumps = True
     clock.advance(asked.get("advance", 0))
     return {"now": clock.now().isoformat()}
 

@@ -79,6 +79,8 @@ class Server:
     def _tick(self) -> None:
         """Let runs live on while nobody asks for them."""
         while not self._stopping.wait(_TICK):
+            with self.engine.lock:
+                self.engine.state.jump()
             self.engine.catch_up()
 
     def _region_of(self, run_id: str) -> str:

@@ -158,6 +158,11 @@ class State:
             done += 1
         return False
 
+    def jump(self) -> None:
+        """Move a clock that jumps on to what is due next."""
+        if self.clock.jumps and self._agenda:
+            self.clock.advance(max(0.0, (self._agenda[0][0] - self.clock.now()).total_seconds()))
+
     def once(
         self,
         operation: str,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures for pytest: ``pytest_plugins = ["airflow_provider_omics.local.testing"]``, then ask for ``omics_local``."""
+"""A running endpoint, driven from outside: by tests, and by demos and benchmarks."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-import pytest
-
 from airflow_provider_omics.local.environment import REGION, airflow_connection, environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from airflow_provider_omics.local.server import Server
 
 _READY = "omics-local ready "
 
@@ -39,6 +39,14 @@ class LocalClock:
     def advance(self, seconds: float) -> None:
         """Move it on."""
         self._control.call("POST", "clock", {"advance": seconds})
+
+    def jump(self) -> None:
+        """
+        Let it jump, until it is frozen or resumed, to whatever comes next in a simulated run's life, and so on.
+
+        However long runs are to live, they are over in a second, and are still seen in each status.
+        """
+        self._control.call("POST", "clock", {"jump": True})
 
     def now(self) -> datetime:
         """Return its present."""
@@ -167,17 +175,12 @@ def start_server(*options: str) -> Iterator[LocalOmics]:
             process.terminate()
 
 
-@pytest.fixture(scope="session")
-def omics_local_server() -> Iterator[LocalOmics]:
-    """Serve one endpoint for the whole session, in a thread; simulated runs leave no traces unless switched on."""
-    from airflow_provider_omics.local.server import Server  # noqa: PLC0415 - needs the extra, the handle does not
-
-    with Server({"traces": False}) as server:
-        yield LocalOmics(server.url)
-
-
-@pytest.fixture
-def omics_local(omics_local_server: LocalOmics) -> LocalOmics:
-    """Give a test the endpoint as if it had just started."""
-    omics_local_server.reset()
-    return omics_local_server
+def installed_server() -> type[Server]:
+    """Return the class of the endpoint's server; ImportError says how to install what it needs."""
+    try:
+        from airflow_provider_omics.local.server import Server  # noqa: PLC0415 - needs the extra, the handle does not
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"{error.name} is not installed; the endpoint needs: pip install 'airflow-provider-omics[local]'"
+        ) from error
+    return Server

@@ -7,6 +7,7 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
@@ -14,9 +15,12 @@ import pytest
 from airflow_provider_omics.local.records import ACTIVE
 from airflow_provider_omics.local.server import Server
 from airflow_provider_omics.local.testing import LocalOmics
-from demo.airflow_home import AIRFLOW_3, Run
+from airflow_provider_omics.testing.airflow_home import AIRFLOW_3
 from demo.airflow_processes import AirflowProcesses, airflow_processes
 from tests.airflow.processes import MODES
+
+if TYPE_CHECKING:
+    from airflow_provider_omics.testing.database import Run
 
 # Airflow's own patience, of minutes, would be most of the tests' time; a machine may still pause for a quarter of one.
 IMPATIENT = {

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from demo.airflow_home import AIRFLOW, AIRFLOW_3, Run, TaskState
+from airflow_provider_omics.testing.airflow_home import AIRFLOW, AIRFLOW_3
+from airflow_provider_omics.testing.database import Run, TaskState
 from demo.airflow_processes import ENDED, AirflowProcesses, airflow_processes
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from demo.airflow_home import AIRFLOW_3, Run
+from airflow_provider_omics.testing.airflow_home import AIRFLOW_3
+from airflow_provider_omics.testing.database import Run
 
 pytestmark = pytest.mark.airflow
 

@@ -9,7 +9,8 @@ from urllib.error import HTTPError
 
 import pytest
 
-from demo.airflow_home import AIRFLOW, AIRFLOW_3, Run
+from airflow_provider_omics.testing.airflow_home import AIRFLOW, AIRFLOW_3
+from airflow_provider_omics.testing.database import Run
 from tests.airflow.dags.backfill import PLAN
 
 pytestmark = pytest.mark.airflow

@@ -14,7 +14,7 @@ from airflow_provider_omics.local.examples import BUCKETS, STORE
 from airflow_provider_omics.local.server import Server
 from airflow_provider_omics.local.testing import LocalOmics
 from airflow_provider_omics.polling.event_queue import WAIT
-from demo.airflow_home import AIRFLOW_3
+from airflow_provider_omics.testing.airflow_home import AIRFLOW_3
 from demo.airflow_processes import ENDED, airflow_processes
 from tests.airflow.conftest import IMPATIENT
 from tests.events_page import make_queue, messages_in

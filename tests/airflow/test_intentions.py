@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from airflow_provider_omics.lifecycle.intention import Intention
-from demo.airflow_home import AIRFLOW_3, Run
+from airflow_provider_omics.testing.airflow_home import AIRFLOW_3
+from airflow_provider_omics.testing.database import Run
 from tests.airflow.processes import MODES, backfill, clear, delete
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from demo.airflow_home import AIRFLOW, AIRFLOW_3
+from airflow_provider_omics.testing.airflow_home import AIRFLOW, AIRFLOW_3
 from tests.airflow.processes import MODES, UNTRIED
 
 pytestmark = pytest.mark.airflow

@@ -11,7 +11,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from demo.airflow_home import environment, make_database, write_config
+from airflow_provider_omics.testing.airflow_home import environment, make_database, write_config
+from demo import BUILD
 from tests.airflow.processes import airflow_processes
 
 # OpenLineage's own (Apache-2.0): https://openlineage.io/spec/2-0-2/OpenLineage.json
@@ -83,7 +84,7 @@ def in_one_process(folder, env, written, _endpoint):
     home = folder / "home"
     home.mkdir()
     write_config(home, folder / "dags")
-    make_database(home)
+    make_database(home, BUILD)
     command = [sys.executable, "-m", "airflow", "dags", "test", "lineage"]
     done = subprocess.run(  # noqa: S603 - the command is our own
         command, env=environment(home) | env, capture_output=True, text=True, check=False

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from demo.airflow_home import LOOPS
+from airflow_provider_omics.testing.airflow_home import LOOPS
 from tests.airflow.processes import MODES
 
 pytestmark = [pytest.mark.airflow, pytest.mark.skipif(not LOOPS, reason="Airflow 3.4 brings task loops")]

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from demo.airflow_home import AIRFLOW_3
+from airflow_provider_omics.testing.airflow_home import AIRFLOW_3
 from tests.airflow.processes import ALL_MARKED, MODES, clear, delete, mark
 
 pytestmark = pytest.mark.airflow

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from demo.airflow_home import LOOPS
+from airflow_provider_omics.testing.airflow_home import LOOPS
 from tests.airflow.processes import MODES, clear, mark
 
 pytestmark = pytest.mark.airflow

@@ -4,7 +4,7 @@
 import pytest
 from packaging.version import Version
 
-from demo.airflow_home import AIRFLOW, AIRFLOW_3
+from airflow_provider_omics.testing.airflow_home import AIRFLOW, AIRFLOW_3
 
 pytestmark = pytest.mark.airflow
 OUTPUT_URI = "s3://bucket/runs/"

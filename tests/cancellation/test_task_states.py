@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from airflow_provider_omics.compat import task_states
-from demo.airflow_home import AIRFLOW_3
+from airflow_provider_omics.testing.airflow_home import AIRFLOW_3
 
 pytestmark = pytest.mark.skipif(not AIRFLOW_3, reason="Airflow 2 is asked for one task at a time")
 

@@ -5,7 +5,7 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_omics.links.run import OmicsRunLink
-from demo.airflow_home import AIRFLOW_3
+from airflow_provider_omics.testing.airflow_home import AIRFLOW_3
 from tests.compat.pushing import PAGE, RECORD, PushingOperator
 
 

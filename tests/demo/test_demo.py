@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.airflow_home import AIRFLOW_3
+from airflow_provider_omics.testing.airflow_home import AIRFLOW_3
 
 pytest.importorskip("pybwa", reason="the demo's tools are not installed: demo/requirements.txt")
 pytestmark = [

@@ -8,10 +8,6 @@ import time
 
 import pytest
 
-from airflow_provider_omics.local.testing import omics_local, omics_local_server
-
-__all__ = ["omics_local", "omics_local_server"]
-
 ROLE = "arn:aws:iam::123456789012:role/omics"
 
 

@@ -15,8 +15,8 @@ from airflow_provider_omics.lifecycle import claim, marker, retry_policy, submis
 from airflow_provider_omics.lifecycle.intention import Intention
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
 from airflow_provider_omics.polling import faults
+from airflow_provider_omics.testing.airflow_home import AIRFLOW_3
 from airflow_provider_omics.triggers import start_run as start_run_trigger
-from demo.airflow_home import AIRFLOW_3
 from tests.operators.stores import clients, stored  # noqa: F401 - fixtures
 
 ROLE = "arn:aws:iam::123456789012:role/omics"

@@ -11,7 +11,7 @@ from airflow_provider_omics.lifecycle.run_links import run_links
 from airflow_provider_omics.links.run import OmicsRunLink
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
 from airflow_provider_omics.records.run import Run
-from demo.airflow_home import AIRFLOW_3
+from airflow_provider_omics.testing.airflow_home import AIRFLOW_3
 
 ROLE = "arn:aws:iam::123456789012:role/omics"
 

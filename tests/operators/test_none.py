@@ -151,7 +151,7 @@ def run_mapped(run_dag, aws_default):
                     **{**LEAST, **partial},
                 )
             )
-        tasks = sorted((it for it in run_dag(dag).tasks if it.task_id == "run"), key=lambda it: it.map_index)
+        tasks = sorted((it for it in run_dag(dag, ends=None).tasks if it.task_id == "run"), key=lambda it: it.map_index)
         return [str(it.state) for it in tasks], errors, [run["request"] for run in aws_default.runs()]
 
     return run

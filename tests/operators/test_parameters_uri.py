@@ -15,7 +15,7 @@ from airflow_provider_omics.hooks.omics import OmicsHook
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
 from airflow_provider_omics.request.members import BY_ARGUMENT
 from airflow_provider_omics.results.description import description
-from tests.conftest import HOME
+from airflow_provider_omics.testing.airflow_home import own_home
 
 ROLE = "arn:aws:iam::123456789012:role/omics"
 URI = "s3://inputs/cohort.json"
@@ -61,7 +61,7 @@ def test_the_presigned_url_is_nowhere(deferrable, end, aws_default, run_dag, cap
             on_failure_callback=note,
         )
     with caplog.at_level(logging.DEBUG):
-        done = run_dag(dag)
+        done = run_dag(dag, ends=None)
         logged = caplog.text
     [task] = done.tasks
     assert (task.state == "success") is (end == "COMPLETED")
@@ -75,7 +75,7 @@ def test_the_presigned_url_is_nowhere(deferrable, end, aws_default, run_dag, cap
     assert "name='cohort.json'" in seen[1]
     assert "name='cohort.json'" in seen[2]
     assert "2.fq.gz" not in seen[2]
-    files = [path for path in HOME.rglob("*") if path.is_file()]
+    files = [path for path in own_home().rglob("*") if path.is_file()]
     assert any(path.suffix == ".db" for path in files)
     assert [path for path in files if SECRET.search(path.read_text(errors="replace"))] == []
 

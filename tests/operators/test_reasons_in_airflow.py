@@ -81,7 +81,7 @@ def test_every_reason_ends_in_its_class_state_and_message(deferrable, dag_of, ru
             name=reason, status="FAILED", failureReason=reason, statusMessage=f"told by {reason}", tasks=[]
         )
     dag, errors = dag_of(f"reasons_{deferrable}".lower(), REASONS, deferrable=deferrable)
-    done = run_dag(dag)
+    done = run_dag(dag, ends=None)
     assert "failed" in done.state.lower()
     runs = {}
     for run in omics_local.runs():
@@ -117,11 +117,11 @@ def test_a_retry_policy_is_not_asked_about_a_failure_for_good(dag_of, run_dag, o
 
     omics_local.script(status="FAILED", failureReason="OUT_OF_MEMORY_ERROR")
     dag, errors = dag_of("policy", ["mem"], retry_policy=Always())
-    run_dag(dag)
+    run_dag(dag, ends=None)
     assert [type(error) for error in errors["mem"]] == [RunFailedForGoodError]
     assert asked == []
     dag, errors = dag_of("policy_asked", ["again"], retry_policy=Always(), retry_on=["sizing"])
-    run_dag(dag)
+    run_dag(dag, ends=None)
     assert [type(error) for error in errors["again"]] == [RunFailedError] * 2
     assert asked[0] is RunFailedError
 
@@ -133,7 +133,7 @@ def test_what_else_ends_a_run_ends_its_task(deferrable, dag_of, run_dag, omics_l
     omics_local.script(name="CANCELLED", status="CANCELLED")
     omics_local.script(name="of_its_task", status="FAILED", failureReason="RUN_TASK_FAILED", tasks=[task])
     dag, errors = dag_of(f"others_{deferrable}".lower(), ["CANCELLED", "of_its_task"], deferrable=deferrable)
-    done = run_dag(dag)
+    done = run_dag(dag, ends=None)
     assert {it.task_id: (it.state, it.try_number) for it in done.tasks} == {
         "CANCELLED": ("failed", 1),
         "of_its_task": ("failed", 2),

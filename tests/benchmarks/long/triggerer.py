@@ -19,7 +19,9 @@ from typing import NamedTuple
 import psutil
 from crowd import Calls, endpoint, start_runs
 
-from demo.airflow_home import BUILD, Database, environment, make_database, write_config
+from airflow_provider_omics.testing.airflow_home import environment, make_database, write_config
+from airflow_provider_omics.testing.database import Database
+from demo import BUILD
 
 HERE = Path(__file__).resolve().parent
 INTERVAL, BUDGET, HOUR = 30, 8.0, 3600.0
@@ -126,7 +128,7 @@ def measure(make, count: int, window: float, *, quotas: str | dict = "published"
     with scratch as folder, endpoint() if make is not sleeping else nullcontext() as local:
         home = Path(folder)
         write_config(home, home / "dags")
-        make_database(home)
+        make_database(home, BUILD)
         beats = home / "beats"
         env = environment(home) | {
             "PYTHONPATH": str(HERE),

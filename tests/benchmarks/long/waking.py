@@ -17,7 +17,8 @@ from pathlib import Path
 
 from crowd import START, Calls, endpoint, gather_calls, percentile, start_runs
 
-from demo.airflow_home import environment, make_database, write_config
+from airflow_provider_omics.testing.airflow_home import environment, make_database, write_config
+from demo import BUILD
 
 INTERVAL, BUDGET, ENDS_A_SECOND = 30.0, 8.0, 4.0
 LATE, RATE, CALLS = INTERVAL + 2, 0.9 * BUDGET, 1 / 20
@@ -170,7 +171,7 @@ def main() -> int:
         home = Path(folder)
         os.environ.update(environment(home), AIRFLOW__LOGGING__LOGGING_LEVEL="WARNING")
         write_config(home, home / "dags")
-        make_database(home)
+        make_database(home, BUILD)
         (home / "dags").mkdir()
         parts = {
             "trickle": lambda: asyncio.run(trickle(options.runs)),

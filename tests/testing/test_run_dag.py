@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``run_dag``: a DAG runs whole on the local endpoint, on either Airflow line, and tells what became of it."""
+
+from __future__ import annotations
+
+import logging
+import textwrap
+from datetime import timedelta
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG, BaseOperator, task
+
+from airflow_provider_omics.operators.run import StartOmicsRunOperator
+from airflow_provider_omics.testing.airflow_home import own_home
+
+FILE = """
+    from airflow.providers.common.compat.sdk import DAG, task
+    from beside import SAMPLE
+
+    with DAG("from_a_file", schedule=None):
+
+        @task
+        def given(dag_run=None):
+            return dag_run.conf["sample"]
+
+        @task
+        def seen(sample):
+            return {"sample": sample, "beside": SAMPLE}
+
+        seen(given())
+"""
+REQUEST = {
+    "workflow_id": "1234567",
+    "role_arn": "arn:aws:iam::123456789012:role/omics",
+    "output_uri": "s3://bucket/runs/",
+}
+
+
+def test_a_dag_file_runs_with_its_conf(run_dag, tmp_path):
+    file = tmp_path / "dag.py"
+    file.write_text(textwrap.dedent(FILE))
+    (tmp_path / "beside.py").write_text("SAMPLE = 'NA12891'")
+    done = run_dag(file, {"sample": "NA12878"})
+    assert done.state == "success"
+    assert done.states == {"given": "success", "seen": "success"}
+    assert done.xcom("seen") == {"sample": "NA12878", "beside": "NA12891"}
+
+
+def test_a_task_that_fails_is_tried_again_at_once_and_fails_the_test(run_dag):
+    with DAG("always_failing", schedule=None) as dag:
+
+        @task(retries=1, retry_delay=timedelta(hours=1))
+        def fail():
+            raise ValueError("on purpose")
+
+        fail()
+
+    with pytest.raises(AssertionError, match=r"(?s)ended failed.\nfail: failed, try 2\n.*ValueError: on purpose"):
+        run_dag(dag)
+    assert dag.get_task("fail").retry_delay == timedelta(hours=1)
+    done = run_dag(dag, ends="failed")
+    assert [(it.state, it.try_number) for it in done.tasks] == [("failed", 2)]
+
+
+def test_a_mapped_task_has_one_xcom_and_one_log_for_each_index(run_dag):
+    with DAG("mapped", schedule=None) as dag:
+
+        @task(retries=1, retry_delay=timedelta(hours=1))
+        def double(number, ti=None):
+            print(f"doubles {number}")  # noqa: T201 - it is what is tested
+            if ti.try_number == 1:
+                raise ValueError("not at once")
+            return 2 * number
+
+        double.expand(number=[1, 2])
+
+    done = run_dag(dag)
+    assert [done.xcom("double", map_index=index) for index in (0, 1)] == [2, 4]
+    assert done.states == {"double[0]": "success", "double[1]": "success"}
+    assert ["doubles 1" in done.log("double", index) for index in (0, 1)] == [True, False]
+
+
+def test_a_log_has_whatever_its_task_says(run_dag, capfd):
+    class Says(BaseOperator):
+        def execute(self, context):  # noqa: ARG002 - Airflow's signature
+            self.log.info("by the operator's log")
+            logging.getLogger("mine").info("by a log of mine")
+            print("by print")  # noqa: T201 - likewise
+            raise ValueError("by an exception")
+
+    with DAG("talks", schedule=None) as dag:
+        Says(task_id="one") >> Says(task_id="two", trigger_rule="all_done")
+
+    run_dag(dag, ends="failed")
+    # structlog's loggers live on.
+    done = run_dag(dag, ends="failed")
+    for said in ("by the operator's log", "by a log of mine", "by print"):
+        assert [done.log(task_id).count(said) for task_id in ("one", "two")] == [1, 1], said
+    assert "ValueError: by an exception" in done.log("two")
+    assert done.log("three") == ""
+    assert "by print" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("deferrable", [False, True], ids=["sync", "deferred"])
+def test_a_run_of_hours_is_over_in_a_second(deferrable, run_dag, omics_local):
+    omics_local.workflow(id="1234567", name="germline")
+    omics_local.script(running=7200, tasks=[{"name": "Align"}, {"name": "Call"}])
+    omics_local.script(status="FAILED", failureReason="SERVICE_ERROR", running=7200, times=1)
+    omics_local.fault("StartRun", "lost", times=1)
+    omics_local.clock.jump()
+    with DAG(f"hours_{deferrable}".lower(), schedule=None) as dag:
+        StartOmicsRunOperator(
+            task_id="call",
+            deferrable=deferrable,
+            poll_interval=timedelta(minutes=5),
+            retries=1,
+            retry_delay=timedelta(minutes=10),
+            **REQUEST,
+        )
+    done = run_dag(dag)
+    first, second = omics_local.runs()
+    assert [run["status"] for run in (first, second)] == ["FAILED", "COMPLETED"]
+    assert done.xcom("call")["run_id"] == second["id"]
+    assert done.tasks[0].try_number == 2
+    assert f"HealthOmics run {first['id']}" in done.log("call")
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("import nothing_like_this", r"(?s)Airflow cannot import .*dag.py:.*nothing_like_this"),
+        ("", "dag.py defines no DAG; import it"),
+        (None, r"There is no DAG file .*dag.py; a relative path"),
+    ],
+)
+def test_a_file_that_is_no_dag_is_told(text, error, run_dag, tmp_path):
+    if text is not None:
+        (tmp_path / "dag.py").write_text(text)
+    with pytest.raises((AssertionError, ValueError, FileNotFoundError), match=error):
+        run_dag(tmp_path / "dag.py")
+
+
+def test_a_home_that_comes_too_late_is_told():
+    with pytest.raises(RuntimeError, match=r"two lines at the top of conftest.py: from airflow_provider_omics.testing"):
+        own_home.__wrapped__()
