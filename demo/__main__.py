@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omics.local.environment import environment
+from airflow_provider_omics.local.seed import seed
 from demo import BUILD
 from demo.airflow_processes import ENDED, airflow_processes
 from demo.endpoint import BUCKET, client, omics_local, prepare
@@ -63,25 +64,29 @@ def play(scratch: Path, *, chain: bool, stay: bool) -> bool:
             "AIRFLOW_CONN_AWS_DEFAULT": environment(url)["AIRFLOW_CONN_AWS_DEFAULT"],
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
             "AIRFLOW__OMICS__POLL_INTERVAL": "1",
+            # The DAGs' own defaults, so that they may be triggered in the UI as they are.
+            **{f"OMICS_{name.upper()}_WORKFLOW": workflow_id for name, workflow_id in workflows.items()},
         }
-        dag_id, conf = (CHAIN, workflows) if chain else (DAG_ID, {"workflow_id": workflows["germline"]})
-        conf = {**conf, "bucket": BUCKET}
+        dag_id = CHAIN if chain else DAG_ID
         with airflow_processes(DAG_FOLDER, settings) as airflow:
             say(f"Airflow answers on {airflow.url} ({', '.join(airflow.components)})")
             show = show_chain if chain else show_one
-            succeeded = show(airflow, url, data, conf)
+            succeeded = show(airflow, url, data)
             if stay:
                 say(f"Look around: {airflow.url}/dags/{dag_id} (no password). Ctrl-C ends everything.")
-                say(f"To run it again, trigger it with the conf {json.dumps(conf)}; its links lead to AWS.")
+                seed(url)
+                airflow.cli("pools", "set", "omics", "50", "omics", "--include-deferred")
+                say("To run it again, trigger it, with the form as it is; the other DAGs' runs are simulated.")
+                say("A DAG that needs something first says so on its page. The links of a task lead to AWS.")
                 while True:
                     time.sleep(0.5)
         return succeeded
 
 
-def show_one(airflow: AirflowProcesses, url: str, data: Data, conf: dict[str, str]) -> bool:
+def show_one(airflow: AirflowProcesses, url: str, data: Data) -> bool:
     """Follow one Dag run and sum up."""
     omics, s3 = client(url, "omics"), client(url, "s3")
-    run, arrived = start(airflow, s3, data, DAG_ID, conf)
+    run, arrived = start(airflow, s3, data, DAG_ID)
     follow(airflow, omics, run)
     found, expected = airflow.database.xcom(run, "report"), f"{len(data.planted)} of {len(data.planted)}"
     if found != expected:
@@ -94,11 +99,11 @@ def show_one(airflow: AirflowProcesses, url: str, data: Data, conf: dict[str, st
     return True
 
 
-def show_chain(airflow: AirflowProcesses, url: str, data: Data, conf: dict[str, str]) -> bool:
+def show_chain(airflow: AirflowProcesses, url: str, data: Data) -> bool:
     """Follow a Dag run of two runs, and the one that their asset starts, and sum up."""
     omics, s3 = client(url, "omics"), client(url, "s3")
     airflow.unpause(REPORT)
-    run, arrived = start(airflow, s3, data, CHAIN, conf)
+    run, arrived = start(airflow, s3, data, CHAIN)
     follow(airflow, omics, run)
     if airflow.database.run_state(run) != "success":
         say(f"The chain is broken.\n{airflow.report(run)}")
@@ -121,10 +126,9 @@ def start(
     s3: Any,  # noqa: ANN401 - a boto3 client
     data: Data,
     dag_id: str,
-    conf: dict[str, str],
 ) -> tuple[Run, float]:
     """Trigger a Dag, let the reads arrive while its sensor waits, and return the Dag run and when they had arrived."""
-    run = airflow.trigger(dag_id, conf)
+    run = airflow.trigger(dag_id)
     airflow.unpause(dag_id)
     say(f"Dag run {run.run_id} is triggered")
     airflow.wait_for(run, "up_for_reschedule", task_id="wait_for_reads")

@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import DAG, Asset, task
 
 with DAG(
     dag_id="omics_after_chain",
+    description="Needs a run of omics_chain, which triggers it.",
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     schedule=[Asset("s3://omics-artifacts-01d6xmpl4e72dd32/bams")],
     tags=["example", "omics"],

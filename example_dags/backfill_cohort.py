@@ -12,6 +12,7 @@ from airflow_provider_omics.operators.run import StartOmicsRunOperator
 
 with DAG(
     dag_id="omics_backfill_cohort",
+    description="Needs the pool first: airflow pools set omics 50 omics --include-deferred.",
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     schedule="@daily",
     catchup=False,

@@ -29,6 +29,7 @@ COMPLETED = Asset(
 
 with DAG(
     dag_id="omics_chain_by_events",
+    description="Needs a queue first, named by OMICS_RUNS_QUEUE, that gets HealthOmics' run events: docs/events.md.",
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     schedule=[COMPLETED],
     default_args={"retries": 2, "retry_delay": timedelta(minutes=1)},

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from datetime import timedelta
 
 import pendulum
@@ -14,13 +15,16 @@ from airflow.providers.common.compat.sdk import DAG, task
 
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
 
+# `make demo` and `make ui` say which workflow they have registered.
+WORKFLOW = os.environ.get("OMICS_GERMLINE_WORKFLOW", "1234567")
 READS = "s3://{{ params.bucket }}/arrivals/{{ params.sample }}"
 
 with DAG(
     dag_id="omics_germline_after_arrival",
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     schedule=None,
-    params={"workflow_id": "1234567", "bucket": "omics-demo", "sample": "NA12878"},
+    description="Needs the workflow, the bucket and the reads that make ui and make demo register and upload.",
+    params={"workflow_id": WORKFLOW, "bucket": "omics-demo", "sample": "NA12878"},
     default_args={"retries": 2, "retry_delay": timedelta(seconds=5)},
     tags=["example", "omics"],
 ):

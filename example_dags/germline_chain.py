@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +20,9 @@ from airflow.providers.common.compat.sdk import DAG, Asset, task
 
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
 
+# `make demo` and `make ui` say which workflows they have registered.
+GERMLINE = os.environ.get("OMICS_GERMLINE_WORKFLOW", "1234567")
+FILTER = os.environ.get("OMICS_FILTER_WORKFLOW", "7654321")
 READS = "s3://{{ params.bucket }}/arrivals/{{ params.sample }}"
 FILTERED = Asset("s3://omics-demo/filtered")
 RUN = {
@@ -32,7 +36,8 @@ with DAG(
     dag_id="omics_germline_chain",
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     schedule=None,
-    params={"germline": "1234567", "filter": "7654321", "bucket": "omics-demo", "sample": "NA12878"},
+    description="Needs the workflows, the bucket and the reads that make ui and make demo register and upload.",
+    params={"germline": GERMLINE, "filter": FILTER, "bucket": "omics-demo", "sample": "NA12878"},
     default_args={"retries": 2, "retry_delay": timedelta(seconds=5)},
     tags=["example", "omics"],
 ):

@@ -15,6 +15,7 @@ from airflow_provider_omics.operators.run import StartOmicsRunOperator
 
 with DAG(
     dag_id="omics_hourly_arrivals",
+    description="Needs CRAM files that arrived two to three hours ago; those of omics-local seed with upload_hours 0.",
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     schedule="@hourly",
     catchup=False,

@@ -22,6 +22,7 @@ MOST = 20
 
 with DAG(
     dag_id="omics_read_sets",
+    description="Needs CRAM files below arrivals/ in S3 first; at the local endpoint, omics-local seed puts two.",
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     schedule=None,
     max_active_runs=1,

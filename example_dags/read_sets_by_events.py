@@ -27,6 +27,7 @@ ARRIVED = Asset(
 
 with DAG(
     dag_id="omics_read_sets_by_events",
+    description="Needs a queue first, named by OMICS_READ_SETS_QUEUE, that gets read set events: docs/events.md.",
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     schedule=[ARRIVED],
     default_args={"retries": 2, "retry_delay": timedelta(minutes=1)},

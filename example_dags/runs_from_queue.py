@@ -20,6 +20,7 @@ QUEUE = os.environ.get("OMICS_RUNS_QUEUE", "https://sqs.us-east-1.amazonaws.com/
 
 with DAG(
     dag_id="omics_runs_from_queue",
+    description="Needs a queue first, named by OMICS_RUNS_QUEUE, that gets HealthOmics' run events: docs/events.md.",
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     # As soon as one Dag run has ended, the next one waits for events.
     schedule="@continuous",

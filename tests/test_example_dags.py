@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_omics.local.examples import BUCKETS
+from airflow_provider_omics.local.seed import seed
 from airflow_provider_omics.local.server import Server
 from airflow_provider_omics.local.testing import LocalOmics
 from airflow_provider_omics.testing.airflow_home import AIRFLOW_3
@@ -28,8 +29,6 @@ CRAM_TO_BAM = {
 # Without an event, and in an hour without arrivals, nothing is started.
 NONE = ("after_chain.py", "chain_by_events.py", "read_sets_by_events.py", "hourly_arrivals.py")
 RUNS = {"cohort.py": 3, "chain.py": 2, "read_sets.py": 2, **dict.fromkeys(NONE, 0)}
-# What has arrived before a Dag runs.
-ARRIVED = {"read_sets.py": ("arrivals/NA12878.cram", "arrivals/NA12879.cram", "arrivals/readme.txt")}
 SERVICE_ROLE = "arn:aws:iam::123456789012:role/HealthOmicsServiceRole"
 # What each documented `aws omics start-run` sends, beside requestId and tags.
 DOCUMENTED = {
@@ -87,10 +86,7 @@ def example_runs(omics_local):
 def test_it_runs(file, run_dag, example_runs, omics_local):
     # Only the chain needs what its runs have written.
     omics_local.switch(traces=file == "chain.py")
-    for bucket in BUCKETS:
-        omics_local.client("s3").create_bucket(Bucket=bucket)
-    for key in ARRIVED.get(file, ()):
-        omics_local.client("s3").put_object(Bucket=BUCKETS[0], Key=key, Body=b"reads")
+    seed(omics_local.url)
     done = run_dag(FOLDER / file)
     assert "success" in done.state.lower()
     runs = example_runs()
@@ -135,13 +131,11 @@ def test_parameters_in_s3_are_read_by_the_run(run_dag, example_runs, omics_local
 
 
 def test_what_has_arrived_is_imported_and_run(run_dag, example_runs, omics_local):
-    s3 = omics_local.client("s3")
-    s3.create_bucket(Bucket=BUCKETS[0])
-    for key in ARRIVED["read_sets.py"]:
-        s3.put_object(Bucket=BUCKETS[0], Key=key, Body=b"reads")
+    seed(omics_local.url)
+    omics_local.client("s3").put_object(Bucket=BUCKETS[0], Key="arrivals/readme.txt", Body=b"no reads")
     done = run_dag(FOLDER / "read_sets.py")
     read_sets = done.xcom("activate_read_sets")["read_sets"]
-    assert [item["name"] for item in read_sets] == ["NA12878", "NA12879"]
+    assert [item["name"] for item in read_sets] == ["NA12878", "NA12891"]
     parameters = [{"sample_name": item["name"], "input_cram": item["s3_uris"][0]} for item in read_sets]
     # Mapped tasks start in any order.
     started = [run["request"]["parameters"] for run in example_runs()]

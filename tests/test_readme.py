@@ -55,3 +55,22 @@ def test_every_example_dag_is_named():
 def test_links_to_files_lead_somewhere():
     files = [target for target in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in target]
     assert [target for target in files if not (ROOT / target).exists()] == []
+
+
+def test_no_command_to_paste_touches_somebodys_own_airflow():
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+    blocks = [block for page in pages for block in re.findall(r"```\w*\n(.*?)```", page.read_text(), re.DOTALL)]
+    local = [block for block in blocks if re.search(r"airflow (db|dags test|standalone)", block)]
+    assert local
+    assert [block for block in local if not re.search(r"AIRFLOW_HOME=.*\n(.*\n)*airflow ", block)] == []
+
+
+def test_what_the_readme_says_of_the_fixtures_is_there():
+    from airflow_provider_omics.local.testing import LocalClock, LocalOmics  # noqa: PLC0415 - a page of the README's
+
+    rows = README.partition("| `omics_local` | |")[2].partition("\n\n")[0]
+    named = re.findall(r"`\.(\w+)", rows)
+    assert len(named) > 8
+    assert [
+        name for name in named if not (hasattr(LocalOmics, name) or hasattr(LocalClock, name) or name == "clock")
+    ] == []

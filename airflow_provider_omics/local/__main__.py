@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``omics-local``: serve the local HealthOmics endpoint, or print what its clients need in their environment."""
+"""``omics-local``: serve the local HealthOmics endpoint, print what its clients need, put what the examples need."""
 
 from __future__ import annotations
 
@@ -56,6 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     env = commands.add_parser("env", help="print AWS_* exports and Airflow's connection, ready to paste")
     env.add_argument("--url", default=f"http://127.0.0.1:{_PORT}", help="the endpoint's (default: %(default)s)")
     env.set_defaults(run=_env)
+    seed = commands.add_parser("seed", help="put the buckets and files that the example DAGs expect")
+    seed.add_argument("--url", default=f"http://127.0.0.1:{_PORT}", help="the endpoint's (default: %(default)s)")
+    seed.set_defaults(run=_seed)
     return parser
 
 
@@ -139,6 +142,14 @@ def _port(text: str) -> int:
 def _env(options: argparse.Namespace) -> int:
     for name, value in environment(options.url).items():
         print(f"export {name}={shlex.quote(value)}")  # noqa: T201 - the command's output
+    return 0
+
+
+def _seed(options: argparse.Namespace) -> int:
+    from airflow_provider_omics.local.seed import seed  # noqa: PLC0415 - the other commands need no boto3
+
+    for uri in seed(options.url):
+        print(uri)  # noqa: T201 - the command's output
     return 0
 
 

@@ -259,3 +259,22 @@ def test_env_can_be_pasted_into_a_shell():
     assert connection["extra"]["endpoint_url"] == "http://127.0.0.1:1234"
     assert connection["extra"]["config_kwargs"] == {"inject_host_prefix": False}
     assert connection["extra"]["service_config"] == {"sts": {"endpoint_url": "http://127.0.0.1:1234"}}
+
+
+def test_seed_puts_what_the_example_dags_import(examples):
+    command = [*OMICS_LOCAL, "seed", "--url", examples.url]
+    for _ in range(2):
+        done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own command
+    uris = done.stdout.split()
+    assert len(uris) == 2
+    for bucket, _, key in (uri.removeprefix("s3://").partition("/") for uri in uris):
+        assert examples.client("s3").head_object(Bucket=bucket, Key=key)["ContentLength"]
+
+
+def test_seed_without_an_endpoint_says_how_to_start_it():
+    command = [*OMICS_LOCAL, "seed", "--url", "http://127.0.0.1:1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
+    assert done.returncode == 2
+    assert done.stderr == (
+        "omics-local: Nothing answers at http://127.0.0.1:1; start it: omics-local serve --simulate --examples\n"
+    )
