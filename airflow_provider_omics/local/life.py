@@ -202,8 +202,9 @@ def add_task(state: State, run: Record, now: datetime, name: str, members: Any) 
 
 
 def _export(state: State, run: Record, now: datetime) -> None:
-    """Leave outputs and logs, where traces are wanted, and go on when they are in place, as if it took no time."""
-    if not (state.traces and state.settings.traces):
+    """Leave outputs and logs, where those are wanted, and go on when they are in place, as if it took no time."""
+    # Whoever plans outputs wants to find them.
+    if not (state.traces and (state.settings.traces or _plan(run).outputs is not None)):
         _stopping(state, run, now)
         return
 

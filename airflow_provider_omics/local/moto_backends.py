@@ -50,7 +50,8 @@ def put_object(bucket: str, key: str, content: bytes) -> None:
     """Put an object; FileNotFoundError says that there is no such bucket."""
     s3 = _backend("s3", "aws")
     if bucket not in s3.buckets:
-        raise FileNotFoundError(f"NoSuchBucket: the bucket {bucket} does not exist")
+        way_out = f"make it before the run: aws s3 mb s3://{bucket}"
+        raise FileNotFoundError(f"NoSuchBucket: the bucket {bucket} does not exist; {way_out}")
     s3.put_object(bucket, key, content).set_acl(s3.buckets[bucket].acl)
 
 

@@ -46,7 +46,7 @@ class Settings:
     get_delay: float = 0.0
     # How many times faster than planned simulated runs and jobs live.
     speed: float = 1.0
-    # Whether simulated runs leave logs and outputs in CloudWatch Logs and S3.
+    # Whether simulated runs leave logs in CloudWatch Logs; outputs that a script plans are in S3 all the same.
     traces: bool = True
     # How often each event arrives: HealthOmics sends on a best-effort basis (0), EventBridge at least once (2).
     event_copies: int = 1

@@ -73,7 +73,18 @@ def test_outputs_without_a_bucket_fail_the_run(start, client, fast):
     fast.script(outputs={"W.count": 12})
     run = ended(client, start(outputUri="s3://missing-bucket/x")["id"])
     assert (run["status"], run["failureReason"]) == ("FAILED", "EXPORT_FAILED")
-    assert "NoSuchBucket" in run["statusMessage"]
+    assert run["statusMessage"] == (
+        "NoSuchBucket: the bucket missing-bucket does not exist; make it before the run: aws s3 mb s3://missing-bucket"
+    )
+
+
+def test_planned_outputs_are_there_without_other_traces(start, client, omics_local):
+    omics_local.switch(speed=200)
+    omics_local.client("s3").create_bucket(Bucket="bucket")
+    omics_local.script(outputs={"W.count": 12})
+    run = ended(client, start()["id"])
+    key = f"runs/{run['id']}/logs/outputs.json"
+    assert json.load(omics_local.client("s3").get_object(Bucket="bucket", Key=key)["Body"]) == {"W.count": 12}
 
 
 def test_logs_are_in_place_when_the_run_has_ended(start, client, fast):

@@ -352,6 +352,9 @@ MUTATIONS = (
     Mutation("a hidden file is no definition", "local/definitions.py", 'not any(part.startswith(".") for part in path.parts)', "True", DEFINITIONS + "test_the_main_file_is_the_one_nearest_to_the_root"),
     Mutation("the caller's engine is kept", "local/definitions.py", "engine = engine or ENGINES.get(", "engine = ENGINES.get(", DEFINITIONS + "test_the_callers_engine_is_kept_and_one_that_is_left_out_is_seen_in_the_main_file"),
     Mutation("what cannot be executed is not simulated in silence", "local/life.py", "(why := _not_executable(workflow)):", "(why := None):", "tests/local/execute/test_served.py::test_a_workflow_without_a_definition_lives_by_a_script_alone"),
+    # --- the pytest plugin ---
+    Mutation("a test's Airflow is never the user's own", "testing/airflow_home.py", 'if "airflow.configuration" in sys.modules:', "if False:", "tests/testing/test_run_dag.py::test_a_home_that_comes_too_late_is_told"),
+    Mutation("a DAG that fails fails its test", "testing/dag_runs.py", "if ends not in (None, state):", "if False:", "tests/testing/test_run_dag.py::test_a_task_that_fails_is_tried_again_at_once_and_fails_the_test"),
 )  # fmt: skip
 
 
