@@ -4,11 +4,9 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import logging
 import os
-import re
 import tempfile
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +14,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from airflow_provider_omics.local import batches, control, other_services, prices
+from airflow_provider_omics.local import batches, control, guard, other_services, prices
 from airflow_provider_omics.local.definitions import examine
 from airflow_provider_omics.local.engine import OPERATIONS, needs_object, not_implemented
 from airflow_provider_omics.local.protocol import ServiceError
@@ -36,10 +34,6 @@ if TYPE_CHECKING:
     ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 log = logging.getLogger(__name__)
-# A signature version 4 names its Region and service: in the Authorization header, or in a presigned URL's query.
-_CREDENTIAL = re.compile(
-    r"(?:^AWS4-[A-Z0-9-]+ .*|[?&]X-Amz-)Credential=([^,&/%]+)(?:/|%2F)\d+(?:/|%2F)([\w-]+)(?:/|%2F)([\w-]+)(?:/|%2F)"
-)
 _NOT_OURS = {
     "UnknownOperationException": 404,
     "NotImplementedException": 501,
@@ -75,12 +69,13 @@ class App:
         """Answer one request."""
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         query = scope["query_string"].decode("latin-1")
-        refusal = _refusal(headers)
+        signed = guard.signed(headers, query)
+        refusal = guard.refusal(scope["method"], headers, signed and signed[2])
         if refusal:
             await self._send(send, _error("AccessDeniedException", refusal, 403))
         elif scope["path"].startswith("/_local/"):
             await self._send(send, await self._control(scope, headers, query, receive))
-        elif signed := _signed(headers, query):
+        elif signed:
             access_key, region, service = signed
             if service == "omics":
                 account = self.engine.state.settings.account_of(access_key)
@@ -253,41 +248,6 @@ class App:
 
 def _error(code: str, message: str, status: int) -> Answer:
     return Answer(status, json.dumps({"message": message}).encode(), code)
-
-
-def _signed(headers: dict[str, str], query: str) -> tuple[str, str, str] | None:
-    """
-    Return the access key, the Region and the service that a request is signed with, as a web page cannot.
-
-    No signature is checked.
-    """
-    scope = _CREDENTIAL.search(headers.get("authorization", "") or f"?{query}")
-    if scope:
-        return scope[1], scope[2], scope[3]
-    # boto3 still presigns S3's URLs by version 2.
-    return ("", "us-east-1", "s3") if "AWSAccessKeyId=" in query and "Signature=" in query else None
-
-
-def _refusal(headers: dict[str, str]) -> str | None:
-    """Return why a request cannot come from a program on this machine that means this endpoint, else None."""
-    host = headers.get("host", "")
-    if not _is_loopback(host.rpartition(":")[0] if re.search(r":\d+$", host) else host):
-        return f"The Host {host!r} is not this machine's loopback address"
-    origin = headers.get("origin")
-    if origin is not None and origin != f"http://{host}":
-        return f"The Origin {origin!r} is foreign"
-    return None
-
-
-def _is_loopback(host: str) -> bool:
-    """Tell whether a host name means this machine and no DNS server can say otherwise."""
-    # botocore's host prefix and S3's bucket names come before the endpoint's own name.
-    if host == "localhost" or host.endswith((".localhost", "-localhost")) or re.fullmatch(r"[\w-]+-127\.0\.0\.1", host):
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 async def _body(receive: Receive) -> bytes:

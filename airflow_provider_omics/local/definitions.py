@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -18,6 +19,9 @@ from airflow_provider_omics.local.isolation import namespaces
 
 ENGINES = {".wdl": "WDL", ".nf": "NEXTFLOW", ".cwl": "CWL"}
 EXECUTED = ("WDL", "WDL_LENIENT")
+# A definition's zip has at most 100 MB by HealthOmics' quotas; what it unpacks to has no published limit.
+MOST_UNPACKED = 1024**3
+MOST_FILES = 10_000
 _SECONDS_TO_PARSE = 60
 _CHECKER = "airflow_provider_omics.local.wdl_check"
 _LENIENT = " (The local endpoint takes WDL_LENIENT for WDL: what HealthOmics tolerates beyond WDL is not emulated.)"
@@ -82,6 +86,21 @@ def opened(content: bytes) -> zipfile.ZipFile:
         raise DefinitionError(f"The definition is no readable zip file: {error}.") from None
 
 
+def unpack(archive: zipfile.ZipFile, directory: Path) -> None:
+    """Unpack a definition, unless that takes more of the disk than any has use for."""
+    files = archive.infolist()
+    size = sum(file.file_size for file in files)  # no more than that is unpacked, whatever the archive holds
+    if size > MOST_UNPACKED or len(files) > MOST_FILES:
+        raise DefinitionError(
+            f"The definition unpacks to {size:,} bytes in {len(files):,} files; the local endpoint takes "
+            f"{MOST_UNPACKED:,} bytes in {MOST_FILES:,} files."
+        )
+    try:
+        archive.extractall(directory)  # takes ".." and leading slashes out of names, and makes no links
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+        raise DefinitionError(f"The definition cannot be unpacked: {error}.") from None
+
+
 def parsed(content: bytes, main: str) -> dict[str, Any]:
     """Return what miniwdl finds in a WDL definition; it reads nothing outside of it, and not in this process."""
     if importlib.util.find_spec("WDL") is None:  # simulation does without
@@ -92,7 +111,7 @@ def parsed(content: bytes, main: str) -> dict[str, Any]:
         found = _parsed.get(key)
         if found is None:
             with tempfile.TemporaryDirectory(prefix="omics-definition-") as directory:
-                archive.extractall(directory)
+                unpack(archive, Path(directory))
                 found = _checked(Path(directory).resolve(), main)
             if len(_parsed) >= _MOST_PARSED:
                 _parsed.clear()

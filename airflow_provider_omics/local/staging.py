@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omics.local.definitions import DefinitionError, main_of, opened
+from airflow_provider_omics.local.definitions import unpack as unzip
 
 if TYPE_CHECKING:
     import threading
@@ -32,7 +33,7 @@ def unpack(definition: Definition, root: Path) -> str:
     try:
         main = main_of(definition.zip_bytes, definition.main, definition.engine)
         with opened(definition.zip_bytes) as archive:
-            archive.extractall(root)  # takes ".." and leading slashes out of names, and makes no links
+            unzip(archive, root)
     except (DefinitionError, OSError) as error:
         raise RunError("WORKFLOW_RUN_FAILED", str(error)) from error
     path = (root / main).resolve()

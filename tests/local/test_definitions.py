@@ -11,6 +11,8 @@ from botocore.exceptions import WaiterError
 
 from airflow_provider_omics.local import definitions
 from airflow_provider_omics.local.definitions import DefinitionError, main_of
+from airflow_provider_omics.local.records import Definition
+from airflow_provider_omics.local.staging import RunError, unpack
 from airflow_provider_omics.local.wdl_check import check
 
 INVALID, CONFLICT = ("ValidationException", 400), ("ConflictException", 409)
@@ -27,6 +29,8 @@ task T { input { Int inner = 1  String? given } command <<<>>> }
 
 
 def zipped(files):
+    if isinstance(files, bytes):
+        return files
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         for name in files:
@@ -193,3 +197,24 @@ def test_simulation_does_without_miniwdl(create, monkeypatch):
     monkeypatch.setattr(definitions.importlib.util, "find_spec", lambda _: None)
     workflow = create({"main.wdl": "no WDL"})
     assert (workflow["status"], workflow["engine"]) == ("ACTIVE", "WDL")
+
+
+@pytest.mark.parametrize(("limit", "value"), [("MOST_UNPACKED", 1_000_000), ("MOST_FILES", 2)])
+def test_a_zip_that_unpacks_to_too_much_is_refused(limit, value, create, monkeypatch, tmp_path):
+    monkeypatch.setattr(definitions, limit, value)
+    files = {"main.wdl": "version 1.1\nworkflow W {}", "zeros": "0" * 1_000_001, "more": ""}
+    workflow = create(files)
+    assert workflow["status"] == "FAILED"
+    assert f"takes {definitions.MOST_UNPACKED:,} bytes in {definitions.MOST_FILES:,} files" in workflow["statusMessage"]
+    with pytest.raises(RunError, match="unpacks to 1,000,026 bytes in 3 files"):
+        unpack(Definition("1", "w", "WDL", zipped(files), "main.wdl"), tmp_path / "there")
+    assert not (tmp_path / "there").exists()
+
+
+def test_a_zip_that_cannot_be_unpacked_says_why(create):
+    broken = bytearray(zipped({"main.wdl": "version 1.1"}))
+    for header in (b"PK\x03\x04", b"PK\x01\x02"):
+        broken[broken.index(header) + (6 if header == b"PK\x03\x04" else 8)] |= 1  # encrypted
+    workflow = create(bytes(broken))
+    assert workflow["status"] == "FAILED"
+    assert "is encrypted" in workflow["statusMessage"]

@@ -66,7 +66,12 @@ def test_a_foreign_origin_is_refused(origin, path, headers, send):
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "10.0.0.1", "localhost.x"]
+    "host",
+    [
+        *("evil.example", "evil.example:80", "127.0.0.1.evil.example", "10.0.0.1", "localhost.x", "workflows-evil"),
+        # What a DNS server of the network may give an address.
+        *("evil-localhost", "evil-127.0.0.1", "evil.localhost"),
+    ],
 )
 @pytest.mark.parametrize(("path", "headers"), [("/run", omics()), ("/_local/runs", CONTROL)])
 def test_a_foreign_host_is_refused(host, path, headers, send):
@@ -74,10 +79,30 @@ def test_a_foreign_host_is_refused(host, path, headers, send):
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost", "127.0.0.1:9", "[::1]:9", "workflows-localhost:9", "workflows-127.0.0.1:9", "b.localhost:9"]
+    "host", ["localhost", "127.0.0.1:9", "[::1]:9", "workflows-localhost:9", "workflows-127.0.0.1:9", "tags-localhost"]
 )
 def test_every_name_of_this_machine_is_answered(host, send):
     assert send("GET", "/run", omics(Host=host)) == 200
+
+
+def test_a_bucket_may_come_before_the_name_for_s3_alone(send):
+    assert send("GET", "/", {"Authorization": SIGNED.format("s3"), "Host": "missing-bucket.localhost:9"}) == 404
+
+
+@pytest.mark.parametrize("site", ["same-origin", "same-site", "cross-site"])
+def test_a_page_out_of_the_endpoints_own_s3_calls_nothing(site, send, omics_local):
+    page = {"Host": omics_local.url.removeprefix("http://"), "Sec-Fetch-Site": site}
+    for headers in (page, {**page, "Origin": omics_local.url}):
+        assert send("GET", "/_local/runs", {**CONTROL, **headers}) == 403
+        assert send("POST", "/_local/reset", {**CONTROL, **headers}) == 403
+        assert send("GET", "/run", omics(**headers)) == 403
+        assert send("PUT", "/bucket-of-a-page", {"Authorization": SIGNED.format("s3"), **headers}) == 403
+    assert send("GET", "/", {"Authorization": SIGNED.format("s3"), **page}) == 200
+
+
+def test_a_page_has_no_credential_for_other_services_either(send):
+    credential = "X-Amz-Credential=x%2F20250101%2Fus-east-1%2Fiam%2Faws4_request"
+    assert send("GET", f"/?Action=ListUsers&{credential}", {"Sec-Fetch-Site": "cross-site"}) == 403
 
 
 def test_the_control_api_needs_its_header(send):
