@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import WDL
 from WDL.runtime import task as wdl_task
-from WDL.runtime.cache import CallCache
+from WDL.runtime._stdlib import WorkflowStdLib
 from WDL.runtime.download import able
 
 from airflow_provider_omics.local.wdl_inputs import CONNECTION
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from WDL.runtime.cache import CallCacheAddPaths
     from WDL.runtime.task_container import TaskContainer
@@ -47,7 +47,7 @@ def fetch(uri: str, *, directory: bool = False) -> str:
 
 
 def download_file(_cfg: Any, _logger: logging.Logger, uri: str, **_: object) -> Iterator[dict[str, Any]]:  # noqa: ANN401  miniwdl's own type is Any
-    """Download a File; miniwdl asks its cache first, so that this mostly tells it which schemes are URIs."""
+    """Download a File."""
     yield {"outputs": {"file": fetch(uri)}}
 
 
@@ -56,13 +56,25 @@ def download_directory(_cfg: Any, _logger: logging.Logger, uri: str, **_: object
     yield {"outputs": {"directory": fetch(uri, directory=True)}}
 
 
-class DownloadingCache(CallCache):
-    """miniwdl's cache, in which every download is found: read_lines() and size() in a workflow look nowhere else."""
+def workflow(
+    _cfg: Any,  # noqa: ANN401  miniwdl's own type is Any
+    _logger: logging.Logger,
+    _run_id_stack: list[str],
+    _run_dir: str,
+    _workflow: WDL.Tree.Workflow,
+    **recv: Any,  # noqa: ANN401  miniwdl's own type is Any
+) -> Generator[dict[str, Any], dict[str, Any], None]:
+    """Do nothing to a workflow: that it is imported is what it is for, before any of it is evaluated."""
+    recv = yield recv
+    yield recv
 
-    def get_download(self, uri: str, directory: bool = False, logger: logging.Logger | None = None) -> str | None:  # noqa: ARG002, FBT001, FBT002  miniwdl's signature
-        """Return the local copy of a URI, None for what is no URI."""
-        directory = directory or uri.endswith("/")
-        return fetch(uri, directory=directory) if able(self._cfg, uri, directory) else None
+
+def _read(library: WorkflowStdLib, filename: str) -> str:
+    """Return the path of what a workflow itself reads or measures, which may be a URI."""
+    directory = filename.endswith("/")
+    if able(library.cfg, filename, directory):
+        return fetch(filename, directory=directory)
+    return _devirtualize(library, filename)
 
 
 def _mounted(
@@ -81,6 +93,8 @@ def _mounted(
     return container.input_path_map[path]
 
 
-# miniwdl downloads a task's inputs before it evaluates declarations, and has no plugin for what these come to.
+# miniwdl downloads the inputs that a workflow or task is given, and has no plugin for what declarations come to.
 _resolve = wdl_task._resolve_task_decl_path_into_container  # noqa: SLF001
 wdl_task._resolve_task_decl_path_into_container = _mounted  # noqa: SLF001
+_devirtualize = WorkflowStdLib._devirtualize_filename  # noqa: SLF001
+WorkflowStdLib._devirtualize_filename = _read  # type: ignore  # noqa: PGH003, SLF001  mypy adds a second self

@@ -20,8 +20,8 @@ PLUGINS = """
 {file_schemes}
 [miniwdl.plugin.directory_download]
 {directory_schemes}
-[miniwdl.plugin.cache_backend]
-omics_local = airflow_provider_omics.local.wdl_downloads:DownloadingCache
+[miniwdl.plugin.workflow]
+omics_local = airflow_provider_omics.local.wdl_downloads:workflow
 """
 _MODULE = "airflow_provider_omics.local.wdl_downloads"
 

@@ -45,10 +45,8 @@ container_backend = {backend}
 [file_io]
 root = {directory}
 output_hardlinks = true
-[call_cache]
-backend = omics_local
 [plugins]
-enable_patterns = ["airflow_provider_omics.*"]
+enable_patterns = ["airflow_provider_omics.*", "WDL.runtime.cache:*"]
 """
 MARKER = "OMICS_LOCAL_RUN"
 # What a program needs to start, and nothing that may be a secret; the HOME is miniwdl's alone, a task has its own.

@@ -81,6 +81,60 @@ def test_every_file_comes_from_the_endpoints_s3(lab, isolated):
     assert [task.name for task in run.tasks] == ["Cat"]  # no download is a task
 
 
+# As suites have it that ship for HealthOmics: a workflow whose outputs are the addresses of all that there may be.
+RESOURCES = {
+    "main.wdl": """
+version 1.0
+import "lib/resources.wdl" as lib
+workflow Main {
+    input { String genome }
+    call lib.Resources
+    call Read { input: genome = Resources.all[genome] }
+    output { String said = Read.said  File elsewhere = Resources.all["b"].fasta }
+}
+task Read {
+    input { Genome genome }
+    command <<< cat ~{genome.fasta} ~{genome.fasta}.fai >>>
+    output { String said = read_string(stdout()) }
+}
+""",
+    "lib/resources.wdl": """
+version 1.0
+struct Genome { File fasta  File index }
+workflow Resources {
+    output {
+        Map[String, Genome] all = {
+            "a": {"fasta": "s3://lab/a/x.fa", "index": "s3://lab/a/x.fa.fai"},
+            "b": {"fasta": "s3://lab/b/x.fa", "index": "s3://lab/b/x.fa.fai"}
+        }
+    }
+}
+""",
+}
+
+
+def test_only_what_is_read_is_fetched_and_an_index_is_beside_its_file(lab):
+    lab.shelf.objects |= {"s3://lab/a/x.fa": b"a ", "s3://lab/a/x.fa.fai": b"i"}
+
+    run, _ = lab.finish(RESOURCES, {"genome": "a"})
+
+    assert run.status == "COMPLETED", run.status_message
+    outputs = json.loads(lab.shelf.get(f"{run.run_output_uri}/logs/outputs.json"))
+    assert outputs == {"Main.said": "a i", "Main.elsewhere": "s3://lab/b/x.fa"}
+
+
+def test_a_workflow_reads_a_sheet_by_itself(lab):
+    lab.shelf.put("s3://lab/sheet", "a\tb\n")
+    wdl = """
+version 1.1
+workflow Sheet { input { String base = "s3://lab" }  output { Array[Array[String]] rows = read_tsv(base + "/sheet") } }
+"""
+    run, _ = lab.finish(wdl, {})
+
+    assert run.status == "COMPLETED", run.status_message
+    assert json.loads(lab.shelf.get(f"{run.run_output_uri}/logs/outputs.json")) == {"Sheet.rows": [["a", "b"]]}
+
+
 READ = """
 version 1.1
 struct Sample { File reads }
