@@ -3,29 +3,30 @@
 Everything the provider raises::
 
     OmicsError                          (AirflowException)
-    ├── OmicsRequestError               an argument breaks a rule; no retry helps
-    │   └── StartRunRequestError        the arguments of StartRun do, all violations in one text
-    ├── ConnectionNotFoundError         the connection that the task names is not there
+    ├── OmicsRequestError               an argument breaks a rule; no retry
+    │   └── StartRunRequestError        arguments of StartRun break rules; the text names all violations; no retry
+    ├── ConnectionNotFoundError         Airflow has no connection of the task's aws_conn_id
     ├── WrongAccountError               the connection leads to another account or Region than the run's
-    ├── StartRunElsewhereError          it leads the triggerer to another one than the worker
-    ├── StartRunRefusedError            StartRun is throttled or unanswered, or the account full, for too long
-    ├── StartRunConflictError           HealthOmics says that the requestId is taken and does not say by which run
-    ├── RunEndedError                   the run is over, without its outputs
-    │   ├── RunFailedError              FAILED, for a cause that passes, or that retry_on names
-    │   │   └── RunFailedForGoodError   FAILED, for a cause that no retry mends
-    │   ├── RunCancelledError           CANCELLED, and not by this task: no retry
-    │   ├── RunDeletedError             DELETED, or gone from the API: no retry
-    │   └── RequestIdSpentError         ended badly, and was the one run of the caller's request_id: no retry
-    ├── ReadSetJobFailedError           a read set job has ended without all of its read sets
-    │   └── ClientTokenSpentError       likewise, and it was the one job of the caller's client_token: no retry
-    ├── ReadSetJobRefusedError          the start of such a job is throttled or the account full, for too long
-    ├── ReadSetJobTimeoutError          execution_timeout passed first; the job goes on
-    ├── ReadSetJobWaitError             waiting broke, the job goes on
-    ├── RunNotCancelledError            a run that was to be cancelled goes on
-    ├── RunTimeoutError                 execution_timeout passed first; the run is cancelled
-    └── RunWaitError                    waiting broke, the run goes on
+    ├── StartRunElsewhereError          the triggerer's connection leads to another one than the worker's
+    ├── StartRunRefusedError            StartRun was throttled, exceeded a quota or had no answer for too long
+    ├── StartRunDeniedError             the caller lacks a permission for StartRun
+    ├── StartRunConflictError           409 to a requestId, and the run that has it is not found
+    ├── RunEndedError                   the run ended without success
+    │   ├── RunFailedError              FAILED, for a transient cause or one that retry_on names
+    │   │   └── RunFailedForGoodError   FAILED, for any other cause; no retry
+    │   ├── RunCancelledError           CANCELLED, and not by this task; no retry
+    │   ├── RunDeletedError             DELETED, or gone from the API; no retry
+    │   └── RequestIdSpentError         the one run of the caller's request_id ended without success; no retry
+    ├── ReadSetJobFailedError           a read set job ended without all of its read sets
+    │   └── ClientTokenSpentError       the same, of the one job of the caller's client_token; no retry
+    ├── ReadSetJobRefusedError          the start of a read set job was throttled or exceeded a quota for too long
+    ├── ReadSetJobTimeoutError          execution_timeout passed before the job ended; the job goes on
+    ├── ReadSetJobWaitError             waiting failed, the job goes on
+    ├── RunNotCancelledError            a run could not be cancelled and goes on
+    ├── RunTimeoutError                 execution_timeout passed before the run ended; the run is cancelled
+    └── RunWaitError                    waiting failed, the run goes on
 
-What no retry can mend is an ``AirflowFailException`` too: the task fails at once and burns no money.
+"No retry" errors are also ``AirflowFailException``: the task fails at once, whatever its ``retries``.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from airflow_provider_omics.records.run import Run
 
 
-# In bytes: a service message of any length must leave room for what helps.
+# In bytes: however long the service's message is, the advice must have room.
 _MOST = 4000
 _MOST_OF_LINE = 1250
 # A key of S3 may have a thousand bytes.
@@ -51,13 +52,13 @@ _MOST_OF_SOURCE = 500
 
 
 class OmicsError(AirflowException):
-    """Whatever the provider raises; its text has less than 4 KB."""
+    """Base of all errors of this provider; the text has less than 4 KB."""
 
     def __init__(self, message: str) -> None:
         super().__init__(clipped(message, _MOST))
 
     def __reduce__(self) -> tuple[Callable[..., OmicsError], tuple[Any, ...], dict[str, Any]]:
-        # A copy has the text and what belongs to it: Python would make the text the first argument of a class anew.
+        # Exception's own __reduce__ would call the class with the text as its first argument.
         return _again, (type(self), *self.args), vars(self)
 
 
@@ -70,15 +71,15 @@ class OmicsRequestError(OmicsError, AirflowFailException):
 
 
 class StartRunRequestError(OmicsRequestError):
-    """The StartRun request breaks rules of HealthOmics, which the text tells all at once."""
+    """The StartRun request breaks rules of HealthOmics; the text names all of them."""
 
 
 class ConnectionNotFoundError(OmicsError):
-    """The task names an Airflow connection that is not there, or that a secrets backend did not find this once."""
+    """The Airflow connection that the task names does not exist, or a secrets backend did not find it."""
 
 
 class WrongAccountError(OmicsError):
-    """The process has credentials of another account or Region than the run's: it may neither judge nor cancel it."""
+    """The connection leads to another account or Region than the run's: its status cannot be read there."""
 
 
 class StartRunElsewhereError(OmicsError):
@@ -89,10 +90,10 @@ class StartRunRefusedError(OmicsError):
     """
     HealthOmics does not start runs for now.
 
-    :param why: what StartRun answered.
-    :param refusals: how often it did, in a row.
-    :param full: whether a quota of the account is used up, other than that of calls a second; None if HealthOmics does
-        not answer at all.
+    :param why: the last answer of StartRun.
+    :param refusals: the number of refusals in a row.
+    :param full: True if a quota of the account is exceeded (402), False if StartRun is throttled (429), None if
+        HealthOmics does not answer.
     """
 
     def __init__(self, why: str, refusals: int = 0, *, full: bool | None = False) -> None:
@@ -101,7 +102,7 @@ class StartRunRefusedError(OmicsError):
         self.full = full
         if full is None:
             super().__init__(
-                f"HealthOmics does not answer: {why}: a retry finds the run if it was started nevertheless"
+                f"HealthOmics does not answer: {why}: if the run was started all the same, a retry finds it"
             )
             return
         advice = (
@@ -113,7 +114,7 @@ class StartRunRefusedError(OmicsError):
 
 
 class StartRunDeniedError(OmicsError):
-    """The caller may not start the run, give it its role, or tag it."""
+    """The caller lacks the permission to start the run, to pass the role, or to tag the run."""
 
 
 class StartRunConflictError(OmicsError):
@@ -125,7 +126,7 @@ class RunEndedError(OmicsError):
     The run ended without success.
 
     :param run: the run as GetRun last showed it.
-    :param advice: what helps, below the line that says how it ended.
+    :param advice: what to do, shown below the line with status and reason.
     """
 
     def __init__(self, run: Run, advice: str = "") -> None:
@@ -139,11 +140,11 @@ class RunFailedError(RunEndedError):
 
 
 class RunFailedForGoodError(RunFailedError, AirflowFailException):
-    """The run is FAILED for a cause that another run would meet again; ``retry_on`` can say otherwise."""
+    """The run is FAILED for a cause that a new run would probably have, too; ``retry_on`` can allow a retry."""
 
 
 class RunCancelledError(RunEndedError, AirflowFailException):
-    """The run is CANCELLED, which somebody decided."""
+    """The run was CANCELLED by a person or another program."""
 
 
 class RunDeletedError(RunEndedError, AirflowFailException):
@@ -160,10 +161,10 @@ class RunTimeoutError(OmicsError):
 
 class RunNotCancelledError(OmicsError):
     """
-    A run that was to be cancelled goes on.
+    A run could not be cancelled and goes on.
 
     :param run: the run as GetRun last showed it.
-    :param why: what stood in the way last.
+    :param why: the last error.
     """
 
     def __init__(self, run: Run, why: str) -> None:
@@ -171,7 +172,7 @@ class RunNotCancelledError(OmicsError):
         self.why = why
         super().__init__(
             f"Run {run.id} ({run.status or 'of unknown status'}) is not cancelled and goes on: {why}; "
-            "CancelOmicsRunOperator, or HealthOmics' console, ends it"
+            "cancel it by CancelOmicsRunOperator or in the HealthOmics console"
         )
 
 
@@ -181,14 +182,14 @@ class RunWaitError(OmicsError):
     @classmethod
     def of(cls, run: Run, why: str) -> RunWaitError:
         """
-        Return the error that says what becomes of the run.
+        Return the error for a run that goes on.
 
         :param run: the run as it was last seen.
-        :param why: what went wrong.
+        :param why: the error.
         """
         return cls(
-            f"Waiting for run {run.id} ({run.status}) broke, and the run goes on: {why}\n"
-            "A retry waits for the same run; after the last one CancelOmicsRunOperator, or the console, ends it."
+            f"Waiting for run {run.id} ({run.status}) failed, and the run goes on: {why}\n"
+            "A retry waits for the same run; without one, cancel it by CancelOmicsRunOperator or in the console."
         )
 
 
@@ -206,11 +207,11 @@ class ReadSetJobFailedError(OmicsError):
 
 
 class ClientTokenSpentError(ReadSetJobFailedError, AirflowFailException):
-    """The one job of the caller's ``client_token`` ended so; a retry would only find it again."""
+    """The one job of the caller's ``client_token`` failed; a retry would only find it again."""
 
 
 class ReadSetJobRefusedError(OmicsError):
-    """HealthOmics does not start such jobs for now: they are asked for too often, or too many are going on."""
+    """HealthOmics does not start the job for now: the call is throttled, or the quota of active jobs is exceeded."""
 
 
 class ReadSetJobTimeoutError(OmicsError):
@@ -223,19 +224,19 @@ class ReadSetJobWaitError(OmicsError):
     @classmethod
     def of(cls, job: ReadSetJob, why: str) -> ReadSetJobWaitError:
         """
-        Return the error that says what becomes of the job.
+        Return the error for a job that goes on.
 
         :param job: the job as it was last seen.
-        :param why: what went wrong.
+        :param why: the error.
         """
-        return cls(f"Waiting for {job} broke, and the job goes on: {why}\nA retry waits for the same job.")
+        return cls(f"Waiting for {job} failed, and the job goes on: {why}\nA retry waits for the same job.")
 
 
 def error_of(name: str | None, text: str | None) -> OmicsError:
     """
-    Return the error that a trigger has met, of which its event has class and text.
+    Return the error that a trigger's event describes.
 
-    :param name: name of the class; one that a newer release has is an OmicsError.
+    :param name: name of the class; an unknown one, of a newer release, becomes an OmicsError.
     :param text: the text.
     """
     kind = globals().get(name or "")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Airflow's provider manager reads at start-up; imports nothing heavy, for that reason."""
+"""The provider's metadata, which Airflow reads at start-up: imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def get_provider_info() -> dict[str, Any]:
                 "options": {
                     "poll_interval": {
                         "description": (
-                            "Seconds between two polls of a run that has just started; "
-                            "an older one is polled less often, down to every five minutes."
+                            "Seconds between two polls of a new run; an older one is polled less often, at least "
+                            "every five minutes."
                         ),
                         "version_added": "0.1.0",
                         "type": "float",
@@ -64,8 +64,8 @@ def get_provider_info() -> dict[str, Any]:
                     },
                     "start_in": {
                         "description": (
-                            "Where a deferrable task calls StartRun: triggerer, or worker where triggerers have no "
-                            "permission to start runs; then a throttled StartRun holds a worker slot."
+                            "Where a deferrable task calls StartRun: triggerer, or worker if triggerers have no "
+                            "permission to start runs. In the worker, a throttled StartRun holds a worker slot."
                         ),
                         "version_added": "0.1.0",
                         "type": "string",
@@ -74,9 +74,9 @@ def get_provider_info() -> dict[str, Any]:
                     },
                     "heartbeat_interval": {
                         "description": (
-                            "Seconds after which a task says how its run is going though the status has not changed; "
-                            "0 is never. Where more than 150 wait in a triggerer, they do so less often: together "
-                            "once in two seconds."
+                            "Seconds between two lines in the log on a run's progress while its status does not "
+                            "change; 0 means none. Where more than 150 tasks wait in a triggerer, they log together "
+                            "at most one such line in two seconds."
                         ),
                         "version_added": "0.1.0",
                         "type": "float",
@@ -85,9 +85,9 @@ def get_provider_info() -> dict[str, Any]:
                     },
                     "calls_per_second": {
                         "description": (
-                            "API calls a second that a triggerer process makes at most for all waiting tasks together; "
-                            "HealthOmics allows 10 of each operation to an account and Region, so divide by the number "
-                            "of triggerers."
+                            "Rate limit of a triggerer process: API calls a second for all waiting tasks together. "
+                            "HealthOmics allows an account 10 of each operation in a Region: divide by the number of "
+                            "triggerers."
                         ),
                         "version_added": "0.1.0",
                         "type": "float",

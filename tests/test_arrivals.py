@@ -77,7 +77,7 @@ def test_an_upload_that_took_hours_is_not_missed(omics, arrivals, run_dag):
 
 @pytest.fixture
 def queue(omics, monkeypatch):
-    url = make_queue(omics, "omics-runs", "runs that have completed")
+    url = make_queue(omics, "omics-runs", "A rule for the completed runs")
     monkeypatch.setenv("OMICS_RUNS_QUEUE", url)
     return url
 

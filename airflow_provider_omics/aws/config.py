@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options of ``botocore.config.Config``, as JSON can say them, and those that an endpoint asks for."""
+"""Options of ``botocore.config.Config`` from JSON, and the option that a local endpoint needs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def options_of(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what JSON can say of a Config as botocore wants it."""
+    """Return options of a Config, converted from JSON types to botocore's."""
     options = deepcopy(dict(config))  # botocore completes the dicts in it
     if options.get("signature_version") == "unsigned":
         options["signature_version"] = UNSIGNED
@@ -26,7 +26,7 @@ def options_of(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def has_no_prefixes(endpoint_url: str | None) -> bool:
-    """Tell whether an endpoint has one address for all of HealthOmics: `workflows-127.0.0.1` resolves nowhere."""
+    """Whether the endpoint takes no host prefixes, as an IP address: `workflows-127.0.0.1` does not resolve."""
     url = endpoint_url or os.environ.get("AWS_ENDPOINT_URL_OMICS") or os.environ.get("AWS_ENDPOINT_URL")
     host = (urlsplit(url).hostname or "") if url else ""
     if host == "localhost" or host.endswith(".localhost"):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pages of the AWS console, from what an ARN and an S3 URI say: no call, no botocore."""
+"""URLs of AWS console pages, from an ARN and an S3 URI: no call, no botocore."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an error of AWS means: whether the same call may succeed later, and what has to change before it does."""
+"""Classify errors of AWS: transient, throttled, quota exceeded, denied, or stale credentials."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from botocore.parsers import ResponseParserError
 
 from airflow_provider_omics.exceptions import ConnectionNotFoundError, WrongAccountError
 
-# What botocore itself repeats: `botocore.retries.standard` and `botocore/data/_retry.json`, of the services that are
-# called here. A test compares.
+# Codes that botocore itself retries (`botocore.retries.standard`, `botocore/data/_retry.json`) for the services that
+# are called here. A test compares them.
 _THROTTLED: Final = frozenset(
     {
         "BandwidthLimitExceeded",
@@ -46,15 +46,15 @@ _THROTTLED: Final = frozenset(
 _SERVICE_FAULTS: Final = frozenset(
     {"BadDigest", "IDPCommunicationError", "InternalServerException", "RequestTimeout", "RequestTimeoutException"}
 )
-# For so many faults in a row, some minutes, a connection that is missing, so that this process talks to another account
-# or to none, may be a fault of a secrets backend; after that it may be a mistake that a person should soon see.
-_MOST_LOST: Final = 10
+# A missing or wrong connection may be a brief fault of a secrets backend: it is retried so often, for some minutes.
+# After that it is probably a mistake, and the task fails.
+_MAX_CONNECTION_ERRORS: Final = 10
 _TIMED_OUT: Final = 408
 _TOO_MANY: Final = 429
 _SERVER_FAULT: Final = 500
 
 _EXPIRED: Final = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
-# Keys that were replaced: a new client may have the new ones.
+# The access key was replaced: a new client may have the new one.
 _REPLACED: Final = frozenset(
     {
         "AuthFailure",
@@ -65,7 +65,7 @@ _REPLACED: Final = frozenset(
         "UnrecognizedClientException",
     }
 )
-# Of what hands out credentials: the metadata service of an instance or a container, STS, SSO, an ended login.
+# Errors of credential providers: the metadata service of an instance or a container, STS, SSO, an expired login.
 _NO_CREDENTIALS: Final = (
     NoCredentialsError
     | CredentialRetrievalError
@@ -74,9 +74,9 @@ _NO_CREDENTIALS: Final = (
     | SSOError
     | getattr(exceptions, "LoginError", SSOError)  # new in botocore 1.41
 )
-# What botocore raises, as a RuntimeError, of credentials that were handed out and had expired already.
+# botocore raises a RuntimeError with this text if refreshed credentials have already expired.
 _STILL_EXPIRED: Final = "refreshed credentials are still expired"
-# The network's, as botocore and, where Airflow's secrets backend is asked for a connection, as Python says it.
+# Network errors, of botocore and, where Airflow reads a connection from a secrets backend, of Python itself.
 _NO_ANSWER: Final = (
     HTTPClientError
     | BotocoreConnectionError
@@ -89,7 +89,7 @@ _NO_ANSWER: Final = (
 
 
 def is_transient(error: BaseException) -> bool:
-    """Tell whether the same call may succeed later: throttling, a fault of server or network, old or no credentials."""
+    """Whether the same call may succeed later: throttled, a server or network error, expired or missing credentials."""
     if isinstance(error, ClientError):
         code, status = error_code(error), _http_status(error)
         return (
@@ -103,55 +103,55 @@ def is_transient(error: BaseException) -> bool:
 
 
 def is_unanswered(error: BaseException) -> bool:
-    """Tell whether AWS cannot be reached for now, or not with these credentials: so it is for each other call, too."""
+    """Whether AWS cannot be reached, or not with these credentials, so that every other call would fail, too."""
     return is_stale(error) or (isinstance(error, _NO_ANSWER) and not _is_misconfigured(error))
 
 
 def is_stale(error: BaseException) -> bool:
-    """Tell whether a client should not be used again, because its credentials are missing, old or replaced."""
+    """Whether the client must be replaced, because its credentials are missing, expired or replaced."""
     refused = isinstance(error, ClientError) and error_code(error) in _REPLACED | _EXPIRED
     handed_out = isinstance(error, RuntimeError) and _STILL_EXPIRED in str(error)
     return refused or handed_out or isinstance(error, _NO_CREDENTIALS)
 
 
-def is_lost(error: BaseException) -> bool:
-    """Tell whether a connection is missing, or leads to another account than the run's."""
+def is_wrong_connection(error: BaseException) -> bool:
+    """Whether the connection is missing, or leads to another account than the run's."""
     return isinstance(error, ConnectionNotFoundError | WrongAccountError)
 
 
 def takes_new_client(error: BaseException) -> bool:
-    """Tell whether the next call is to be made with the connection and the credentials as they are then."""
-    return is_stale(error) or is_lost(error)
+    """Whether the next call needs a new client, with the connection and the credentials read again."""
+    return is_stale(error) or is_wrong_connection(error)
 
 
-def may_pass(error: BaseException, faults: int = 0) -> bool:
+def should_retry(error: BaseException, faults: int = 0) -> bool:
     """
-    Tell whether an error may pass, so that who waits for something that exists goes on.
+    Whether to repeat a call about a run or job that exists.
 
-    :param faults: how many that one has met in a row.
+    :param faults: how many errors in a row the caller has had before.
     """
-    return (is_lost(error) and faults < _MOST_LOST) or is_transient(error)
+    return (is_wrong_connection(error) and faults < _MAX_CONNECTION_ERRORS) or is_transient(error)
 
 
 def is_throttled(error: BaseException) -> bool:
-    """Tell whether AWS was called too often; 429 says so, too, where a proxy or a gateway answers without a code."""
-    if not isinstance(error, ClientError) or is_full(error):
+    """Whether the call was throttled; a proxy or a gateway may answer 429 without an error code."""
+    if not isinstance(error, ClientError) or is_quota_exceeded(error):
         return False
     return error_code(error) in _THROTTLED or _http_status(error) == _TOO_MANY
 
 
-def is_full(error: BaseException) -> bool:
-    """Tell whether the account has as much as its quota allows, so that only time, or the user, helps."""
+def is_quota_exceeded(error: BaseException) -> bool:
+    """Whether a quota of the account is exceeded (402), such as that of active runs."""
     return isinstance(error, ClientError) and error_code(error) == "ServiceQuotaExceededException"
 
 
 def is_refused(error: BaseException) -> bool:
-    """Tell whether HealthOmics has understood and does not do it for now."""
-    return is_throttled(error) or is_full(error)
+    """Whether HealthOmics refuses a valid request for now: throttled, or quota exceeded."""
+    return is_throttled(error) or is_quota_exceeded(error)
 
 
 def is_denied(error: BaseException) -> bool:
-    """Tell whether the caller lacks the permission."""
+    """Whether the caller lacks the permission."""
     return isinstance(error, ClientError) and error_code(error) == "AccessDeniedException"
 
 
@@ -165,7 +165,7 @@ def _http_status(error: ClientError) -> int:
 
 
 def _is_misconfigured(error: BaseException) -> bool:
-    """Tell whether an option of botocore's or a key is none, or a certificate is missing or was not accepted."""
+    """Whether an option of botocore or a key is invalid, or a certificate is missing or invalid."""
     if isinstance(error, SSLError):
         signs = ("CERTIFICATE_VERIFY_FAILED", "doesn't match", "No such file or directory")
         return any(sign in str(error) for sign in signs)

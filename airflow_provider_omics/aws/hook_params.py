@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How to reach AWS: the four connection arguments, carried as one from operator to hook to trigger."""
+"""The four connection arguments as one value, passed from operator to hook to trigger."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class HookParams:
 
     @classmethod
     def deserialize(cls, members: dict[str, JsonValue]) -> HookParams:
-        """Read what a trigger was given."""
+        """Return the arguments from a trigger's keyword arguments."""
         return read(cls, members)
 
     @property
     def key(self) -> str:
-        """What two triggers have in common when they can share a client."""
+        """Triggers with the same key share a client."""
         return json.dumps(asdict(self), sort_keys=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whose credentials a connection has: a run is judged and cancelled only from the account and Region that it is in."""
+"""Account and Region of a connection: a run's status is read, and a run cancelled, only in its own ones."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
     from airflow_provider_omics.records.run import Run
 
 log = logging.getLogger(__name__)
-# STS may be out of reach from a VPC: nobody waits long for it.
+# STS may be unreachable from a VPC: short time-outs.
 BRIEF: Final = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 1})
-# After how many seconds STS is asked again when it did not answer.
+# Seconds until STS is called again after no answer.
 _AGAIN: Final = 600.0
 
-# The accounts of connections, None if STS does not say, and until when that holds.
+# The account of each connection, None if STS does not return it, and until when that is valid.
 _accounts: dict[str, tuple[str | None, float]] = {}
 _asking: Final = threading.Lock()
 
 
 def learn(connection: AwsConnectionWrapper, arn: str) -> None:
-    """Note a connection's account, as the ARN of what HealthOmics has answered to it says."""
+    """Note a connection's account, from an ARN in an answer of HealthOmics."""
     if account := _place(arn)[1]:
         _accounts[_key(connection)] = account, math.inf
 
 
 def check(run: Run, connection: AwsConnectionWrapper, region: str, sts: Callable[[], Any]) -> None:
     """
-    Raise if a run is in another account or Region than a connection leads to; where STS does not say that, go on.
+    Raise if a run is in another account or Region than the connection's; if STS does not return it, go on.
 
     :param run: the run; without its ARN there is nothing to compare.
     :param region: the connection's Region.
@@ -59,8 +59,8 @@ def check(run: Run, connection: AwsConnectionWrapper, region: str, sts: Callable
     raise WrongAccountError(
         f"Run {run.id} is in account {its_account}, Region {its_region}, and connection "
         f"{_name(connection)} leads to account "
-        f"{account or '(unknown)'}, Region {region}: nothing was asked or cancelled there; mend the connection, or the "
-        "place where this process looks for it"
+        f"{account or '(unknown)'}, Region {region}: the run was not looked up or cancelled there; correct the "
+        "connection, or where this process reads it from"
     )
 
 
@@ -68,7 +68,7 @@ def check_place(
     account: str | None, region: str | None, connection: AwsConnectionWrapper, own_region: str, sts: Callable[[], Any]
 ) -> None:
     """
-    Raise if a connection leads this process elsewhere than the worker that has deferred the task.
+    Raise if the connection leads this process to another account or Region than the worker that deferred the task.
 
     :param account: the worker's account, None if STS did not say.
     :param region: the worker's Region.
@@ -81,13 +81,13 @@ def check_place(
         return
     raise StartRunElsewhereError(
         f"Connection {_name(connection)} leads the worker to account {account}, Region {region}, and this triggerer to "
-        f"account {own or '(unknown)'}, Region {own_region}: nothing was asked or started there; give both the same "
-        "connection, or set [omics] start_in = worker"
+        f"account {own or '(unknown)'}, Region {own_region}: no run was looked up or started there; give both the "
+        "same connection, or set [omics] start_in = worker"
     )
 
 
 def account_of(connection: AwsConnectionWrapper, sts: Callable[[], Any]) -> str | None:
-    """Return the account that a connection leads to, None if STS does not say; asked once and kept."""
+    """Return the account of a connection, None if STS does not return it; cached."""
     key = _key(connection)
     with _asking:
         account, until = _accounts.get(key, (None, 0.0))
@@ -97,31 +97,31 @@ def account_of(connection: AwsConnectionWrapper, sts: Callable[[], Any]) -> str 
             account, until = str(sts().get_caller_identity()["Account"]), math.inf
         except (ClientError, BotoCoreError) as error:
             until = time.monotonic() + _AGAIN if is_transient(error) else math.inf
-            log.warning("STS does not say whose credentials these are (sts:GetCallerIdentity), going on: %s", error)
+            log.warning("sts:GetCallerIdentity failed, the account is not checked: %s", error)
         _accounts[key] = account, until
         return account
 
 
 def caller_of(sts: Callable[[], Any]) -> str | None:
     """
-    Return the ARN of the caller that a client of STS has credentials of, None if STS does not say.
+    Return the ARN of the caller by sts:GetCallerIdentity, None if that fails.
 
     :param sts: makes the client.
     """
     try:
         return str(sts().get_caller_identity()["Arn"])
     except (ClientError, BotoCoreError) as error:
-        log.info("STS does not say whose credentials these are (sts:GetCallerIdentity): %s", error)
+        log.info("sts:GetCallerIdentity failed, the caller is not known: %s", error)
         return None
 
 
 def _name(connection: AwsConnectionWrapper) -> str:
-    """Name a connection, for people."""
+    """Return the name of a connection for messages."""
     return getattr(connection, "conn_id", None) or "(none)"
 
 
 def _key(connection: AwsConnectionWrapper) -> str:
-    """Return what tells two connections apart, a mended one from what it was."""
+    """Return the cache key of a connection; it changes when the connection is edited."""
     who = [getattr(connection, name, None) for name in ("conn_id", "aws_access_key_id", "extra_config")]
     return hashlib.sha256(json.dumps(who, sort_keys=True, default=str).encode()).hexdigest()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a run ended that the API no longer has: CloudWatch Logs keeps its manifest."""
+"""The end of a run that the API no longer has, from its manifest in CloudWatch Logs."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ LOG_GROUP: Final = "/aws/omics/WorkflowLog"
 
 def how_it_ended(logs: Any, run: Run) -> Run | None:  # noqa: ANN401 - boto3 makes its clients at run time
     """
-    Return a run that is gone as its manifest says that it ended; None if there is no manifest of it.
+    Return a deleted run with the final status of its manifest; None if there is no manifest.
 
     :param logs: a client of CloudWatch Logs.
     :param run: the run, with its uuid.
-    :raises ClientError: if CloudWatch Logs does not answer for now, so that nobody knows whether there is one.
+    :raises ClientError: for a transient error of CloudWatch Logs: whether there is a manifest is not known.
     """
     stream = f"manifest/run/{run.id}/{run.uuid}"
     try:
@@ -46,7 +46,7 @@ def how_it_ended(logs: Any, run: Run) -> Run | None:  # noqa: ANN401 - boto3 mak
         status=str(manifest["status"]),
         failure_reason=storable(manifest.get("failureReason")) or None,
         status_message=storable(manifest.get("statusMessage")) or None,
-        # Whose cancel it was, and which lines of a log are its own, are told by its times.
+        # The times decide whether our own deadline cancelled it, and which lines of a log are its own.
         start_time=_seconds(manifest.get("startTime")) or run.start_time,
         stop_time=_seconds(manifest.get("stopTime")) or run.stop_time,
     )
@@ -62,7 +62,7 @@ def _seconds(time: object) -> float | None:
 
 
 def _first_event(logs: Any, stream: str) -> dict[str, Any]:  # noqa: ANN401 - likewise
-    """Return the first event of a log stream; a page without any need not be the last one."""
+    """Return the first event of a log stream; an empty page need not be the last one."""
     more: dict[str, str] = {}
     while True:
         answer = logs.get_log_events(logGroupName=LOG_GROUP, logStreamName=stream, startFromHead=True, limit=1, **more)

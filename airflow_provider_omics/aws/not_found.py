@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What to check when HealthOmics does not find what a request names: where it was looked for, and the arguments."""
+"""Advice for a ResourceNotFoundException: Region and account that were searched, and the arguments to check."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _WORKFLOW: Final = ("region_name", "workflow_type", "workflow_owner_id")
-# Members that name something, each with what to check: a message that names a version names its workflow, too.
+# Members that name a resource, and the arguments to check. The order matters: a message about a version also names its
+# workflow.
 _CHECKS: Final = {
     "workflowVersionName": ("workflow_version_name", "workflow_id", *_WORKFLOW),
     "runGroupId": ("run_group_id", "region_name"),
@@ -31,12 +32,12 @@ _GIVEN: Final = {"workflow_type": "workflowType", "workflow_owner_id": "workflow
 
 def where_to_look(message: str, request: Mapping[str, object], region: str, account: str | None = None) -> str:
     """
-    Return in one sentence where something was looked for and which arguments to check.
+    Return one sentence: Region and account that were searched, and the arguments to check.
 
-    :param message: what HealthOmics said, which names what it does not find.
+    :param message: HealthOmics' message, which names the resource.
     :param request: the request, by the API's names.
     :param region: the Region of the client.
-    :param account: the caller's account, if it is known; else that of the service role, which may not be another one.
+    :param account: the caller's account, if it is known; else that of the service role, which must be the same one.
     """
     account = account or account_of(str(request.get("roleArn", "")))
     named = [member for member in _CHECKS if member in request]
@@ -56,7 +57,7 @@ def account_of(arn: str) -> str | None:
 
 
 def _explained(check: str, request: Mapping[str, object]) -> str:
-    """Return an argument's name with what was given for it or, if nothing was, what it is for."""
+    """Return an argument's name with its value or, if it was not given, its meaning."""
     given = request.get(_GIVEN.get(check, ""))
     means = f"now {given}" if given else _MEANS.get(check)
     return f"{check} ({means})" if means else check

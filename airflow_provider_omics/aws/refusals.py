@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What to tell of a StartRun that botocore or HealthOmics refuses for good: the rule or permission, and the way out."""
+"""The error to raise if botocore or HealthOmics refuses a StartRun for good: the rule or permission, and what to do."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def explained(
     error: ClientError, request: Mapping[str, JsonValue], where: str, caller: Callable[[], str | None]
 ) -> OmicsError | ClientError:
     """
-    Return the error to raise for a refused StartRun: ours where there is something to add.
+    Return the error to raise for a refused StartRun: one with advice, or the given one if there is none.
 
-    :param error: the answer.
+    :param error: HealthOmics' answer.
     :param request: the request, by the API's names.
-    :param where: of what is not found, where it was looked for.
+    :param where: for a 404, where the resource was looked for.
     :param caller: returns the ARN of the caller, None if it is not known.
     """
     code, message = error_code(error), error.response.get("Error", {}).get("Message", "")
@@ -59,7 +59,7 @@ def explained(
         return StartRunRequestError(f"HealthOmics refused the run ({code}): {message}")
     if code == "ConflictException":
         return StartRunConflictError(
-            f"HealthOmics answered 409 to requestId {request.get('requestId')}, not saying which run has it: {message}"
+            f"HealthOmics answered 409 to requestId {request.get('requestId')} and did not name the run: {message}"
         )
     if code == "AccessDeniedException":
         who = caller() or "the caller"
@@ -70,7 +70,7 @@ def explained(
 
 
 def _permission(message: str, request: Mapping[str, JsonValue]) -> str:
-    """Say what to allow, by the action that a message names."""
+    """Return which permission to add, by the action that the message names."""
     if "TagResource" in message:
         return "allow it omics:TagResource, or set airflow_tags=False to send no tags"
     if "PassRole" in message:

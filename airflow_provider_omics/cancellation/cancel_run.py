@@ -95,14 +95,14 @@ def cancel(
     """
     Cancel a run from a worker; faults that pass are repeated. However late it is, the first call is made.
 
-    :param hook: the way to AWS.
+    :param hook: the hook of the connection.
     :param run: the run.
     :param known: whether HealthOmics has lately shown that the run has its id.
     :param until: when to stop, by ``time.monotonic()``.
     :param pause: returns the seconds to wait after so many faults in a row.
     :raises RunNotCancelledError: if the run is not cancelled in time.
     """
-    from airflow_provider_omics.aws.errors import may_pass, takes_new_client  # noqa: PLC0415 - not for DAG files
+    from airflow_provider_omics.aws.errors import should_retry, takes_new_client  # noqa: PLC0415 - not for DAG files
 
     asking = steps(run, known=known)
     answer: bool | Run | None = None
@@ -121,7 +121,7 @@ def cancel(
                 answer = step(hook)
                 break
             except Exception as error:
-                if not may_pass(error):
+                if not should_retry(error):
                     raise
                 if takes_new_client(error):
                     hook.renew()
@@ -166,7 +166,7 @@ async def persistently(hub: Hub, limit: RateLimit, call: Callable[[OmicsHook], T
         except Exception as error:
             from airflow_provider_omics.aws.errors import is_throttled, is_unanswered  # noqa: PLC0415 - imported by now
 
-            if not hub.client.bears(error, faults):
+            if not hub.client.should_retry(error, faults):
                 raise
             if throttled := is_throttled(error):
                 limit.budget.throttled(asyncio.get_running_loop().time())

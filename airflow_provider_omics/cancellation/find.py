@@ -41,7 +41,7 @@ def by_id(hook: OmicsHook, run: Run, until: float) -> Run:
     """
     Return a run of which only the id is known, and perhaps the uuid, as it is now.
 
-    :param hook: the way to AWS.
+    :param hook: the hook of the connection.
     :param run: the run.
     :param until: until when to look for it, by ``time.monotonic()``.
     :raises OmicsError: if it is not found.
@@ -69,7 +69,7 @@ def by_tags(hook: OmicsHook, wanted: Callable[[Mapping[str, str]], bool], more: 
     """
     Return the active runs whose tags are wanted, at one GetRun for each active run of the account.
 
-    :param hook: the way to AWS.
+    :param hook: the hook of the connection.
     :param wanted: tells whether a run with these tags is wanted.
     :param more: more runs to look at, which may be too new to be listed: their ids and, as far as
         known, ARNs; their creation time is the earliest that it can be.

@@ -52,7 +52,7 @@ def resumed_too_late(execution_timeout: timedelta | None) -> Context | None:
     """Return the context of a task that Airflow 2 ends, as its time is up, and does not resume; None of any other."""
     if not AIRFLOW_2 or not execution_timeout:
         return None
-    from airflow.providers.common.compat.sdk import (  # noqa: PLC0415 - a DAG file does not pay for it
+    from airflow.providers.common.compat.sdk import (  # noqa: PLC0415 - keep DAG parsing fast
         AirflowException,
         get_current_context,
     )

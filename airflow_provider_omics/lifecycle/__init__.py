@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One life of a run: its identity, the rules of an attempt, and what carries them out in a worker and in the hub."""
+"""Find or start the run of a task: intention, rules of an attempt, and the drivers of worker and triggerer."""

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-One life of a run, as one attempt of a task sees it: the actions, one after the other, from what it knows to a verdict.
+One attempt of a task: its actions, one after the other, until the verdict.
 
-:func:`attempt` does nothing itself: :mod:`.in_worker` carries its actions out in a worker, and :mod:`.in_hub` in a
-triggerer.
+:func:`attempt` makes no call: the driver :mod:`.in_worker` does its actions in a worker, :mod:`.in_hub` in a triggerer.
 """
 
 from __future__ import annotations
@@ -34,17 +33,17 @@ if TYPE_CHECKING:
 
     from airflow_provider_omics.lifecycle.protocol import Action, Verdict
 
-# LookAt and Wait are answered by the run as it is then, LookUp by what was found, Start by the run or why there is
-# none, and Write by UNANSWERED if another process of this attempt has written meanwhile, and may have asked for a run.
+# The answers: to LookAt and Wait the present run, to LookUp what was found, to Start the run or why there is none, and
+# to Write UNANSWERED if another process of this attempt has written meanwhile, and may have called StartRun.
 Answer: TypeAlias = R | Found[R] | NoRun | None
 
 
 def attempt(known: Known[R]) -> Generator[Action[R], Answer[R], Verdict[R]]:
-    """Yield what to do next, and return the verdict; a run that was dying before is waited for on the way."""
+    """Yield the next action, and return the verdict; the end of a run that is found STOPPING is waited for first."""
     if known.own_request_id:
         known = replace(known, retry=True)  # Another task, or this one before a clear, may have used it.
     if not known.retry:
-        known = replace(known, since=0.0)  # It has no predecessor that could have created a run.
+        known = replace(known, since=0.0)  # No earlier attempt can have created a run.
     while True:
         match next_action(known):
             case LookAt(run, submission) as look:
@@ -68,8 +67,8 @@ def attempt(known: Known[R]) -> Generator[Action[R], Answer[R], Verdict[R]]:
 
 
 def next_run_follows(run: object) -> str:
-    """Say that a run which was dying has ended badly."""
-    return f"HealthOmics {run}; it was ending before this try came, so the next run is this try's"
+    """Return the log line on a run that was found STOPPING and ended without success."""
+    return f"HealthOmics {run}; it was STOPPING before this try began: this try starts the next run"
 
 
 def _found(known: Known[R], at_least: int | None, found: Found[R]) -> Known[R]:
@@ -77,7 +76,7 @@ def _found(known: Known[R], at_least: int | None, found: Found[R]) -> Known[R]:
         known = replace(known, since=found.at)
     newest = found.newest
     if newest is not None:
-        # It may be the run that an answer was about which this attempt has lost.
+        # It may be this attempt's own run, whose StartRun was not answered.
         asked = replace(known, asked=at_least) if at_least is not None else known
         newest = replace(newest, here=asked.owns(newest.run, newest.submission))
     if newest is None or (known.seen is not None and known.seen.submission > newest.submission):
@@ -96,14 +95,14 @@ def _start(known: Known[R], start: Start) -> Generator[Action[R], Answer[R], Kno
         return replace(known, retry=True, asked=submission, looked_up=False)
     run = cast("R", answer)
     yield Show(run)
-    if known.retry:  # It may be a run of long ago.
+    if known.retry:  # It may be an older run: its status is not in StartRun's answer.
         run = cast("R", (yield LookAt(run, submission)))
     yield Write(Record(submission, run, since=known.since))
     return replace(known, seen=ExistingRun(run, submission, known.owns(run)))
 
 
 def _after(known: Known[R], run: R) -> Known[R]:
-    """Return what is known when a run that was dying has ended: after a bad end all is looked for anew."""
+    """Return what is known after the end of a run that was STOPPING: without success, everything is looked up again."""
     if run.succeeded and known.seen:
         return replace(known, seen=replace(known.seen, run=run))
     return Known(retry=True, waits=known.waits, own_request_id=known.own_request_id)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Several calls about one question, which a worker makes one way and a triggerer another."""
+"""Several calls for one result, as a generator that a worker runs synchronously and a triggerer asynchronously."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Pause:
     seconds: float
 
 
-# Yields a call, which is sent its answer or thrown the error that does not pass, or a pause.
+# Yields a call, and is sent its answer or thrown an error that is not retried; or yields a pause.
 Calls: TypeAlias = Generator["Callable[[OmicsHook], Any] | Pause", Any, T]
 Call: TypeAlias = "Callable[[OmicsHook], Any] | Pause"
 
 
 def answered(calls: Calls[T], answer: Callable[[Call], object]) -> T:
-    """Return what the calls come to; ``answer`` makes each of them."""
+    """Return the result of the calls; ``answer`` makes each of them."""
     said, error = None, None
     while True:
         try:
@@ -43,7 +43,7 @@ def answered(calls: Calls[T], answer: Callable[[Call], object]) -> T:
 
 
 async def answered_later(calls: Calls[T], answer: Callable[[Call], Awaitable[object]]) -> T:
-    """Return what the calls come to, in an event loop."""
+    """Return the result of the calls, in an event loop."""
     said, error = None, None
     while True:
         try:

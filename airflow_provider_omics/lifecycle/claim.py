@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Whether a task waits for this trigger, and not for one of another try or in another triggerer.
+Check that a task waits for this trigger, and not for one of another try or in another triggerer.
 
-Before StartRun the marker is written. Immediately before it Airflow is asked whether the task is still deferred, and
-the marker is read, which says whether another triggerer has taken this trigger's place. If so, or if Airflow does not
-answer, nothing is sent.
+The marker is written before StartRun. Immediately before StartRun the task's state is read, which must be deferred, and
+the marker, which another triggerer changes if it takes the trigger over. If that has happened, or if Airflow does not
+answer, StartRun is not called.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 log = logging.getLogger(__name__)
-# Seconds after which a trigger that may not start its run looks again whether it may: Airflow ends, within seconds, one
-# whose task was ended or taken over.
+# Seconds after which a trigger that must not call StartRun checks again. If its task was ended or taken over, Airflow
+# ends the trigger within seconds.
 NOT_NOW_SECONDS: Final = 15.0
 
 
 class NotNowError(OmicsError):
-    """The task is not known to wait for this trigger at present, so that nothing may be started."""
+    """The task is not known to wait for this trigger at present: StartRun must not be called."""
 
 
 class Claim:
     """
-    What a trigger has written, and has seen written, about its task.
+    The marker of a trigger's task: written by this trigger, and read to see whether another one has written it.
 
     :param task: the task instance.
-    :param intention: digest of the intention whose run is wanted.
+    :param intention: digest of the intention.
     :param try_number: the task's try.
     """
 
@@ -55,11 +55,11 @@ class Claim:
         # The marker as it was last read or written, and when it was read, by `time.monotonic()`.
         self._marker: Marker | None = None
         self._read_at = 0.0
-        # Why nothing may be started at present, for people.
-        self.in_the_way: str | None = None
+        # Why StartRun must not be called at present, for messages.
+        self.blocked_by: str | None = None
 
     async def earlier(self) -> tuple[Marker, Run | None] | None:
-        """Return what another process of this attempt has written and, if it is that of the marker, the run."""
+        """Return the marker that another process of this attempt has written, and its run if that is in XCom."""
         await self._read()
         marker = self._marker
         if marker is None or marker.submission is None or not marker.of_try(*self._try):
@@ -69,17 +69,17 @@ class Claim:
 
     async def write(self, submission: int, since: float | None, over: str | None) -> bool:
         """
-        Write the marker; False if another process has done so since this one last read it.
+        Write the marker; False if another process has written it since this one last read it.
 
-        :param submission: what is about to be asked for, or waited for.
-        :param since: from which creation on a run of it is the attempt's own, in epoch seconds.
-        :param over: uuid of the run that is in XCom already and is not that one.
+        :param submission: the submission to start, or to wait for.
+        :param since: its run is the attempt's own if it was created at this time or later, in epoch seconds.
+        :param over: uuid of an older run in the XComs, which is not the run of this submission.
         """
         mine = Marker(*self._try, self._owner, submission, since, over)
         while mine != self._marker:
             if self._marker is None or not self._marker.of_try(*self._try):
                 # If another try has begun, Airflow is about to end this trigger.
-                self.in_the_way = f"another try has begun, or the XCom backend does not keep the XCom {KEY}"
+                self.blocked_by = f"another try has begun, or the XCom backend does not keep the XCom {KEY}"
                 await asyncio.sleep(NOT_NOW_SECONDS)
                 await self._read()
                 continue
@@ -95,9 +95,9 @@ class Claim:
         try:
             await self._check()
         except NotNowError as error:
-            self.in_the_way = str(error)
+            self.blocked_by = str(error)
             raise
-        self.in_the_way = None
+        self.blocked_by = None
 
     async def _check(self) -> None:
         try:
@@ -105,7 +105,7 @@ class Claim:
             begun = time.monotonic()
             marker = await ask_airflow(read_marker, self._task)
         except Exception as error:
-            raise NotNowError(f"Airflow does not say whether the task is still deferred: {error}") from error
+            raise NotNowError(f"Airflow does not return whether the task is still deferred: {error}") from error
         if state != "deferred":
             raise NotNowError(f"The task is {state} and no longer deferred")
         if marker != self._marker:
@@ -118,23 +118,23 @@ class Claim:
         self._read_at = begun
 
     async def _ask(self, question: Callable[..., T], *arguments: object) -> T:
-        """Ask Airflow something, again until it answers."""
+        """Call Airflow until it answers."""
         faults = 0
         while True:
             try:
                 answer = await ask_airflow(question, *arguments)
-            except Exception as error:  # noqa: BLE001 - whatever it is, without an answer nothing is started
+            except Exception as error:  # noqa: BLE001 - any error: without an answer StartRun is not called
                 faults += 1
-                self.in_the_way = f"Airflow does not answer: {error}"
-                log.warning("%s", self.in_the_way)
+                self.blocked_by = f"Airflow does not answer: {error}"
+                log.warning("%s", self.blocked_by)
                 await asyncio.sleep(back_off(faults))
             else:
-                self.in_the_way = None
+                self.blocked_by = None
                 return answer
 
 
 class NoClaim(Claim):
-    """That of a task which no other process can have, in ``dag.test()``: nothing is asked and nothing written."""
+    """For a task that no other process can have, in ``dag.test()``: nothing is checked and nothing written."""
 
     async def earlier(self) -> None:
         """Return nothing."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Carry an attempt out in a triggerer: calls within the limits of the hub, StartRun in its queue."""
+"""The driver of an attempt in a triggerer: calls within the hub's rate limits, StartRun in its start queue."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 log = logging.getLogger(__name__)
-# For how long a trigger that comes when the time to start a run is up looks for one that was started in time: it may
-# be one of thousands that a triggerer takes over, whose questions Airflow answers one by one.
+# Seconds in which a trigger that begins after the time to start a run looks for one that was started in time: it may be
+# one of thousands that a triggerer takes over, whose calls Airflow answers one by one.
 _LATE_SECONDS: Final = 900.0
 # Seconds after the deferral in which the first call may be made, however short the time to start a run is: that bounds
 # for how long refusals are waited out. And seconds that such a call has when its turn has come.
@@ -56,18 +56,18 @@ _CALL_SECONDS: Final = 2.0
 
 class HubDriver:
     """
-    Carries one attempt out.
+    Does the actions of one attempt.
 
     :param hub: the hub of the connection.
     :param submissions: the StartRun requests of the intention.
-    :param claim: whether the task waits for this trigger.
-    :param place: where the run is to be.
-    :param show: shows a run to people and to tasks downstream.
-    :param say: tells people something.
-    :param wait: waits for the end of a run that is dying.
-    :param until: until when to wait while no run is started, in epoch seconds.
-    :param submit_seconds: for how long to do so when a run that was dying has ended.
-    :param deadline: until when the try may wait at all, in epoch seconds.
+    :param claim: checks that the task waits for this trigger.
+    :param place: account and Region of the run.
+    :param show: pushes a run's XComs and links.
+    :param say: logs a line here and, later, in the worker.
+    :param wait: waits for the end of a run that is STOPPING.
+    :param until: until when to try to start a run, in epoch seconds.
+    :param submit_seconds: for how long to try after the end of a run that was STOPPING.
+    :param deadline: until when the try may wait, in epoch seconds.
     """
 
     def __init__(
@@ -98,17 +98,17 @@ class HubDriver:
         self._deadline = deadline
         self._first_call_until = self._by_deadline(until - submit_seconds + _FIRST_CALL_SECONDS)
         self._shown: str | None = None
-        # What StartRun has answered last; whether what exists is being asked about; and whether an earlier process's
-        # marker has been looked for.
+        # The last answer of StartRun; whether a look-up is under way; and whether the marker of an earlier process has
+        # been read.
         self._answer: Run | NoRun | None = None
         self._looking = self._looked_at_earlier = False
         self._reminder = Reminder(WARN_EVERY)
         self._faults = 0
-        self._told = ""
+        self._logged = ""
 
     @property
     def ends_at_deadline(self) -> bool:
-        """Whether the time to start a run is up when the try's is."""
+        """Whether the run may be started until the try's deadline."""
         return self._deadline is not None and self._until >= self._deadline
 
     @property
@@ -127,8 +127,8 @@ class HubDriver:
         Return the verdict.
 
         :param known: what the worker knew.
-        :raises StartRunRefusedError: if HealthOmics refuses, or does not answer, for too long.
-        :raises StartRunConflictError: if it says that the run exists, and does not list it.
+        :raises StartRunRefusedError: if StartRun is refused or not answered for too long.
+        :raises StartRunConflictError: after a 409, if the run is not found.
         """
         actions = attempt(await self._in_time(self._after_others(known), max(self._until, time.time() + _LATE_SECONDS)))
         answer: Answer[Run] = None
@@ -144,7 +144,7 @@ class HubDriver:
         return verdict
 
     async def _after_others(self, known: Known[Run]) -> Known[Run]:
-        """Return what is known with what an earlier process of this attempt has left."""
+        """Add to what is known the marker and the run of an earlier process of this attempt."""
         earlier = await self._claim.earlier()
         self._looked_at_earlier = True
         if earlier is None:
@@ -162,14 +162,14 @@ class HubDriver:
             case LookAt(run):
                 look = self._call(lambda hook: self.submissions.get_run(hook, run))
                 until: float | None = self._may_look_until
-                if run is self._answer:  # Started it is, perhaps at the last moment.
+                if run is self._answer:  # It is started, perhaps at the last moment.
                     until = max(self._may_look_until, self._deadline) if self._deadline else None
                 return await self._in_time(look, until)
             case LookUp(submission):
                 return await self._in_time(self._answered(self.submissions.look_up(submission)), self._may_look_until)
             case Start(submission, why):
-                if why != self._told:  # It may be so once a minute, for a day.
-                    self._told = why
+                if why != self._logged:  # Not again each minute, for a day.
+                    self._logged = why
                     self._say(why)
                 self._answer = answer = await self._start(submission)
                 return answer
@@ -195,7 +195,7 @@ class HubDriver:
     # --- looking ---
 
     async def _answered(self, calls: Calls[T]) -> T:
-        """Return what several calls come to."""
+        """Return the result of several calls."""
 
         async def answer(call: Call) -> object:
             return await (asyncio.sleep(call.seconds) if isinstance(call, Pause) else self._call(call))
@@ -211,14 +211,14 @@ class HubDriver:
                 self.starts.why = error
                 raise
 
-        what = f"Whether requestId {self.submissions.request_id(0)} has a run is not known yet"
+        what = f"The look-up of a run with requestId {self.submissions.request_id(0)} failed"
         self._looking = True
         answer = await persistently(self.hub, self.hub.client.limit, noted, what)
         self._looking = False
         return answer
 
     async def _in_time(self, doing: Awaitable[T], until: float | None) -> T:
-        """Return what comes of something that is given up when the time for it is over."""
+        """Await something until a time; then raise why no run was started."""
         try:
             async with asyncio.timeout(None if until is None else max(0.0, until - time.time())) as limit:
                 return await doing
@@ -229,22 +229,22 @@ class HubDriver:
 
     def _too_late(self) -> OmicsError:
         """Return the error that no run was started in time."""
-        from airflow_provider_omics.aws.errors import is_full, is_refused  # noqa: PLC0415 - imported in a thread by now
+        from airflow_provider_omics.aws.errors import is_quota_exceeded, is_refused  # noqa: PLC0415 - already imported, in a thread
 
         starts = self.starts
-        # Whether there is a run is not known while StartRun, or the look for one, is not answered.
+        # While StartRun, or the look-up, is not answered, it is not known whether there is a run.
         unknown = starts.unanswered or self._looking
-        if self._claim.in_the_way and not unknown:
-            return OmicsError(f"No run was started in time, and a retry tries again: {self._claim.in_the_way}")
+        if self._claim.blocked_by and not unknown:
+            return OmicsError(f"No run was started in time, and a retry tries again: {self._claim.blocked_by}")
         if starts.why is None:
-            return StartRunRefusedError("its turn did not come in time", full=None if unknown else False)
-        full = is_full(starts.why) if is_refused(starts.why) and not unknown else None
+            return StartRunRefusedError("the start queue was too long", full=None if unknown else False)
+        full = is_quota_exceeded(starts.why) if is_refused(starts.why) and not unknown else None
         return StartRunRefusedError(str(starts.why), starts.refusals, full=full)
 
     # --- starting ---
 
     async def _start(self, submission: int) -> Run | NoRun:
-        """Have StartRun called in the hub's queue."""
+        """Call StartRun through the start queue."""
         self.starts.begin()
         loop = asyncio.get_running_loop()
 
@@ -271,21 +271,21 @@ class HubDriver:
             await self._in_time(asyncio.sleep(NOT_NOW_SECONDS), self._may_start_until)
         except Exception as error:
             if limit.expired():
-                # What is under way may have its answer in a moment; nothing more is sent.
+                # A call that is under way may be answered in a moment; no other one is sent.
                 self.starts.end()
                 if run := await self.starts.settled():
                     return run
                 raise self._too_late() from self.starts.why
-            if not self.hub.client.bears(error, self._faults):
+            if not self.hub.client.should_retry(error, self._faults):
                 raise
             self.starts.note_fault(error)
             self._faults += 1
-            self._remind(f"StartRun is asked again, after a look for a run of it: {error}")
+            self._remind(f"StartRun was not answered; a look-up follows, then StartRun again: {error}")
             await self._in_time(asyncio.sleep(back_off(self._faults)), self._until)
         return NoRun.UNANSWERED
 
     def _remind(self, line: str) -> None:
-        """Tell people something that may last."""
+        """Log a line for the worker, too, but not more often than once in ten minutes."""
         if self._reminder.due(time.monotonic()):
             self._say(line)
         else:
@@ -295,17 +295,17 @@ class HubDriver:
 
     async def to_cancel(self, *, looks_back: bool) -> Run | str:
         """
-        Return the run that is to be cancelled as somebody has ended the task; or say why there is none.
+        Return the run to cancel after the task was ended, or a text that says why there is none.
 
         :param looks_back: whether an earlier try may have started one.
         """
-        from airflow_provider_omics.aws.errors import is_denied  # noqa: PLC0415 - imported in a thread by now
+        from airflow_provider_omics.aws.errors import is_denied  # noqa: PLC0415 - already imported, in a thread
 
         starts = self.starts
         starts.end()
         if run := await starts.settled():
             return run
-        # Killed before it had looked, it does not know what an earlier process has asked for.
+        # If the marker was not read yet, an earlier process may have called StartRun.
         if starts.asked is None and not looks_back and self._looked_at_earlier:
             return "it has started no run"
         until = time.monotonic() + LISTING_SECONDS

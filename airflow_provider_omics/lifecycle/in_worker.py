@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Carry an attempt out in a worker: one call after the other, with a new client after each fault."""
+"""The driver of an attempt in a worker: one call after the other, with a new client after each transient error."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ log = logging.getLogger(__name__)
 
 class WorkerDriver(Generic[R]):
     """
-    Carries one attempt out.
+    Does the actions of one attempt.
 
     :param submissions: the requests of the intention.
-    :param hooks: returns a new hook, and one for starting alone, which repeats nothing.
-    :param retry_policy: returns how often and how long HealthOmics is asked from now on.
-    :param show: shows a run to people and to tasks downstream; says whether it is the attempt's own, if that is known.
-    :param is_killed: tells whether somebody has ended the task's process, so that nothing is started any more.
-    :param wait: waits for the end of a run that is dying; without it the attempt ends with the verdict to do so.
+    :param hooks: returns a new hook, and one for StartRun, whose client does not retry.
+    :param retry_policy: returns a new retry policy.
+    :param show: pushes a run's XComs and links; its second argument is whether the run is the attempt's own, if known.
+    :param is_killed: returns whether the task's process was told to end, so that nothing more is started.
+    :param wait: waits for the end of a run that is STOPPING; if None, the attempt ends with the verdict to wait.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class WorkerDriver(Generic[R]):
         self._is_killed = is_killed
         self._wait = wait
         self._warning = Reminder(WARN_EVERY)
-        # The submission that StartRun was last asked for; None if no run can have come of it.
+        # The submission of the last StartRun; None if it cannot have started a run.
         self.asked: int | None = None
         self._unanswered = False
 
@@ -78,8 +78,8 @@ class WorkerDriver(Generic[R]):
         """
         Return the verdict.
 
-        :raises StartRunRefusedError: if HealthOmics refuses, or does not answer, for too long.
-        :raises StartRunConflictError: if it says that the run exists, and does not list it.
+        :raises StartRunRefusedError: if StartRun is refused or not answered for too long.
+        :raises StartRunConflictError: after a 409, if the run is not found.
         """
         actions = attempt(known)
         answer: Answer[R] = None
@@ -131,40 +131,40 @@ class WorkerDriver(Generic[R]):
         return answered(calls, answer)
 
     def _call(self, call: Callable[[OmicsHook], object]) -> R:
-        """Make a call about what may exist, again after each fault that passes."""
+        """Make a call, and repeat it after transient errors."""
         while True:
             try:
                 return cast("R", call(self.hook))
-            except Exception as error:  # noqa: BLE001 - what does not pass is raised again
+            except Exception as error:  # noqa: BLE001 - _recover() raises it unless it is transient
                 self._recover(error)
 
     def _recover(self, error: Exception) -> None:
-        """Go on with new clients after a pause; raise what does not pass."""
+        """After a transient error, pause and make new clients; raise any other error."""
         pause = self._retry_policy.pause(error)
-        log.log(self._warning.level(time.monotonic()), "Going on in %.1f s with a new client: %s", pause, error)
+        log.log(self._warning.level(time.monotonic()), "Trying again in %.1f s with a new client: %s", pause, error)
         time.sleep(pause)
         self.hook, self.starter = self._hooks()
 
     def _start(self, submission: int) -> R | NoRun:
-        """Ask for a run, again while HealthOmics refuses: it knows the requestId."""
+        """Start a run, and repeat the call while it is refused: the requestId stays the same."""
         of = self.submissions
         log.info("%s with %s %s", of.operation, of.key, of.request_id(submission))
         while True:
             if self._is_killed():
-                raise OmicsError(f"The task was killed before it could start a {of.what}: nothing was started")
+                raise OmicsError(f"The process was told to end before it started a {of.what}: nothing was started")
             self.asked = submission
             try:
                 return of.submit(self.starter, submission)
             except StartRunConflictError as error:
                 log.warning("%s", error)
                 return NoRun.CONFLICT
-            except Exception as error:  # noqa: BLE001 - what does not pass is raised again
+            except Exception as error:  # noqa: BLE001 - raised again unless it is transient
                 if not is_refused(error):
                     self._recover(error)
                     self._unanswered = True
                     return NoRun.UNANSWERED
                 if not self._unanswered:
-                    self.asked = None  # This is an answer, and none was lost before.
+                    self.asked = None  # A refusal starts no run, and no answer was lost before.
                 pause = self._retry_policy.pause(error)
-                log.info("%s is asked again in %.1f s: %s", of.operation, pause, error)
+                log.info("%s is called again in %.1f s: %s", of.operation, pause, error)
                 time.sleep(pause)

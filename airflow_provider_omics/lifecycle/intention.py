@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who wants a run: one intention of one task, and the requestId, name and tags that follow from it."""
+"""The intention of a task instance, and the requestId, default name and tags that are derived from it."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Intention:
     created again, and keeps two Airflow deployments in one AWS account apart.
 
     A task loop (Airflow 3.4) runs its tasks once in each pass: ``region_id`` and ``region_index``, where Airflow has
-    a task instance, tell passes apart, and ``loop_index`` is the pass. All three are None outside loops: there a
-    region begins with an upgrade of Airflow, and ends with the mapping of a task, and neither asks for another run.
+    a task instance, tell passes apart, and ``loop_index`` is the pass. All three are None outside loops: there a region
+    can change by an upgrade of Airflow or by mapping a task, and neither may cause another run.
     """
 
     dag_id: str
@@ -55,7 +55,7 @@ class Intention:
         return _digest(json.dumps(key + loop), 40)
 
     def serialize(self) -> dict[str, JsonValue]:
-        """Return the intention as JSON types; outside loops an older release, too, can read it."""
+        """Return the intention as JSON types; outside loops an older release can read it, too."""
         members = {**asdict(self), "dag_run_start": self.dag_run_start.isoformat() if self.dag_run_start else None}
         return {name: value for name, value in members.items() if value is not None or name not in _OF_LOOPS}
 
@@ -84,7 +84,7 @@ class Intention:
         return f"{self.dag_id}.{self.task_id}"[: _MAX_NAME - len(suffix)] + suffix
 
     def tags(self, request_id: str) -> dict[str, str]:
-        """Return the tags by which a person, a cost report or a retry finds the way back to the task."""
+        """Return the tags by which a person, a cost report or a retry finds the task of a run."""
         values = {
             REQUEST_ID_TAG: request_id,
             "airflow:dag_id": self.dag_id,
@@ -96,7 +96,7 @@ class Intention:
 
 
 def tag_value(text: str) -> str:
-    """Return a text as AWS allows it in a tag's value; whatever had to go is told apart by a digest."""
+    """Return a text as AWS allows it in a tag's value; if it was changed, with a digest of the original."""
     allowed = re.sub(r"[^\w\s+\-=.:/@]", "_", text)
     if allowed == text and len(text) <= _MAX_TAG_VALUE:
         return text

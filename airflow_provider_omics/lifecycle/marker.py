@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-The XCom that a trigger writes before StartRun, for the trigger that may take its place.
+The marker: an XCom that a trigger writes before StartRun, for another triggerer that may take the task over.
 
-Airflow keeps a task's XComs over a deferral and deletes them when the next try begins. A triggerer that dies, or loses
-its tasks to another one, leaves so what it was about to start; and before each StartRun the trigger sees in it whether
-another one has taken its place meanwhile.
+Airflow keeps a task's XComs over a deferral and deletes them when the next try begins. If a triggerer crashes, or loses
+its tasks to another one, the other one reads in the marker what was about to be started; and before each StartRun a
+trigger reads in it whether another one has taken its place.
 """
 
 from __future__ import annotations
@@ -21,21 +21,22 @@ if TYPE_CHECKING:
     from airflow_provider_omics.compat import TaskKey
 
 KEY: Final = "start_run"
-# After so many seconds what was read may have changed: a process that is taken over has stood still for longer.
+# For so many seconds a marker that was read cannot have changed: a process loses its tasks only if it was suspended for
+# longer.
 FRESH_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Marker:
     """
-    What an attempt has asked StartRun for, or waits for.
+    The submission that an attempt starts, or waits for.
 
     :param intention: digest of the intention.
     :param try_number: the task's try.
-    :param owner: names the trigger, in its process, that has written it; empty if the worker has.
+    :param owner: id of the trigger, in its process, that has written it; empty for the worker.
     :param submission: the submission, None before there is one.
-    :param since: from which creation on a run of it is this attempt's own, in epoch seconds.
-    :param over: uuid of the run that is in XCom already and is not this one.
+    :param since: its run is this attempt's own if it was created at this time or later, in epoch seconds.
+    :param over: uuid of an older run in the XComs, which is not the run of this submission.
     """
 
     intention: str
@@ -61,10 +62,10 @@ def read_marker(task: TaskKey) -> Marker | None:
 
 def write_marker(task: TaskKey, before: Marker | None, marker: Marker, read_at: float) -> Marker | None:
     """
-    Write a task's marker, unless another one has been written since it was read; return the one that it has now.
+    Write a task's marker, unless another one has been written since it was read; return the present one.
 
-    The question may have waited for long for those of other tasks, which Airflow answers one by one: so it is read anew
-    here, where nothing comes in between.
+    As Airflow answers the calls of all tasks one by one, this call may have waited for long: then the marker is read
+    again here, immediately before it is written.
 
     :param before: the marker as it was read.
     :param read_at: when it was read, by ``time.monotonic()``.
@@ -74,12 +75,12 @@ def write_marker(task: TaskKey, before: Marker | None, marker: Marker, read_at: 
         if (now := read_marker(task)) != before or time.monotonic() - read_at > FRESH_SECONDS:
             return now
     push_from_trigger(task, KEY, asdict(marker))
-    # A process that stood still meanwhile may have written over the marker of one that has asked for a run.
+    # If this process was suspended meanwhile, it may have overwritten the marker of another one that calls StartRun.
     return marker if time.monotonic() - read_at <= FRESH_SECONDS else None
 
 
 def pushed_run(task: TaskKey) -> Run | None:
-    """Return the run that the try has pushed to XCom, as far as that tells, None if it has come to none."""
+    """Return the run in this try's XComs, None if there is none."""
     run = Run.from_xcom(lambda key: pull_in_trigger(task, key))
-    # It may be too new to be visible: the quarter of an hour for that counts from now.
+    # A new run may not be visible yet: the 15 minutes for that count from now.
     return run and replace(run, creation_time=time.time())

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-One run per intention: what is known goes in, the next action comes out.
+The rules of an attempt, by which an intention has one run: a pure function from what is known to the next action.
 
-An attempt of a task knows what its records, a look-up, StartRun and GetRun have told it so far; :func:`next_action`
-says what to do about it, without doing anything. Safety wins over progress: what cannot be known ends in
-:class:`GiveUp`, never in a second run. What is started is a run or, by the same rules, a job of a sequence store.
+What an attempt knows comes from its record, a look-up, StartRun and GetRun; :func:`next_action` returns what to do
+next, and makes no call. Safety is more important than progress: if it cannot be known whether a run exists, the attempt
+ends with :class:`GiveUp` and never starts a second run. The same rules hold for the jobs of a sequence store.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Started(Protocol):
 
     @property
     def status(self) -> str:
-        """Its status, in HealthOmics' words."""
+        """Its status, as HealthOmics returns it."""
 
     @property
     def creation_time(self) -> float | None:
@@ -27,11 +27,11 @@ class Started(Protocol):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more happens to it."""
+        """Whether it has ended."""
 
     @property
     def succeeded(self) -> bool:
-        """Whether it has done what it was to do."""
+        """Whether it has COMPLETED."""
 
 
 R = TypeVar("R", bound=Started)
@@ -49,11 +49,11 @@ class ExistingRun(Generic[R]):
 @dataclass(frozen=True, slots=True)
 class Record(Generic[R]):
     """
-    What an attempt writes down: the submission it is about to start or waits for and, if it came so far, the run.
+    What an attempt writes down: the submission that it starts or waits for and, if it is known, the run.
 
-    :param since: from which creation on a run of this submission, or of a later one, is the attempt's own, in epoch
-        seconds; None if that is not known.
-    :param adopted: whether the attempt waits for a run that it has only found: then its end is the attempt's, too.
+    :param since: a run of this submission, or of a later one, is the attempt's own if it was created at this time or
+        later, in epoch seconds; None if that is not known.
+    :param adopted: whether the attempt waits for a run that it has found, not started.
     """
 
     submission: int
@@ -69,15 +69,16 @@ class Known(Generic[R]):
 
     :param retry: whether an earlier attempt of this intention may have started a run.
     :param waits: whether the task waits for the run's end.
-    :param own_request_id: whether the caller chose the requestId: then there is one submission, for ever.
-    :param record: what an earlier attempt wrote down, if anything keeps it.
+    :param own_request_id: whether the caller gave the requestId: then there is only one submission.
+    :param record: the record of an earlier attempt, if there is a state store.
     :param seen: the newest run of the intention that this attempt has seen.
     :param looked_up: whether the look-up was made, or denied.
     :param conflict: the submission that StartRun answered with 409.
-    :param asked: the submission that this attempt has asked StartRun for, if that was in an earlier process of it, or
-        was not answered; or the one whose run it waited for there.
-    :param since: from which creation on a run of the intention is this attempt's own, in epoch seconds: HealthOmics'
-        clock at its first look-up; 0 if no run is older than the attempt, None as long as HealthOmics has not answered.
+    :param asked: the submission for which this attempt has called StartRun in an earlier process, or without an answer;
+        or the one whose run it waited for in an earlier process.
+    :param since: a run of the intention is this attempt's own if it was created at this time or later, in epoch
+        seconds: HealthOmics' clock at the first look-up; 0 if no run can be older than the attempt, None as long as
+        HealthOmics has not answered.
     """
 
     retry: bool
@@ -91,7 +92,7 @@ class Known(Generic[R]):
     since: float | None = None
 
     def owns(self, run: R, submission: int | None = None) -> bool:
-        """Tell whether a run is this attempt's own: one that StartRun has answered, or that has a submission."""
+        """Tell whether this attempt created a run: one of StartRun's answer or, with a submission, of a look-up."""
         if submission is not None and (self.asked is None or submission < self.asked):
             return False
         return created_since(run, self.since)
@@ -99,9 +100,9 @@ class Known(Generic[R]):
 
 def created_since(run: Started, since: float | None) -> bool:
     """
-    Tell whether a run is an attempt's own, by its creation.
+    Tell whether a run was created at a time or later.
 
-    :param since: from which creation on it is, in epoch seconds; 0 if any is, None if that is not known.
+    :param since: the time in epoch seconds; 0 for any run, None if it is not known.
     """
     if since is None:
         return False
@@ -111,9 +112,9 @@ def created_since(run: Started, since: float | None) -> bool:
 @dataclass(frozen=True, slots=True)
 class Found(Generic[R]):
     """
-    What a look-up came to.
+    The result of a look-up.
 
-    :param newest: the newest run of the intention, None if there is none or nobody may look.
+    :param newest: the newest run of the intention, None if there is none or ListRuns is denied.
     :param at: when HealthOmics answered, by its own clock, in epoch seconds.
     """
 
@@ -122,7 +123,7 @@ class Found(Generic[R]):
 
 
 class NoRun(Enum):
-    """What StartRun answers other than a run."""
+    """Why StartRun has returned no run."""
 
     CONFLICT = "409"
     UNANSWERED = "nothing: it may have started one"
@@ -130,7 +131,7 @@ class NoRun(Enum):
 
 @dataclass(frozen=True, slots=True)
 class LookAt(Generic[R]):
-    """Ask GetRun about the run that a record names."""
+    """Call GetRun for the run of a record, or of StartRun's answer."""
 
     run: R
     submission: int
@@ -138,22 +139,22 @@ class LookAt(Generic[R]):
 
 @dataclass(frozen=True, slots=True)
 class LookUp:
-    """Look for the newest run of the intention; ``submission`` if one of that submission or later must exist."""
+    """Look up the newest run of the intention; with ``submission``, one of that submission or later must exist."""
 
     submission: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Ask StartRun for the run of a submission; ``why`` is for people."""
+    """Call StartRun for a submission; ``why`` is logged."""
 
     submission: int
-    why: str = field(default="First try: there is no earlier run to look for", compare=False)
+    why: str = field(default="First try: starting a run", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Write(Generic[R]):
-    """Write down what the attempt is about to start or to wait for, or has started, for a later process or try."""
+    """Write the record, or the marker, of what the attempt starts or waits for, for a later try or process."""
 
     record: Record[R]
 
@@ -161,9 +162,9 @@ class Write(Generic[R]):
 @dataclass(frozen=True, slots=True)
 class Show(Generic[R]):
     """
-    Show a run to people and to tasks downstream, before anything else is asked.
+    Push a run's XComs and links, before any other call.
 
-    :param own: whether it is this attempt's own, when that is known; then it is said which run the task has.
+    :param own: whether this attempt has started it, once that is known; then it is logged.
     """
 
     run: R
@@ -172,7 +173,7 @@ class Show(Generic[R]):
 
 @dataclass(frozen=True, slots=True)
 class Wait(Generic[R]):
-    """Wait for a run's end; ``dying`` if it was so before this attempt came: then its end is not the attempt's."""
+    """Wait for a run's end; ``dying`` if this attempt found it STOPPING: then the next run follows a failure."""
 
     run: R
     dying: bool = False
@@ -180,21 +181,21 @@ class Wait(Generic[R]):
 
 @dataclass(frozen=True, slots=True)
 class Succeed(Generic[R]):
-    """The run is what the task wanted."""
+    """The attempt succeeds with this run."""
 
     run: R
 
 
 @dataclass(frozen=True, slots=True)
 class Fail(Generic[R]):
-    """The attempt ends with its run."""
+    """The attempt fails with this run."""
 
     run: R
 
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """StartRun says that a submission has its run, and nothing finds it: the attempt ends, a later one looks again."""
+    """StartRun answered 409, and the run is not found: the attempt fails, a later one looks again."""
 
     submission: int
 
@@ -204,7 +205,7 @@ Action: TypeAlias = LookAt[R] | LookUp | Start | Write[R] | Show[R] | Wait[R]
 
 
 def next_action(known: Known[R]) -> LookAt[R] | LookUp | Start | Verdict[R]:
-    """Return what an attempt does next."""
+    """Return the next action of an attempt."""
     if known.conflict is not None and (known.seen is None or known.seen.submission < known.conflict):
         return GiveUp(known.conflict) if known.looked_up else LookUp(known.conflict)
     if known.seen is not None:
@@ -217,7 +218,7 @@ def next_action(known: Known[R]) -> LookAt[R] | LookUp | Start | Verdict[R]:
         return LookUp()
     why = "No run of an earlier try was found; if there is one, StartRun returns it"
     if known.asked is not None:
-        why = "No run of the request that was not answered is listed: the same request is sent again"
+        why = "StartRun was not answered, and no run of it is listed: the same request is sent again"
     return Start(_next_submission(known), why)
 
 
@@ -226,13 +227,13 @@ def _next_about(known: Known[R], seen: ExistingRun[R]) -> LookUp | Start | Verdi
     if run.succeeded or not known.waits:
         return Succeed(run)
     if not run.ended:
-        # STOPPING comes before every end, good or bad; an attempt that finds it so had no part in it.
+        # STOPPING comes before every end, with success or without; this attempt did not cause it.
         return Wait(run, dying=run.status == "STOPPING" and not seen.here)
     if seen.here or known.own_request_id:
         return Fail(run)
     if not known.looked_up:
-        return LookUp()  # A record is a short cut to a living run, no proof that no later one lives.
-    return Start(_next_submission(known), f"{run}, before this try began: it starts the next run")
+        return LookUp()  # The recorded run has ended, but a later one may be active.
+    return Start(_next_submission(known), f"{run}, before this try began: this try starts the next run")
 
 
 def _next_submission(known: Known[R]) -> int:

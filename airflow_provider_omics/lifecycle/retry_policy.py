@@ -1,26 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long a worker asks StartRun again: a fault passes soon, a refusal may take hours."""
+"""How often and how long a worker repeats StartRun: after transient errors for minutes, after refusals for hours."""
 
 from __future__ import annotations
 
 import time
 from typing import Final
 
-from airflow_provider_omics.aws.errors import is_full, is_refused, is_transient
+from airflow_provider_omics.aws.errors import is_quota_exceeded, is_refused, is_transient
 from airflow_provider_omics.exceptions import StartRunRefusedError
 from airflow_provider_omics.polling.account_room import FULL_SECONDS
 from airflow_provider_omics.polling.pacing import back_off
 
-# Some minutes of a service that is away, after which who can wait elsewhere does so.
+# Some minutes without an answer; after that a deferrable task waits in the triggerer.
 _MAX_FAULTS: Final = 10
 
 
 class RetryPolicy:
     """
-    How often and how long one attempt, in its worker, asks StartRun, by the answers that it has had.
+    When an attempt in its worker repeats StartRun, by the answers so far.
 
-    :param until: until when refusals and faults are waited out here, in epoch seconds; None waits out few faults and no
-        refusal.
+    :param until: until when to repeat it, in epoch seconds; None repeats it after a few transient errors, and not after
+        a refusal.
     """
 
     def __init__(self, until: float | None = None) -> None:
@@ -30,12 +30,12 @@ class RetryPolicy:
 
     def pause(self, error: Exception) -> float:
         """
-        Return the seconds after which to ask again; raise what does not pass.
+        Return the seconds before the next call; raise any error that is neither a refusal nor transient.
 
-        :raises StartRunRefusedError: if StartRun is refused, or not answered, for longer than this task may wait here.
+        :raises StartRunRefusedError: if StartRun is refused or not answered for longer than this task may wait here.
         """
         if is_refused(error):
-            return self._after_refusal(error, full=is_full(error))
+            return self._after_refusal(error, full=is_quota_exceeded(error))
         if not is_transient(error):
             raise error
         self._faults += 1

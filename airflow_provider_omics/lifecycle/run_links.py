@@ -16,19 +16,19 @@ log = logging.getLogger(__name__)
 
 
 def run_links(operator: BaseOperator, run: Run) -> list[tuple[RunLink, str]]:
-    """Return the pages of a run by the operator's links to it; a link that breaks, say of a subclass, has none."""
+    """Return the operator's links to a run with their URLs; one that raises, say of a subclass, is left out."""
     pages: list[tuple[RunLink, str]] = []
-    # A subclass may have other links, which Airflow asks when it wants.
+    # A subclass may have other links, too; Airflow resolves those itself.
     for link in (it for it in operator.operator_extra_links or () if isinstance(it, RunLink)):
         try:
             pages.append((link, link.url(run.arn, run.output_uri)))
-        except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on
+        except Exception as error:  # noqa: BLE001 - any error: the run goes on
             log.warning("Link %r of run %s is left out: %s: %s", link.name, run.id, type(error).__name__, error)
     return pages
 
 
 def standard_links(run: Run) -> list[tuple[RunLink, str]]:
-    """Return the pages of a run by the links that every operator of this provider has."""
+    """Return the links that every operator of this provider has, with their URLs for a run."""
     return [
         (link, link.url(run.arn, run.output_uri)) for link in (OmicsRunLink(), OmicsRunLogLink(), OmicsRunOutputLink())
     ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The StartRun requests of one intention, the records of them, and how their runs are found again."""
+"""The StartRun requests of one intention, their records, and the look-up of their runs."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ CLOCK_SKEW: Final = 300.0
 
 class RunSubmissions(Submissions[Run]):
     """
-    The StartRun requests of one intention, and how their runs are found again.
+    The StartRun requests of one intention, and the look-up of their runs.
 
-    :param request: the StartRun request without its identity.
-    :param intention: whose run it is.
-    :param try_number: which of the task's tries the attempt is.
-    :param airflow_tags: whether the run carries the tags that name its intention.
-    :param store: what outlives the attempt, where Airflow has it (3.3 and newer).
+    :param request: the StartRun request, without requestId, name and tags of the intention.
+    :param intention: the intention.
+    :param try_number: the task's try.
+    :param airflow_tags: whether to tag the run with its intention.
+    :param store: the task's state store (Airflow 3.3 and newer).
     """
 
     operation = "StartRun"
@@ -63,16 +63,16 @@ class RunSubmissions(Submissions[Run]):
         own = request.get("requestId")
         super().__init__(intention, own)
         self._try_number = try_number
-        # Which try started a run, by its uuid; no member of the request may tell that.
+        # Which try started a run, by its uuid; it must not be in the request.
         self._starters: dict[str, int] = {}
         self._airflow_tags = airflow_tags
         self._store = store
-        # The default name finds an intention's runs, or the one of the caller's requestId, which outlives it.
+        # By the default name a look-up finds an intention's runs, or the one of the caller's requestId.
         self._name = str(own or intention.run_name)
         self._request: dict[str, JsonValue] = {"name": self._name, **request}
 
     def request(self, submission: int) -> dict[str, JsonValue]:
-        """Return the request of a submission; nothing in it may differ between two tries."""
+        """Return the request of a submission; it must be the same in every try."""
         request_id = self.request_id(submission)
         request = {**self._request, "requestId": request_id}
         if self._airflow_tags:
@@ -80,7 +80,7 @@ class RunSubmissions(Submissions[Run]):
         return request
 
     def write(self, record: Record[Run]) -> None:
-        """Keep a record in the task's state store; without one nothing is kept, and nothing of an adopted run."""
+        """Write a record into the task's state store, if there is one and the run is not adopted."""
         if self._store is None or record.adopted:
             return
         value: dict[str, object] = {"intention": self.intention.digest, "submission": record.submission, "run": None}
@@ -94,7 +94,7 @@ class RunSubmissions(Submissions[Run]):
             log.warning("The task state store did not take the record of submission %s: %s", record.submission, error)
 
     def stored(self) -> dict[str, Any] | None:
-        """Return the newest record of this intention as JSON types; those of others, left by a clear, do not count."""
+        """Return the record as JSON types; None for one of another intention, from before a clear."""
         if self._store is None:
             return None
         try:
@@ -117,7 +117,7 @@ class RunSubmissions(Submissions[Run]):
         )
 
     def _read_from(self, stored: Mapping[str, Any] | None) -> Record[Run] | None:
-        """Return the record that the state store has, or had in another process of this attempt."""
+        """Return the record from the state store, which another process of this attempt may have read."""
         if not stored:
             return None
         try:
@@ -138,14 +138,14 @@ class RunSubmissions(Submissions[Run]):
         return hook.get_run(run)
 
     def said_of(self, run: Run, *, own: bool) -> str:
-        """Say which run the task has, and whose it is."""
+        """Return the log line on the run that was started or found."""
         if own:
             return f"Started run {run.id} ({run.status}), output {run.output_uri}"
         by = self._started_by(run)
         return f"Reattached to run {run.id} ({run.status}), started by {by}, output {run.output_uri}"
 
     def _started_by(self, run: Run) -> str:
-        """Say who started a run that is older than this attempt."""
+        """Return which try started a run that is older than this attempt."""
         known = self._starters.get(run.uuid)
         if known is None and self._own_request_id:
             return f"an earlier use of request_id {self._own_request_id}"
@@ -159,15 +159,15 @@ class RunSubmissions(Submissions[Run]):
         """
         Return the intention's newest run.
 
-        :raises ClientError: if the caller may not look.
-        :raises OmicsError: if so many runs of the name are active that the look-up would eat the account's quota.
+        :raises ClientError: if ListRuns is denied.
+        :raises OmicsError: if so many runs of the name are active that the look-up would use up the account's quota.
         """
         start = None if self._own_request_id else self.intention.dag_run_start
         since = start.timestamp() - CLOCK_SKEW if start else 0.0
         listed: Listed = yield methodcaller("list_runs", str(self._request["name"]), since)
         if not self._airflow_tags:
             return Found((yield from self._by_name(listed.items)), listed.at)
-        # A run that lives or has succeeded settles the matter: ask about those first.
+        # Active and COMPLETED runs first: if one of them is this task's, no run is started.
         items = sorted(listed.items, key=lambda item: (item["status"] in ENDED, item["status"] != "COMPLETED"))
         existing = yield from self._tagged(items[:MAX_CANDIDATES])
         if not existing and len(items) > MAX_CANDIDATES:
@@ -177,23 +177,22 @@ class RunSubmissions(Submissions[Run]):
         return Found(existing[0] if existing else None, listed.at)
 
     def _looked_in_part(self, items: list[dict[str, Any]]) -> None:
-        """Say that there are runs of the name that were not asked about; raise if this task's may live among them."""
+        """Warn that runs of the name were not checked; raise if this task's active run may be among them."""
         name = self._request["name"]
         if items[MAX_CANDIDATES]["status"] not in ENDED and not self._own_request_id:
             raise OmicsError(
-                f"More than {MAX_CANDIDATES} active runs have the name {name!r}, too many for a retry to look for its "
-                "own among them: leave name out, or give each task a name of its own; or try again when some have ended"
+                f"More than {MAX_CANDIDATES} active runs have the name {name!r}, too many for a retry to find its own: "
+                "leave name out, or give each task its own name; or retry when some of them have ended"
             )
         log.warning(
-            "Of %s runs with the name %r the %s that are active, COMPLETED or the newest are not this task's: "
-            "StartRun relies on the requestId",
+            "Of %s runs with the name %r only %s were checked, none is this task's: StartRun relies on the requestId",
             len(items),
             name,
             MAX_CANDIDATES,
         )
 
     def _tagged(self, items: list[dict[str, Any]]) -> Calls[list[ExistingRun[Run]]]:
-        """Return the intention's runs; only the tag tells whose a run is."""
+        """Return the intention's runs, which are recognised by their tag only."""
         existing = []
         for item in items:
             run = Run.from_response(item)
@@ -202,7 +201,7 @@ class RunSubmissions(Submissions[Run]):
             except ClientError as error:
                 if not is_denied(error):
                     raise
-                log.warning("Run %s has this task's name and may not be looked at: %s", run.id, error)
+                log.warning("Run %s has this task's name, but GetRun is denied: %s", run.id, error)
                 continue
             submission = self._submission(now.request_id)
             if submission is not None:
@@ -211,15 +210,15 @@ class RunSubmissions(Submissions[Run]):
 
     def _submission(self, request_id: str | None) -> int | None:
         if self._own_request_id:
-            # As the tag has it, whose alphabet is smaller.
+            # As it is in the tag, which allows fewer characters.
             return 0 if request_id == tag_value(str(self._own_request_id)) else None
         return self.intention.submission(request_id)
 
     def _by_name(self, items: list[dict[str, Any]]) -> Calls[ExistingRun[Run] | None]:
-        """Without tags the default name, which only this intention has, tells; its submissions come in order."""
+        """Without tags: return the newest run with the default name, which is unique to the intention."""
         if self._request["name"] != self._name or not items:
             return None
         run: Run = yield methodcaller("get_run", replace(Run.from_response(items[0]), uuid=""))
         if not run.uuid:
-            return None  # Listed, and not visible to GetRun: StartRun's answer says which run it is.
+            return None  # Listed, but not visible to GetRun yet: StartRun's answer has its uuid.
         return ExistingRun(run, 0 if self._own_request_id else len(items) - 1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The StartRun calls of one attempt in the triggerer, each in a thread that nobody can call back."""
+"""The StartRun calls of one attempt in the triggerer, each in a thread that cannot be interrupted."""
 
 from __future__ import annotations
 
@@ -21,42 +21,42 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The account, as far as STS says it, and the Region in which the worker would have started the run."""
+    """The account, None if STS did not return it, and the Region of the worker's connection."""
 
     account: str | None
     region: str | None
 
     def check(self, hook: OmicsHook) -> None:
-        """Raise StartRunElsewhereError if a hook leads to another one."""
+        """Raise StartRunElsewhereError if a hook's connection leads to another account or Region."""
         hook.check_place(self.account, self.region)
 
 
 class StartCalls:
     """
-    Calls StartRun, and knows what has come of it.
+    Calls StartRun, and keeps the state of the last call.
 
     :param submissions: the StartRun requests of the intention.
-    :param place: where the run is to be.
-    :param say: tells people something.
+    :param place: account and Region of the run.
+    :param say: logs a line here and, later, in the worker.
     """
 
     def __init__(self, submissions: RunSubmissions, place: Place, say: Callable[[str], None]) -> None:
         self._submissions = submissions
         self._place = place
         self._say = say
-        # The submission that was last asked for, here or in an earlier process of this attempt; None if no run can have
-        # come of it.
+        # The submission of the last StartRun, here or in an earlier process of this attempt; None if it cannot have
+        # started a run.
         self.asked: int | None = None
-        # Whether the answer to a call was lost: a run may have come of it.
+        # Whether a call was not answered: it may have started a run.
         self.unanswered = False
         self.refusals = 0
-        # What was last in the way of a run.
+        # The last error.
         self.why: Exception | None = None
         self._under_way: concurrent.futures.Future[Run] | None = None
         self._is_over = False
 
     def take_over(self, submission: int | None) -> None:
-        """Note what an earlier process has asked for; whether that was answered nobody knows."""
+        """Note the submission of an earlier process, whose StartRun may or may not have been answered."""
         self.asked, self.unanswered = submission, True
 
     def begin(self) -> None:
@@ -69,17 +69,17 @@ class StartCalls:
 
     def send(self, hook: OmicsHook, submission: int) -> Run:
         """
-        Call StartRun, in a thread: who ends the task waits for what comes of it.
+        Call StartRun, in a thread; after the end of the task, :meth:`settled` waits for its answer.
 
         :raises NotNowError: if the task was ended.
         """
         self._place.check(hook)
         answer: concurrent.futures.Future[Run] = concurrent.futures.Future()
-        # In this order: who ends it then looks for a call that is under way.
+        # In this order: end(), which another thread may call now, comes before settled().
         self._under_way = answer
         try:
             if self._is_over:
-                raise NotNowError("The task was ended")  # noqa: TRY301 - who waits for the answer is told, too
+                raise NotNowError("The task was ended")  # noqa: TRY301 - settled() needs it, too
             self.asked = submission
             run = self._submissions.submit(hook, submission)
         except BaseException as error:
@@ -89,36 +89,36 @@ class StartCalls:
         return run
 
     def note_refusal(self, error: Exception) -> None:
-        """Note that StartRun was refused: no run has come of it."""
-        from airflow_provider_omics.aws.errors import is_full  # noqa: PLC0415 - imported in a thread by now
+        """Note that StartRun was refused: it has started no run."""
+        from airflow_provider_omics.aws.errors import is_quota_exceeded  # noqa: PLC0415 - already imported, in a thread
 
         self.why = error
         self.refusals += 1
         if not self.unanswered:
-            self.asked = None  # This is an answer, and none was lost before.
+            self.asked = None  # A refusal starts no run, and no answer was lost before.
         if self.refusals == 1:
-            self._say(f"{StartRunRefusedError(str(error), full=is_full(error))}: StartRun is asked again")
+            self._say(f"{StartRunRefusedError(str(error), full=is_quota_exceeded(error))}: StartRun is called again")
 
     def note_fault(self, error: Exception) -> None:
-        """Note that there was no answer."""
+        """Note that StartRun was not answered."""
         self.why = error
         self.unanswered = self.unanswered or self.asked is not None
 
     async def settled(self) -> Run | None:
-        """Return the run of a call that is under way, or was answered before it was known, when it is answered."""
-        from airflow_provider_omics.aws.errors import is_refused, may_pass  # noqa: PLC0415 - imported in a thread by now
+        """Wait for the answer to the last call, if there was one, and return its run."""
+        from airflow_provider_omics.aws.errors import is_refused, should_retry  # noqa: PLC0415 - already imported, in a thread
 
         if self._under_way is None:
             return None
         try:
-            # Who is cancelled while it waits for the answer must not take it from those who ask after it.
+            # Shielded: if this waiting is cancelled, the answer must still be there for a later call of settled().
             return await asyncio.shield(asyncio.wrap_future(self._under_way))
         except NotNowError:
             return None
-        except Exception as error:  # noqa: BLE001 - who asks wants the run
+        except Exception as error:  # noqa: BLE001 - the caller only needs the run
             if is_refused(error):
                 self.note_refusal(error)
-            elif may_pass(error, 0):
+            elif should_retry(error, 0):
                 self.note_fault(error)
             else:
                 self.why = error

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an attempt asks of HealthOmics, whatever it is that it wants once: a run, or a job of a sequence store."""
+"""The calls of an attempt: start, get and look up a run or, by the same rules, a job of a sequence store."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
     from airflow_provider_omics.records.documents import JsonValue
 
 log = logging.getLogger(__name__)
-# Seconds for which a run that must exist is looked for: as long as a new run may take to be listed.
+# Seconds in which a run that must exist is looked for: a new run may take that long to be listed.
 LISTING_SECONDS: Final = 120.0
 LOOK_AGAIN: Final = 5.0
 
 
 class Submissions(ABC, Generic[R]):
     """
-    The requests of one intention, and how what they started is found again.
+    The requests of one intention, and the look-up of what they started.
 
-    :param intention: whose run or job it is.
-    :param own_request_id: the caller's own token, if it chose one.
+    :param intention: the intention.
+    :param own_request_id: the caller's own token, if one was given.
     """
 
-    # The operation, what it starts, and the member that makes it idempotent with its argument, for people.
+    # For messages: the operation, what it starts, its idempotency token and the operator's argument for that.
     operation: ClassVar[str]
     what: ClassVar[str]
     key: ClassVar[str]
@@ -52,41 +52,41 @@ class Submissions(ABC, Generic[R]):
         return str(self._own_request_id or self.intention.request_id(submission))
 
     def taken(self, submission: int) -> StartRunConflictError:
-        """Return the error that a submission's token is taken by what nothing finds, and what helps."""
+        """Return the error after a 409 for a submission whose run is not found."""
         # A clear changes a token that is derived.
-        way_out = f"another {self.argument} starts anew" if self._own_request_id else "a clear of the task starts anew"
+        what = f"another {self.argument}" if self._own_request_id else "a clear of the task"
         return StartRunConflictError(
-            f"HealthOmics says that {self.key} {self.request_id(submission)} is taken, but lists no {self.what} of it: "
-            f"a retry looks again, {way_out}"
+            f"HealthOmics answered that {self.key} {self.request_id(submission)} is taken, but lists no {self.what} of "
+            f"it: a retry looks again, {what} starts a new one"
         )
 
     @abstractmethod
     def submit(self, hook: OmicsHook, submission: int) -> R:
-        """Ask once for the run of a submission; StartRunConflictError if HealthOmics answers 409."""
+        """Call StartRun once; StartRunConflictError if HealthOmics answers 409."""
 
     @abstractmethod
     def newest(self) -> Calls[Found[R]]:
-        """Look once for the newest run of the intention."""
+        """Look up the newest run of the intention once."""
 
     @abstractmethod
     def get_run(self, hook: OmicsHook, run: R) -> R:
-        """Ask how it is now."""
+        """Return the present run."""
 
     def write(self, record: Record[R]) -> None:
-        """Keep nothing."""
+        """Write the record; by default there is nowhere to write it."""
 
     def look_up(self, at_least: int | None) -> Calls[Found[R]]:
-        """Return the intention's newest run, looked for as long as it may take to be listed if it must exist."""
+        """Return the intention's newest run; if it must exist, try again for as long as it may take to be listed."""
         until = time.monotonic() + LISTING_SECONDS
         while True:
-            # When the look begins: a process that then stands still has not looked for as long as it seems.
+            # The time before the call: a process that is suspended during it has not looked for so long.
             looked = time.monotonic()
             try:
                 found = yield from self.newest()
             except ClientError as error:
                 if not is_denied(error):
                     raise
-                log.warning("A retry may not look for its %s, and relies on the %s: %s", self.what, self.key, error)
+                log.warning("The look-up of the %s is denied, only the %s is relied on: %s", self.what, self.key, error)
                 return Found(None, date_of(error.response))
             if at_least is None or (found.newest is not None and found.newest.submission >= at_least):
                 return found

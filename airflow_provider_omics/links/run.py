@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Links of a run: its page, its log stream and its outputs in the AWS console."""
+"""Extra links to a run's page, log stream and outputs in the AWS console."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class RunLink(BaseOperatorLink):
-    """A link made of what the task pushed to XCom when its run had started; it calls nothing but Airflow."""
+    """A link made of the run's XComs; it makes no call to AWS."""
 
     @abstractmethod
     def url(self, arn: str, output_uri: str) -> str:
@@ -26,7 +26,7 @@ class RunLink(BaseOperatorLink):
         """Return the link, empty before the run has started."""
         attempt = getattr(operator, "attempt", None)
         if attempt is not None:
-            # In the process that executes the task; XCom would log an error for each link of a task without a run.
+            # In the task's own process: reading a missing XCom would log an error for each link.
             return self.url(attempt.run.arn, attempt.run.output_uri) if attempt.run else ""
         arn = XCom.get_value(ti_key=ti_key, key="arn")
         return self.url(arn, XCom.get_value(ti_key=ti_key, key="run_output_uri") or "") if arn else ""

@@ -25,45 +25,45 @@ if TYPE_CHECKING:
     from airflow_provider_omics.records.read_set_job import ReadSetJob
     from airflow_provider_omics.tasks.read_set_wait import Limits
 
-# Seconds after which read sets are looked at again that a job activates which is not listed.
+# Seconds between two GetReadSetMetadata while another job, which is not listed yet, activates read sets.
 _LOOK_AGAIN = 30.0
 
 
 class ActivateOmicsReadSetsOperator(ReadSetJobOperator):
     """
-    Make archived read sets of a sequence store readable again, and wait until they are; ACTIVE ones cost nothing.
+    Activate archived read sets of a sequence store, and wait until they are ACTIVE; without any, no job is started.
 
-    HealthOmics archives what nobody has read for 30 days, and a run that takes an archived read set fails. The
-    arguments up to ``client_token`` are the members of `StartReadSetActivationJob
+    HealthOmics archives a read set that was not read for 30 days, and a run with an archived input fails. The arguments
+    up to ``client_token`` are the members of `StartReadSetActivationJob
     <https://docs.aws.amazon.com/omics/latest/api/API_StartReadSetActivationJob.html>`__ under their own names; all are
     templated.
 
-    XCom: ``job_id``, if a job is needed, and ``sequence_store_id``; when the job has ended ``read_set_ids`` and
-    ``read_sets``, of those that are active if others failed: for each a dict of ``read_set_id``, ``name``,
-    ``subject_id``, ``sample_id`` and ``s3_uris``, which a run takes, too. The task returns these and ``status`` as one
-    dict.
+    XCom: ``sequence_store_id`` and, if a job was started, ``job_id``. When the job has ended: ``read_set_ids`` and
+    ``read_sets`` of the active read sets, even if others failed; for each a dict of ``read_set_id``, ``name``,
+    ``subject_id``, ``sample_id`` and ``s3_uris``, which can be inputs of a run. The task returns these and ``status``
+    as one dict.
 
-    Read sets that another job activates are waited for. Nothing can cancel a job: it goes on when somebody
-    ends the task.
+    The task also waits for read sets that another job activates. HealthOmics cannot cancel a job: it goes on when the
+    task is ended.
 
     :param sequence_store_id: sequence store, 10 to 36 digits.
     :param sources: 1 to 20 read sets, each an id or the API's ``{"readSetId": id}``, as a list or as its JSON.
-    :param client_token: idempotency token, 1 to 127 characters, sent verbatim: one job for it, ever. By default it
-        follows from the task instance and stays the same over automatic retries.
+    :param client_token: idempotency token, 1 to 127 characters, sent unchanged; HealthOmics starts only one job for it.
+        By default it is derived from the task instance and stays the same over automatic retries.
     :param wait_for_completion: whether to wait for the job's end; if not, the task succeeds when it has started.
     :param deferrable: whether to wait in the triggerer, which frees the worker slot; by default
         ``[operators] default_deferrable``.
     :param poll_interval: time between two polls of the job, as ``timedelta`` or in seconds; by default ``[omics]
-        poll_interval``, which stretches with the job's age, up to five minutes.
-    :param submit_timeout: for how long, as ``timedelta`` or in seconds, to wait while HealthOmics takes no more jobs
-        (25 go on at a time by default); meanwhile the task is deferred if it is deferrable.
+        poll_interval``, and longer for an older job, up to five minutes.
+    :param submit_timeout: how long to wait, as ``timedelta`` or in seconds, while the quota of active jobs is exceeded
+        (25 by default) or the call is throttled; a deferrable task waits in the triggerer.
     :param aws_conn_id: Airflow connection of type ``aws``; None takes boto3's own credentials (templated).
     :param region_name: AWS Region; by default the connection's (templated).
     :param verify: whether to verify TLS certificates, or the path of a CA bundle (templated).
     :param botocore_config: options of ``botocore.config.Config``; they win over the connection's ``config_kwargs``.
-    :raises OmicsRequestError: if the request breaks a rule, or a read set has no reads (DELETED, say); no retry.
+    :raises OmicsRequestError: if the request breaks a rule, or a read set cannot be activated (DELETED, say); no retry.
     :raises ReadSetJobFailedError: if a read set was not activated; the text names the first five.
-    :raises ReadSetJobRefusedError: if HealthOmics takes no job for longer than ``submit_timeout``.
+    :raises ReadSetJobRefusedError: if HealthOmics starts no job within ``submit_timeout``.
     :raises ReadSetJobTimeoutError: if the job has not ended within ``execution_timeout``.
     """
 
@@ -94,9 +94,9 @@ class ActivateOmicsReadSetsOperator(ReadSetJobOperator):
         deadline: float | None = None,
         until: float | None = None,
     ) -> dict[str, Any]:
-        """Look at the read sets; find or start the job that activates what is archived, and wait for it."""
-        from airflow_provider_omics.lifecycle.protocol import Wait  # noqa: PLC0415 - a DAG file does not pay for it
-        from airflow_provider_omics.read_sets.job_calls import read_sets  # noqa: PLC0415 - DAG files need no boto3
+        """Find or start the job that activates the archived read sets, and wait for it."""
+        from airflow_provider_omics.lifecycle.protocol import Wait  # noqa: PLC0415 - keep DAG parsing fast
+        from airflow_provider_omics.read_sets.job_calls import read_sets  # noqa: PLC0415 - no boto3 in DAG files
 
         limits, request = self.limits(deadline, until), request or self.build_request()
         ids, store_id = _ids(request), str(request["sequenceStoreId"])
@@ -135,7 +135,7 @@ class ActivateOmicsReadSetsOperator(ReadSetJobOperator):
     def _look_later(
         self, context: Context, request: dict[str, JsonValue], limits: Limits, activating: list[str]
     ) -> None:
-        """Let some time pass, here or in the triggerer, before read sets are looked at again."""
+        """Wait, here or in the triggerer, before the next GetReadSetMetadata."""
         left = _LOOK_AGAIN if limits.deadline is None else limits.deadline - time.time()
         if left <= 0:
             raise ReadSetJobTimeoutError(
@@ -148,7 +148,7 @@ class ActivateOmicsReadSetsOperator(ReadSetJobOperator):
         time.sleep(min(left, _LOOK_AGAIN))
 
     def conclude(self, context: Context, job: ReadSetJob, waiting: dict[str, Any]) -> dict[str, Any]:
-        """Look at the read sets when a job has ended that was to activate them."""
+        """Get the read sets' status when the job has ended, and return the result or raise."""
         from airflow_provider_omics.polling.faults import Faults, with_retries  # noqa: PLC0415 - no boto3 in DAG files
         from airflow_provider_omics.read_sets.job_calls import read_sets  # noqa: PLC0415 - likewise
 
@@ -158,7 +158,7 @@ class ActivateOmicsReadSetsOperator(ReadSetJobOperator):
             return self.pursue(context, retry=True, **again)
         until = math.inf if waiting["deadline"] is None else waiting["deadline"]
         ids = _ids(request)
-        faults = Faults(f"A look at what {job.name} activated")
+        faults = Faults(f"GetReadSetMetadata after {job.name}")
         found = with_retries(self.hook(), lambda hook: read_sets(hook, job.store_id, ids), faults, until=until)
         if self.wait_for_completion and job.succeeded and any(item["status"] == "ACTIVATING" for item in found):
             return self.pursue(context, retry=True, **again)
@@ -166,12 +166,12 @@ class ActivateOmicsReadSetsOperator(ReadSetJobOperator):
         if self.wait_for_completion and not job.succeeded:
             advice = f"{len(result['read_set_ids'])} of the read sets are active; XCom read_set_ids has them."
             if self.client_token:
-                raise ClientTokenSpentError(job, f"{advice} One job for a client_token, ever.")
+                raise ClientTokenSpentError(job, f"{advice} Give another client_token to start another job.")
             raise ReadSetJobFailedError(job, f"{advice} A retry activates the others.")
         return result
 
     def _result(self, context: Context, found: list[dict[str, Any]], job: ReadSetJob | None) -> dict[str, Any]:
-        """Push and return which read sets are active, or were asked for if nobody waits."""
+        """Push and return the active read sets or, without waiting for the job, all that were given."""
         shown = [item for item in found if item["status"] == "ACTIVE" or not self.wait_for_completion]
         known = job.xcom() if job else {"job_id": None, "sequence_store_id": self.sequence_store_id, "status": None}
         return {**known, **self.hand_on(context, [_about(item) for item in shown])}
@@ -186,7 +186,7 @@ def _sources(ids: list[str]) -> list[JsonValue]:
 
 
 def _about(item: dict[str, Any]) -> dict[str, Any]:
-    """Return what those downstream need of a read set, of GetReadSetMetadata's answer."""
+    """Return a read set for XCom, from GetReadSetMetadata's answer."""
     members = {"id": "read_set_id", "name": "name", "subjectId": "subject_id", "sampleId": "sample_id"}
     files = item.get("files", {})
     uris = [files[name].get("s3Access", {}).get("s3Uri") for name in ("source1", "source2") if name in files]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""End runs and tidy up after them: for teardown tasks, and for what a machine's death left running."""
+"""Cancel runs: in teardown tasks, and runs that a crashed worker or triggerer has left."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_omics.records.run import Run
 
 log = logging.getLogger(__name__)
-# How long all are tried to be cancelled, and each at the least.
+# Seconds to cancel all runs, and at least for each one.
 _CANCEL_SECONDS = 60.0
 _EACH_SECONDS = 10.0
 
@@ -31,24 +31,24 @@ class CancelOmicsRunOperator(OmicsOperator):
     """
     Cancel one run by its id, or, by their tags, all active runs that tasks of a Dag run have started.
 
-    A run that has ended is no error, and an argument that comes out as nothing (None, "None", an empty text or list)
-    cancels nothing: only an argument that is left out means "this DAG", "this Dag run" or "all tasks". What could not
-    be cancelled fails the task after all else is done.
+    A run that has ended is no error. An argument that renders to nothing (None, "None", an empty text or list) cancels
+    nothing: only an argument that is left out means "this DAG", "this Dag run" or "all tasks". If a run cannot be
+    cancelled, the task cancels the others and then fails.
 
-    :param run_id: run to cancel (templated); one that is not found within a minute fails the task.
-    :param uuid: the run's uuid, with ``run_id``; a run of another uuid, which has taken over the id, is left alone
-        (templated).
+    :param run_id: run to cancel (templated); if it is not found within a minute, the task fails.
+    :param uuid: the run's uuid, with ``run_id``; if the id now belongs to a run with another uuid, that one is not
+        cancelled (templated).
     :param airflow_run_id: without ``run_id``: Dag run whose runs to cancel; by default this one (templated).
     :param airflow_dag_id: its DAG; by default this task's (templated).
     :param airflow_task_ids: its tasks whose runs to cancel, a list, JSON text of one, or one task id; by default all
-        (templated). One that this DAG does not have fails the task, and so does a run of these tasks that is in another
-        account or Region than the connection leads to.
+        (templated). The task fails if this DAG does not have one of them, or if one of their runs is in another
+        account or Region than the connection's.
     :param aws_conn_id: Airflow connection of type ``aws``; None takes boto3's own credentials (templated).
     :param region_name: AWS Region; by default the connection's (templated).
     :param verify: whether to verify TLS certificates, or the path of a CA bundle (templated).
     :param botocore_config: options of ``botocore.config.Config``; they win over the connection's ``config_kwargs``.
-    :raises OmicsRequestError: if an argument breaks a rule; no retry follows.
-    :raises OmicsError: if a run is not found, or could not be cancelled; a retry goes on with what is left.
+    :raises OmicsRequestError: if an argument breaks a rule; no retry.
+    :raises OmicsError: if a run is not found, or could not be cancelled; a retry cancels the remaining ones.
     """
 
     template_fields: Sequence[str] = (
@@ -83,7 +83,7 @@ class CancelOmicsRunOperator(OmicsOperator):
             "airflow_dag_id": airflow_dag_id,
             "airflow_task_ids": airflow_task_ids,
         }
-        # What was written counts: a mapped task's argument that comes out as None was given nevertheless.
+        # A mapped task's argument that renders to None was given all the same.
         self.given = frozenset(
             name for name, value in {"run_id": run_id, "uuid": uuid, **whose}.items() if not isinstance(value, NotGiven)
         )
@@ -99,8 +99,8 @@ class CancelOmicsRunOperator(OmicsOperator):
             raise self._refused("uuid needs run_id: HealthOmics finds no run by its uuid")
 
     def execute(self, context: Context) -> list[dict[str, str]]:
-        """Cancel, and return each run as it is then: STOPPING, or ended."""
-        from airflow_provider_omics.cancellation.cancel_run import cancel  # noqa: PLC0415 - a DAG file does not pay for it
+        """Cancel the runs, and return each as it is then: STOPPING, or ended."""
+        from airflow_provider_omics.cancellation.cancel_run import cancel  # noqa: PLC0415 - keep DAG parsing fast
 
         hook = self.hook()
         runs, problems = self._by_id(hook) if "run_id" in self.given else self._by_tags(hook, context)
@@ -110,11 +110,11 @@ class CancelOmicsRunOperator(OmicsOperator):
         until = time.monotonic() + _CANCEL_SECONDS
         for run in runs:
             try:
-                # However many there are, each has its time.
+                # Each run has at least ten seconds, however many there are.
                 done = cancel(hook, run, known=True, until=max(until, time.monotonic() + _EACH_SECONDS))
                 self.log.info("%s", done)
                 cancelled.append(_as_it_is(hook, done))
-            except Exception as error:  # noqa: BLE001 - the others are cancelled nevertheless
+            except Exception as error:  # noqa: BLE001 - the others are cancelled all the same
                 self.log.warning("Run %s: %s", run.id, error)
                 problems.append(f"run {run.id}: {error}")
         if problems:
@@ -138,7 +138,7 @@ class CancelOmicsRunOperator(OmicsOperator):
             if not isinstance(value, str) and not is_nothing(value):
                 raise self._refused(f"{name} must be a string, not {value!r:.80}")
         if is_nothing(dag_id) or is_nothing(run_id) or tasks == []:
-            self.log.info("An argument came out as nothing, so it names no run")
+            self.log.info("An argument rendered to nothing, so no run is cancelled")
             return [], []
         of_run = {"airflow:dag_id": tag_value(str(dag_id)), "airflow:run_id": tag_value(str(run_id))}
         of_tasks = None if tasks is None else {tag_value(task) for task in tasks}
@@ -155,11 +155,11 @@ class CancelOmicsRunOperator(OmicsOperator):
 
 
 def _as_it_is(hook: OmicsHook, done: Cancellation) -> Run:
-    """Return a run that is cancelled as it is then; what cannot be asked for now does not undo that."""
+    """Return the present state of a cancelled run; STOPPING if GetRun fails."""
     if not done.accepted:
         return done.run
     try:
         return hook.get_run(done.run)
     except Exception as error:  # noqa: BLE001 - it is cancelled
-        log.info("How run %s is now is not known: %s", done.run.id, error)
+        log.info("Run %s is cancelled, its present status is not known: %s", done.run.id, error)
         return replace(done.run, status="STOPPING")

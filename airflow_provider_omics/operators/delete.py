@@ -19,11 +19,11 @@ class DeleteOmicsRunOperator(OmicsOperator):
     """
     Delete HealthOmics' record of a run that has ended; its outputs in S3 and its logs stay.
 
-    A run that does not exist is no error, and neither is an id that renders to nothing; one that is too new to be
-    visible is looked for during a minute.
+    A run that does not exist is no error, and neither is an id that renders to nothing. A run that GetRun does not find
+    is looked for during a minute, as it may be too new.
 
     :param run_id: run to delete (templated).
-    :param uuid: the run's uuid; a run of another uuid, which has taken over the id, is left alone (templated).
+    :param uuid: the run's uuid; if the id now belongs to a run with another uuid, that one is not deleted (templated).
     :param aws_conn_id: Airflow connection of type ``aws``; None takes boto3's own credentials (templated).
     :param region_name: AWS Region; by default the connection's (templated).
     :param verify: whether to verify TLS certificates, or the path of a CA bundle (templated).
@@ -52,7 +52,7 @@ class DeleteOmicsRunOperator(OmicsOperator):
         if run is None:
             self.log.info("There is no run to delete")
             return
-        from airflow_provider_omics.cancellation.find import VISIBLE_SECONDS, visible  # noqa: PLC0415 - no boto3 in DAGs
+        from airflow_provider_omics.cancellation.find import VISIBLE_SECONDS, visible  # noqa: PLC0415 - no boto3 in DAG files
 
         hook = self.hook()
         if visible(hook, run, time.monotonic() + VISIBLE_SECONDS) is None:

@@ -24,43 +24,43 @@ if TYPE_CHECKING:
 
 class ImportOmicsReadSetsOperator(ReadSetJobOperator):
     """
-    Import files from S3 as read sets of a sequence store, each once over all retries, and wait until they are there.
+    Import files from S3 as read sets of a sequence store, each only once over all retries, and wait for the job.
 
     The arguments up to ``client_token`` are the members of `StartReadSetImportJob
     <https://docs.aws.amazon.com/omics/latest/api/API_StartReadSetImportJob.html>`__ under their own names; all are
-    templated, and every broken rule is told in one error before any call.
+    templated, and one error before any call names every broken rule.
 
-    XCom: ``job_id`` and ``sequence_store_id`` from the moment the job is known; when it has ended ``read_set_ids`` and
-    ``read_sets``, of the sources that worked if others failed: for each a dict of ``read_set_id``, ``name``,
-    ``subject_id``, ``sample_id`` and ``omics_uris``, which a run takes, ``source1`` first. The task returns these and
-    ``status`` as one dict.
+    XCom: ``job_id`` and ``sequence_store_id`` as soon as the job is found or started. When it has ended:
+    ``read_set_ids`` and ``read_sets`` of the imported sources, even if others failed; for each a dict of
+    ``read_set_id``, ``name``, ``subject_id``, ``sample_id`` and ``omics_uris``, which can be inputs of a run,
+    ``source1`` first. The task returns these and ``status`` as one dict.
 
-    A retry waits for the job of the try before it. After a job that did not import everything, it starts one for what
-    is missing. Nothing can cancel a job: when somebody ends the task, it goes on as it is.
+    A retry waits for the job of the try before. If that job did not import everything, a retry starts one for the
+    missing sources. HealthOmics cannot cancel a job: it goes on when the task is ended.
 
     :param sequence_store_id: sequence store, 10 to 36 digits.
     :param role_arn: service role that HealthOmics assumes for the job, 20 to 2048 characters.
     :param sources: 1 to 100 of the API's source items (``sourceFiles``, ``sourceFileType``, ``subjectId``,
         ``sampleId``, …), as a list or as its JSON.
-    :param client_token: idempotency token, 1 to 127 characters, sent verbatim: one job for it, ever. By default it
-        follows from the task instance and stays the same over automatic retries.
+    :param client_token: idempotency token, 1 to 127 characters, sent unchanged; HealthOmics starts only one job for it.
+        By default it is derived from the task instance and stays the same over automatic retries.
     :param airflow_tags: whether to tag the read sets with ``airflow:request_id``, ``airflow:dag_id``,
         ``airflow:task_id``, ``airflow:run_id`` and ``airflow:map_index``. Without them a retry, or a clear within the
-        Dag run, takes any job since the Dag run began that imports only such sources for its own.
+        Dag run, adopts any job since the Dag run's start whose sources are all among its own.
     :param wait_for_completion: whether to wait for the job's end; if not, the task succeeds when it has started.
     :param deferrable: whether to wait in the triggerer, which frees the worker slot; by default
         ``[operators] default_deferrable``.
     :param poll_interval: time between two polls of the job, as ``timedelta`` or in seconds; by default ``[omics]
-        poll_interval``, which stretches with the job's age, up to five minutes.
-    :param submit_timeout: for how long, as ``timedelta`` or in seconds, to wait while HealthOmics takes no more jobs (5
-        imports go on at a time by default); meanwhile the task is deferred if it is deferrable.
+        poll_interval``, and longer for an older job, up to five minutes.
+    :param submit_timeout: how long to wait, as ``timedelta`` or in seconds, while the quota of active jobs is exceeded
+        (5 by default) or the call is throttled; a deferrable task waits in the triggerer.
     :param aws_conn_id: Airflow connection of type ``aws``; None takes boto3's own credentials (templated).
     :param region_name: AWS Region; by default the connection's (templated).
     :param verify: whether to verify TLS certificates, or the path of a CA bundle (templated).
     :param botocore_config: options of ``botocore.config.Config``; they win over the connection's ``config_kwargs``.
-    :raises OmicsRequestError: if the request breaks a rule; no retry follows.
+    :raises OmicsRequestError: if the request breaks a rule; no retry.
     :raises ReadSetJobFailedError: if a source was not imported; the text names the first five.
-    :raises ReadSetJobRefusedError: if HealthOmics takes no job for longer than ``submit_timeout``.
+    :raises ReadSetJobRefusedError: if HealthOmics starts no job within ``submit_timeout``.
     :raises ReadSetJobTimeoutError: if the job has not ended within ``execution_timeout``.
     """
 
@@ -97,17 +97,17 @@ class ImportOmicsReadSetsOperator(ReadSetJobOperator):
         until: float | None = None,
     ) -> dict[str, Any]:
         """Find or start the job, wait for it, and return what the task returns."""
-        from airflow_provider_omics.lifecycle.protocol import Wait  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.lifecycle.protocol import Wait  # noqa: PLC0415 - keep DAG parsing fast
         from airflow_provider_omics.records.read_set_job import imported  # noqa: PLC0415 - likewise
 
         limits = self.limits(deadline, until)
         request = request or self.build_request()
         submissions = self.submissions(context, request)
         driver = self.driver(context, submissions, limits)
-        # Once the job is there, nothing that is asked of Airflow or AWS may fail it but the wait.
+        # Read before the job is started: after that, no call to Airflow or AWS but the polls may fail the task.
         region = str(driver.hook.region)
         job = (verdict := self.find_or_start(context, driver, request, limits, retry=retry)).run
-        # What earlier jobs have imported; the newest one tells for itself.
+        # The read sets of earlier jobs; those of the newest one are in its own sources.
         mine = {source.read_set_id for source in job.sources}
         others = tuple(source for source in submissions.finished.values() if source.read_set_id not in mine)
         known = {"region": region, "earlier": imported(replace(job, sources=others), self.role_arn, region)}
@@ -116,19 +116,19 @@ class ImportOmicsReadSetsOperator(ReadSetJobOperator):
         return self.conclude(context, job, known)
 
     def conclude(self, context: Context, job: ReadSetJob, waiting: dict[str, Any]) -> dict[str, Any]:
-        """Tell which read sets are there, those of earlier jobs first."""
-        from airflow_provider_omics.records.read_set_job import imported  # noqa: PLC0415 - a DAG file does not pay for it
+        """Push and return the imported read sets, those of earlier jobs first, or raise."""
+        from airflow_provider_omics.records.read_set_job import imported  # noqa: PLC0415 - keep DAG parsing fast
 
         if self.wait_for_completion and not job.sources:
             raise ReadSetJobWaitError(
-                f"HealthOmics does not say which sources of {job} are imported; a retry asks again"
+                f"HealthOmics does not return which sources of {job} are imported; a retry asks again"
             )
         region = waiting.get("region") or str(self.hook().region)
         shown = self.hand_on(context, [*waiting["earlier"], *imported(job, self.role_arn, region)])
         if self.wait_for_completion and not job.succeeded:
             advice = f"{len(shown['read_sets'])} of the sources are imported; XCom read_set_ids has them. "
             if self.client_token:
-                advice += "One job for a client_token, ever: give another one to import the others."
+                advice += "Give another client_token to import the others."
                 raise ClientTokenSpentError(job, advice)
             raise ReadSetJobFailedError(job, advice + "A retry imports the others.")
         return {**job.xcom(), **shown}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Start a HealthOmics run, wait for it, and hand on where its outputs are."""
+"""Start a HealthOmics run, wait for it, and push its outputs to XCom."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 class StartOmicsRunOperator(StartRunTask):
     """
-    Start an AWS HealthOmics run, or go on with that of an earlier try, and wait until it has ended.
+    Start an AWS HealthOmics run, or reattach to the run of an earlier try, and wait until it has ended.
 
     The arguments up to ``request_id`` are the members of `StartRun
-    <https://docs.aws.amazon.com/omics/latest/api/API_StartRun.html>`__ under their own names; all are templated, one
-    left None is not sent, and every broken rule is told in one error before any call. ``parameters``, ``tags``,
-    ``session_policy`` and ``engine_settings`` take a dict, JSON text, the name of a ``.json``, ``.yaml`` or ``.yml``
-    file beside the DAG, or an XComArg.
+    <https://docs.aws.amazon.com/omics/latest/api/API_StartRun.html>`__ under their own names; all are templated. None
+    means not sent. One error before any call names every broken rule. ``parameters``, ``tags``, ``session_policy`` and
+    ``engine_settings`` take a dict, JSON text, the name of a ``.json``, ``.yaml`` or ``.yml`` file beside the DAG, or
+    an XComArg.
 
-    XCom, from the moment the run is known: ``run_id``, ``uuid``, ``arn``, ``run_output_uri``. The task returns these
-    and ``status`` as one dict. When the run has COMPLETED, ``outputs`` holds its named outputs.
+    XCom, as soon as the run is found or started: ``run_id``, ``uuid``, ``arn``, ``run_output_uri``. The task returns
+    these and ``status`` as one dict. When the run has COMPLETED, ``outputs`` holds its named outputs.
 
     :param workflow_id: workflow to run; required for a new run.
     :param workflow_type: ``PRIVATE`` or ``READY2RUN``.
@@ -38,18 +38,18 @@ class StartOmicsRunOperator(StartRunTask):
     :param cache_id: run cache to use.
     :param cache_behavior: ``CACHE_ON_FAILURE`` or ``CACHE_ALWAYS``; needs ``cache_id``.
     :param run_group_id: run group whose limits hold for the run.
-    :param priority: 0 to 100000; a higher number goes first in its run group.
+    :param priority: 0 to 100000; a higher number starts first in its run group.
     :param parameters: workflow parameters, at most 50,000 bytes of JSON (user guide, "Fixed quotas").
     :param parameters_uri: S3 URI of a JSON file that holds the workflow parameters, instead of ``parameters``: for more
-        than 50,000 bytes. HealthOmics reads it, with ``role_arn``, after StartRun: a bad file fails the run with
-        ``INVALID_RUN_PARAMETERS``. For a duplicate (``run_id``), what is given replaces the parameters of the run that
-        is copied, in whichever of the two ways that run had them.
+        than 50,000 bytes. HealthOmics reads it, with ``role_arn``, after StartRun: an invalid file fails the run with
+        ``INVALID_RUN_PARAMETERS``. For a duplicate (``run_id``), either of the two replaces the copied run's
+        parameters, whichever of the two that run had.
     :param storage_capacity: static run storage in GiB, 0 to 100000, by default 1,200; ignored for ``DYNAMIC``.
     :param output_uri: S3 URI, in the workflow's Region, below which the outputs are written.
     :param log_level: ``OFF``, ``FATAL``, ``ERROR`` or ``ALL``.
     :param tags: tags of the run, at most 45 beside the provider's own five.
     :param retention_mode: ``RETAIN`` or ``REMOVE`` (user guide, "Run retention mode").
-    :param storage_type: ``STATIC`` or ``DYNAMIC``; pass it, because the service's default has changed.
+    :param storage_type: ``STATIC`` or ``DYNAMIC``; set it, as the service's default has changed.
     :param workflow_owner_id: account, 12 digits, that shares the workflow.
     :param workflow_version_name: version of the workflow; its default version if absent.
     :param networking_mode: ``RESTRICTED`` or ``VPC``; ``VPC`` needs ``configuration_name``.
@@ -61,8 +61,8 @@ class StartOmicsRunOperator(StartRunTask):
     :param output_uri_prefix_mode: ``SERVICE_DEFINED`` or ``NONE_WITH_OVERWRITE``.
     :param requester_pays_enabled: whether the run may read inputs from Requester Pays buckets, at your account's
         expense; by default it may not.
-    :param request_id: idempotency token, sent verbatim: one run for it, ever. By default it follows from the task
-        instance and stays the same over automatic retries.
+    :param request_id: idempotency token, sent unchanged; HealthOmics starts only one run for it. By default it is
+        derived from the task instance and stays the same over automatic retries.
     :param start_run_kwargs: members that are newer than this release, by their API names (templated).
     :param airflow_tags: whether to tag the run with ``airflow:request_id``, ``airflow:dag_id``, ``airflow:task_id``,
         ``airflow:run_id`` and ``airflow:map_index``.
@@ -70,14 +70,16 @@ class StartOmicsRunOperator(StartRunTask):
     :param deferrable: whether to wait in the triggerer, which frees the worker slot; by default
         ``[operators] default_deferrable``.
     :param poll_interval: time between two polls of the run, as ``timedelta`` or in seconds; by default ``[omics]
-        poll_interval``, which stretches with the run's age, up to five minutes.
-    :param submit_timeout: for how long, as ``timedelta`` or in seconds, to wait while HealthOmics refuses StartRun as
-        too frequent or the account as full; meanwhile the task is deferred if it is deferrable. No try is lost by it.
-    :param cancel_on_kill: whether the run is cancelled when somebody ends the task or its time is up.
-    :param retry_on: after which failures Airflow may try again: classes (``transient``, ``capacity``, ``task``,
-        ``input``, ``permission``, ``definition``, ``sizing``, ``limit``, ``unknown``) and single reasons, such as
+        poll_interval``, and longer for an older run, up to five minutes.
+    :param submit_timeout: how long to wait, as ``timedelta`` or in seconds, while StartRun is throttled, a quota of the
+        account is exceeded, or HealthOmics does not answer; a deferrable task waits in the triggerer. This uses up no
+        try.
+    :param cancel_on_kill: whether to cancel the run when a person ends the task (marks it failed or success, or clears
+        it) or ``execution_timeout`` passes.
+    :param retry_on: failures after which Airflow may retry: classes (``transient``, ``capacity``, ``task``, ``input``,
+        ``permission``, ``definition``, ``sizing``, ``limit``, ``unknown``) and single reasons, such as
         ``RUN_TASK_FAILED``; by default ``("transient", "capacity")``. After any other failure the task fails at once,
-        and a ``retry_policy`` (Airflow 3.3) is not asked.
+        without a call of its ``retry_policy`` (Airflow 3.3).
     :param fetch_outputs: whether to push the named outputs of a WDL or CWL run to XCom, as ``outputs``.
     :param forward_logs: whether to copy the log of the workflow engine into the task's: as it grows if the task waits
         in its worker, at the end, the last 1,000 lines or 200 KB, if it is deferrable.
@@ -85,12 +87,12 @@ class StartOmicsRunOperator(StartRunTask):
     :param region_name: AWS Region; by default the connection's (templated).
     :param verify: whether to verify TLS certificates, or the path of a CA bundle (templated).
     :param botocore_config: options of ``botocore.config.Config``; they win over the connection's ``config_kwargs``.
-    :raises StartRunRequestError: if the request breaks a rule; no retry follows.
-    :raises StartRunRefusedError: if HealthOmics refuses StartRun for longer than ``submit_timeout``.
-    :raises RunFailedError: if the run ends FAILED for a cause that passes.
-    :raises RunFailedForGoodError: if it ends FAILED for any other cause; no retry follows.
-    :raises RunCancelledError: if the run ends CANCELLED; no retry follows.
-    :raises RunDeletedError: if the run is deleted; no retry follows.
+    :raises StartRunRequestError: if the request breaks a rule; no retry.
+    :raises StartRunRefusedError: if HealthOmics starts no run within ``submit_timeout``.
+    :raises RunFailedError: if the run ends FAILED for a cause of ``retry_on``.
+    :raises RunFailedForGoodError: if it ends FAILED for any other cause; no retry.
+    :raises RunCancelledError: if the run ends CANCELLED; no retry.
+    :raises RunDeletedError: if the run is deleted; no retry.
     """
 
     def __init__(

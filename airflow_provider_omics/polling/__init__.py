@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the triggers of one triggerer process share when they call HealthOmics."""
+"""Shared by the triggers of a triggerer process: clients, rate limits, poller and start queue of each connection."""

@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether an account has room for another run: pure numbers, to which the time is given, in seconds."""
+"""When to call StartRun again after exceeded quotas: a pure calculation with times in seconds."""
 
 from __future__ import annotations
 
 from typing import Final
 
-# A full account is asked once in so many seconds, and so is one for a request that it had no room for.
+# Seconds between two StartRun while the account is full, and before a request that exceeded a quota is sent again.
 FULL_SECONDS: Final = 60.0
-# So many requests in a row without room say that the account is full.
+# After so many requests in a row that exceeded a quota, the account counts as full.
 _FULL: Final = 3
 
 
 class AccountRoom:
-    """Closes when several requests in a row find no room, and then lets one call a minute try, until a run starts."""
+    """After several requests in a row that exceeded a quota, it allows one call a minute until a run is started."""
 
     def __init__(self) -> None:
         self._without: list[int] = []
@@ -24,21 +24,21 @@ class AccountRoom:
         return len(self._without) >= _FULL
 
     def pause(self, now: float) -> float:
-        """Return the seconds until the account may be asked."""
+        """Return the seconds until the next call is allowed."""
         return max(0.0, self._closed_until - now) if self.is_full else 0.0
 
     def spend(self, now: float) -> None:
-        """Note that it is asked."""
+        """Note that StartRun is called."""
         self._closed_until = now + FULL_SECONDS
 
     def none_for(self, request: int, now: float) -> None:
-        """Note that it has no room for a request."""
+        """Note that a request exceeded a quota."""
         if request not in self._without and not self.is_full:
             self._without.append(request)
         self._closed_until = now + FULL_SECONDS
 
     def unknown(self, now: float) -> None:
-        """Note that the answer says nothing of it, so that it may be asked again at once."""
+        """Note that the answer says nothing about the quotas: the next call is allowed at once."""
         self._closed_until = min(self._closed_until, now)
 
     def some(self) -> None:

@@ -17,9 +17,9 @@ T = TypeVar("T")
 
 def background(coroutine: Coroutine[None, None, T], *, asks: bool = False) -> asyncio.Task[T]:
     """
-    Start a task that belongs to no trigger: what it logs must not end up in the log of the one that came first.
+    Start a task that belongs to no trigger, so that its lines are not in the log of the trigger that started it.
 
-    :param asks: whether it asks Airflow in the name of the trigger that starts it.
+    :param asks: whether it calls Airflow on behalf of the trigger that starts it.
     """
     context = asking_context() if asks else contextvars.Context()
     return asyncio.get_running_loop().create_task(coroutine, context=context)

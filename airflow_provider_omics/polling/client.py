@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A client of one connection, with threads of its own: made when it is first used, and anew when it no longer does."""
+"""The shared client of one connection, with its own threads; it is replaced when its credentials are stale."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 log = logging.getLogger(__name__)
-# While each answer is a fault, the connection is read anew every so many seconds.
+# While every call fails, the connection is read again every so many seconds.
 _ANEW_SECONDS: Final = 60.0
 
-# On which occasions the collector was told to look no more through what is there to stay.
+# The occasions after which the present objects were frozen for the garbage collector.
 _frozen: set[str] = set()
 
 
@@ -39,10 +39,10 @@ class Client:
     """
     A hook that many triggers share.
 
-    :param params: how to reach AWS.
+    :param params: the connection arguments.
     :param config: options of botocore's, which win over those of ``params``.
-    :param limit: the rate limit that slows down while there is no answer, if a call does not name another.
-    :param threads: how many calls are made at the same time.
+    :param limit: the rate limit that slows down while HealthOmics does not answer, unless a call names another one.
+    :param threads: how many calls may be made at the same time.
     """
 
     def __init__(self, params: HookParams, config: Mapping[str, JsonValue], limit: RateLimit, *, threads: int) -> None:
@@ -52,13 +52,13 @@ class Client:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="omics-hub")
         self._hook: OmicsHook | None = None
         self._connecting: asyncio.Task[OmicsHook] | None = None
-        # How many calls in a row ended in a fault of who answers, and when such have the connection read anew.
+        # How many calls in a row had a server error, and when the connection was last read again because of that.
         self._in_vain = 0
         self._anew = Reminder(_ANEW_SECONDS)
 
     @property
     def budget(self) -> Budget:
-        """The budget of its rate limit."""
+        """The numbers of its rate limit."""
         return self.limit.budget
 
     async def spend(self) -> None:
@@ -66,23 +66,23 @@ class Client:
         await self.limit.spend()
 
     def slowed_by(self, error: Exception) -> bool:
-        """Tell whether an error says that this connection asks too often; if so, it slows down."""
-        # Imported by now, in a thread: on the event loop it would take a tenth of a second.
+        """Tell whether the call was throttled; if so, this connection slows down."""
+        # Already imported, in a thread: on the event loop it would take a tenth of a second.
         from airflow_provider_omics.aws.errors import is_throttled  # noqa: PLC0415
 
         if throttled := is_throttled(error):
             self.budget.throttled(asyncio.get_running_loop().time())
         return throttled
 
-    def bears(self, error: Exception, faults: int) -> bool:
+    def should_retry(self, error: Exception, faults: int) -> bool:
         """
-        Tell whether an error may pass, so that who waits for something that exists goes on.
+        Tell whether to repeat a call about a run or job that exists.
 
-        :param faults: how many that one has met in a row.
+        :param faults: how many errors in a row the caller has had before.
         """
-        from airflow_provider_omics.aws.errors import may_pass  # noqa: PLC0415 - imported in a thread by now
+        from airflow_provider_omics.aws.errors import should_retry  # noqa: PLC0415 - already imported, in a thread
 
-        return may_pass(error, faults)
+        return should_retry(error, faults)
 
     async def call(
         self,
@@ -94,10 +94,10 @@ class Client:
         """
         Call a method of the hook in a thread.
 
-        A hook whose credentials no longer do is not used again, nor one whose calls get no answer.
+        A hook whose credentials are stale, or whose calls are not answered, is replaced.
 
         :param method: what to call.
-        :param threads: other threads than these few, for a call that takes its time.
+        :param threads: other threads, for a long call.
         :param limit: the rate limit that slows down while there is no answer, by default the client's.
         """
         limit = limit or self.limit
@@ -114,11 +114,11 @@ class Client:
         return answer
 
     async def load(self, *modules: str) -> None:
-        """Import modules in a thread: botocore takes longer than an event loop may be held up."""
+        """Import modules in a thread: botocore takes too long for the event loop."""
         await asyncio.get_running_loop().run_in_executor(self._threads, _load, modules)
 
     async def connect(self) -> None:
-        """Make what a call needs, if it is not there, before the time of the call matters."""
+        """Make the hook and its client, if there is none yet, before a call whose time matters."""
         if self._hook is None:
             begun = asyncio.get_running_loop().time()
             try:
@@ -137,13 +137,14 @@ class Client:
         else:
             limit.answered()
             self._in_vain = self._in_vain + 1 if errors.is_transient(error) and not errors.is_throttled(error) else 0
-            # A gateway answers for an endpoint that has moved; a fault of HealthOmics' own costs few clients.
+            # A gateway may answer 5xx for an endpoint that has moved. At most one new client a minute, in case it is a
+            # server error of HealthOmics itself.
             anew = self._in_vain >= READ_ANEW and self._anew.due(asyncio.get_running_loop().time())
         if anew and hook is not None and self._hook is hook:
             self._hook = self._connecting = None
 
     async def _connected(self) -> OmicsHook:
-        """Return the one hook that all who ask for it meanwhile wait for; what is wrong with it is raised to each."""
+        """Return the hook; concurrent callers wait for the same one, and an error is raised to each."""
         if self._connecting is None or (self._connecting.done() and self._hook is None):
             self._connecting = background(self._connect())
         self._hook = await asyncio.shield(self._connecting)
@@ -152,13 +153,13 @@ class Client:
     async def _connect(self) -> OmicsHook:
         loop = asyncio.get_running_loop()
         hook = await loop.run_in_executor(self._threads, _new_hook, self._params, self._config)
-        # Only the event loop's side may ask Airflow for the connection; the client's thread must not.
+        # The connection must be read through asgiref; in the client's thread a call to Airflow would hang.
         await sync_to_async(getattr)(hook, "conn_config")
         await loop.run_in_executor(self._threads, _make_client, hook)
         return hook
 
     def close(self) -> None:
-        """Let go of everything; a question to Airflow is asked to its end: another one would get its answer."""
+        """Shut down the threads; a call to Airflow is completed, as another call would get its answer."""
         if self._connecting is None or self._connecting.done():
             self._threads.shutdown(wait=False, cancel_futures=True)
         else:
@@ -166,17 +167,17 @@ class Client:
 
     def _close_late(self, connecting: asyncio.Task[OmicsHook]) -> None:
         if not connecting.cancelled() and (error := connecting.exception()):
-            log.info("A connection was given up: %s", error)
+            log.info("A connection that is no longer needed could not be made: %s", error)
         self._threads.shutdown(wait=False)
 
 
 @contextmanager
 def _no_collection(occasion: str) -> Iterator[None]:
     """
-    Make many objects without a garbage collection, for which every thread, the event loop's too, would stand still.
+    Make many objects without a garbage collection, which would stop every thread, also the event loop's.
 
-    So many new objects bring on a collection of all that Airflow has in memory, a quarter of a second. Frozen, what is
-    there to stay is not looked through again. Once for each occasion: what is frozen later might be garbage some day.
+    So many new objects trigger a collection of all objects of Airflow, which takes a quarter of a second. Frozen
+    objects are not examined again. Only once for each occasion, as later objects may become garbage.
     """
     if not gc.isenabled() or occasion in _frozen:
         yield

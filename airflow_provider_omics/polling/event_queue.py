@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An SQS queue as a trigger reads it: for ever, whatever happens, and in threads of its own."""
+"""An SQS queue that a trigger reads without end: every error is retried, and it has its own threads."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from airflow_provider_omics.polling.hub import Hub
 
 log = logging.getLogger(__name__)
-# Seconds that one ReceiveMessage waits for a message; a triggerer that ends may have to wait for it.
+# Seconds that one ReceiveMessage waits for a message; a triggerer that stops may have to wait for it.
 WAIT: Final = 10
 _BATCH: Final = 10
 _TRIES: Final = 3
 
 
 class Message(NamedTuple):
-    """An event, and what SQS wants to see when its message is deleted."""
+    """An event, and the receipt handle of its message."""
 
     event: Event
     receipt: str
@@ -34,11 +34,11 @@ class Message(NamedTuple):
 
 class EventQueue:
     """
-    The queue of one watcher. Its calls are SQS', and none of them spends of the hub's budget of HealthOmics calls.
+    The queue of one watcher. Its calls of SQS do not count for the hub's rate limit of HealthOmics calls.
 
     :param hub: the hub of the connection, for its credentials.
-    :param url: the queue's.
-    :param visibility_timeout: seconds for which nobody else gets a message that was received here.
+    :param url: the queue's URL.
+    :param visibility_timeout: seconds in which SQS does not deliver a received message again.
     """
 
     def __init__(self, hub: Hub, url: str, visibility_timeout: int) -> None:
@@ -49,20 +49,20 @@ class EventQueue:
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="omics-events")
 
     async def receive(self) -> list[Message]:
-        """Return up to ten messages, none if none has come for a while; a fault of whatever kind is waited out."""
+        """Return up to ten messages, none if none arrives within ten seconds; every error is retried."""
         faults = 0
         while True:
             try:
                 received = await self._hub.client.call(self._receive, self._threads, limit=self._hub.events)
             except Exception as error:  # noqa: BLE001 - whatever it is: a watcher that ends would only start anew
                 faults += 1
-                log.warning("Queue %s cannot be read, asking again: %s", self._url, error)
+                log.warning("Queue %s cannot be read, trying again: %s", self._url, error)
                 await asyncio.sleep(back_off(faults))
             else:
                 return [message async for message in self._parsed(received)]
 
     async def delete(self, receipts: Sequence[str]) -> None:
-        """Delete up to ten messages; those that cannot be deleted come again."""
+        """Delete up to ten messages; SQS delivers those that cannot be deleted again."""
         if not receipts:
             return
         entries = [{"Id": str(number), "ReceiptHandle": receipt} for number, receipt in enumerate(receipts)]
@@ -76,10 +76,10 @@ class EventQueue:
             if not entries:
                 return
             await asyncio.sleep(back_off(faults))
-        log.warning("%s messages of queue %s could not be deleted: their events come again", len(entries), self._url)
+        log.warning("%s messages of queue %s could not be deleted: SQS delivers them again", len(entries), self._url)
 
     def close(self) -> None:
-        """Let go of the threads; what one of them still receives comes again after the visibility timeout."""
+        """Shut down the threads; messages that one of them still receives are delivered again later."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _receive(self, hook: OmicsHook) -> list[dict[str, Any]]:
@@ -103,7 +103,7 @@ class EventQueue:
             try:
                 yield Message(Event.parse(it["Body"]), it["ReceiptHandle"])
             except (ValueError, RecursionError) as error:
-                # Not its text: it may be anybody's.
+                # Without its text, which is not ours.
                 log.warning("Message %s stays in queue %s: %s", it["MessageId"], self._url, error)
-            # The biggest that there can be takes 20 ms: the event loop serves others in between.
+            # The largest possible message takes 20 ms: let the event loop run other tasks in between.
             await asyncio.sleep(0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a worker asks about what exists: faults that pass are waited out."""
+"""Repeat a worker's calls about a run or job that exists after transient errors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import math
 import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from airflow_provider_omics.aws.errors import may_pass, takes_new_client
+from airflow_provider_omics.aws.errors import should_retry, takes_new_client
 from airflow_provider_omics.polling.pacing import MAX_INTERVAL, READ_ANEW, WARN_EVERY, Reminder, back_off, jittered
 
 if TYPE_CHECKING:
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
-# How many faults that pass are borne, in about a minute, by what decides on a retry or would be lost for good.
+# How many transient errors, in about a minute, are retried by calls that must not delay a task for long.
 MOST_FAULTS: Final = 6
 
 
 class Faults:
     """
-    Faults in a row of one who waits, in its worker, for something that exists: what passes is borne.
+    The transient errors in a row of a call that a worker repeats.
 
-    :param what: what is asked, for people.
+    :param what: the call, for messages.
     """
 
     def __init__(self, what: str) -> None:
@@ -34,24 +34,24 @@ class Faults:
         self._warning = Reminder(WARN_EVERY)
         self.count = 0
 
-    def bears(self, error: Exception) -> bool:
-        """Tell whether an error may pass."""
-        return may_pass(error, self.count)
+    def should_retry(self, error: Exception) -> bool:
+        """Tell whether to repeat the call after an error."""
+        return should_retry(error, self.count)
 
-    def met(self, error: Exception) -> bool:
+    def note(self, error: Exception) -> bool:
         """
-        Say what went wrong, as a warning only every so often; tell whether to go on with a new client.
+        Log and count an error, as a warning at most every ten minutes; return whether a new client is needed.
 
-        :raises Exception: the error, if it does not pass.
+        :raises Exception: the error, if the call must not be repeated.
         """
-        if not self.bears(error):
+        if not self.should_retry(error):
             raise error
         self.count += 1
-        log.log(self._warning.level(time.monotonic()), "%s failed, asking again: %s", self._what, error)
+        log.log(self._warning.level(time.monotonic()), "%s failed, trying again: %s", self._what, error)
         return takes_new_client(error) or self.count >= READ_ANEW
 
     def pause(self, usual: float) -> float:
-        """Return the seconds after which to ask again, at the latest after the usual ones."""
+        """Return the seconds before the next call, at most the usual ones."""
         return min(usual, back_off(self.count)) if self.count else jittered(usual)
 
 
@@ -64,18 +64,18 @@ def with_retries(
     most: float = math.inf,
 ) -> T:
     """
-    Ask something about what exists; faults that pass are waited out.
+    Make a call, and repeat it after transient errors.
 
-    :param hook: the way to AWS; the connection is read anew when that may help.
-    :param faults: those met so far.
-    :param until: until when to ask, in epoch seconds.
-    :param most: how many faults, with those met before, to bear.
+    :param hook: the hook of the connection, which is read again if that may help.
+    :param faults: the errors so far.
+    :param until: until when to repeat, in epoch seconds.
+    :param most: how many errors to accept, with those so far.
     """
     while True:
         try:
             return question(hook)
         except Exception as error:
-            if faults.met(error):
+            if faults.note(error):
                 hook.renew()
             pause = faults.pause(MAX_INTERVAL)
             if faults.count > most or time.time() + pause >= until:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the triggers of one connection share in a triggerer process: a client, its threads, a budget of calls."""
+"""The hub: the client, rate limits, poller and start queue that the triggers of one connection share in a process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 _CALLS_PER_SECOND: Final = 8.0
-# How many StartRun are under way at the same time, so that one that hangs does not hold up the others.
+# How many StartRun may be under way at the same time, so that one without an answer does not block the others.
 _STARTS: Final = 4
 
 _hubs: dict[tuple[asyncio.AbstractEventLoop, str], Hub] = {}
@@ -31,7 +31,7 @@ _limits: dict[asyncio.AbstractEventLoop, Limits] = {}
 
 
 class Limits(NamedTuple):
-    """What one process may call."""
+    """The rate limits of one process."""
 
     calls: SharedLimit
     cancels: SharedLimit
@@ -39,17 +39,17 @@ class Limits(NamedTuple):
 
 class Hub:
     """
-    One connection's share of the triggerer; :func:`join` makes it for the first trigger and ends it with the last.
+    The hub of one connection; :func:`join` makes it for the first trigger and closes it after the last.
 
-    :param params: how to reach AWS.
-    :param limits: what the process may call, together with its other connections.
+    :param params: the connection arguments.
+    :param limits: the rate limits of the process, for all its connections together.
     """
 
     def __init__(self, params: HookParams, limits: Limits) -> None:
         self.client = Client(params, _config(read_timeout=30), RateLimit(limits.calls), threads=IN_FLIGHT)
-        # HealthOmics counts CancelRun by itself: it neither waits for the looks at runs nor holds them up.
+        # HealthOmics counts CancelRun separately, so it has its own limit.
         self.cancels = RateLimit(limits.cancels)
-        # SQS spends nothing of it, and only its own silence slows it down.
+        # Calls of SQS do not count for the limit; they slow down only while SQS does not answer.
         self.events = RateLimit(limits.calls)
         self.polls = Polls(
             self.client,
@@ -57,19 +57,19 @@ class Hub:
             conf.getfloat("omics", "heartbeat_interval", fallback=300.0),
         )
         self.members = 0
-        # StartRun has a client of its own: it waits neither for a thread nor for the answer to a look at a run.
+        # StartRun has its own client, so that it never waits for polls.
         starts = Client(params, _config(read_timeout=10), RateLimit(limits.calls), threads=_STARTS)
         self.starts = StartQueue(starts, StartPace(1 / limits.calls.budget.limit), at_once=_STARTS)
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Close the clients."""
         self.client.close()
         self.starts.close()
 
 
 @asynccontextmanager
 async def join(params: HookParams) -> AsyncIterator[Hub]:
-    """Be a member of the hub of a connection."""
+    """Use the hub of a connection."""
     loop = asyncio.get_running_loop()
     key = loop, params.key
     hub = _hubs.get(key)
@@ -90,11 +90,11 @@ async def join(params: HookParams) -> AsyncIterator[Hub]:
 def _limits_of(loop: asyncio.AbstractEventLoop) -> Limits:
     calls = conf.getfloat("omics", "calls_per_second", fallback=_CALLS_PER_SECOND)
     if calls <= 0:
-        raise ValueError(f"[omics] calls_per_second must be above 0, not {calls:g}: mend Airflow's configuration")
+        raise ValueError(f"[omics] calls_per_second must be above 0, not {calls:g}: correct it in airflow.cfg")
     return _limits.setdefault(loop, Limits(SharedLimit(calls), SharedLimit(calls)))
 
 
 def _config(*, read_timeout: int) -> dict[str, JsonValue]:
-    # The hub itself repeats what failed, within its budget.
+    # No retries by botocore: the hub repeats failed calls itself, within its rate limit.
     retries: dict[str, JsonValue] = {"mode": "standard", "total_max_attempts": 1}
     return {"retries": retries, "connect_timeout": 10, "read_timeout": read_timeout}

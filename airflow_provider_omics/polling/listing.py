@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the pages of ListRuns show of the runs that many wait for."""
+"""Poll many runs by the pages of ListRuns."""
 
 from __future__ import annotations
 
@@ -21,45 +21,45 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _PAGE: Final = 100
-# How many of a page are told before the event loop may do something else.
+# How many runs of a page are processed before the event loop may run other tasks.
 _AT_ONCE: Final = 20
-# How often a page is asked for before the listing is given up; nobody is looked at meanwhile.
+# How often a page is tried before the listing is given up; no run is polled meanwhile.
 _PAGE_TRIES: Final = 4
-# A listed run whose creation is further off than this is another one, that took over the id.
+# If the creation times differ by more than this, the listed run is another one that has reused the id.
 _SAME_CREATION: Final = 300.0
 
 
 class Listing:
     """
-    Reads the pages of all active runs, and knows what that costs.
+    Reads the pages of all active runs, and keeps how many calls that takes.
 
     :param client: makes the calls, within its rate limit.
     """
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        # How often the last listing asked for a page.
+        # How many calls the last listing took.
         self.pages = 0
-        # What the last listing has taught: active runs of others.
+        # How many active runs of others the last listing showed.
         self._others = 0
         self._again = 0.0
         self._faults = 0
 
     def pays(self, saved: float, listed: int) -> bool:
         """
-        Tell whether the pages cost less than the calls of GetRun that they save, and can be read.
+        Tell whether the pages take fewer calls than the GetRun calls that they save, and can be read.
 
-        :param saved: how many calls they save; a run that was looked at a moment ago saves next to nothing.
+        :param saved: how many calls they save; a run that was polled a moment ago counts as almost none.
         :param listed: how many of the runs that they show are waited for.
         """
         return _now() >= self._again and saved > len(ACTIVE) + (listed + self._others) // _PAGE
 
     async def read(self, wanted: dict[str, list[Watch]], saw: Callable[[Watch, str], None]) -> list[Watch] | None:
         """
-        Read the pages until they have shown the wanted runs; return what they did not show, None if not all were read.
+        Read pages until they have shown all wanted runs; return those not shown, None if not all pages were read.
 
-        :param wanted: by the ids of their runs; the first page is paid for.
-        :param saw: called for each that is shown, with its status.
+        :param wanted: the watches by the ids of their runs. The caller has counted the first call.
+        :param saw: called with each watch whose run is shown, and the run's status.
         """
         self.pages, strangers, worth = 0, 0, len(wanted)
         try:
@@ -67,14 +67,14 @@ class Listing:
                 worth -= 1
                 for number, item in enumerate(items):
                     if number % _AT_ONCE == 0:
-                        # Each whose status has changed logs a line: the event loop serves others in between.
+                        # Each changed status is a line in the log: let the event loop run other tasks in between.
                         await asyncio.sleep(0)
                     strangers += not _meet(wanted, item, saw)
                 if worth <= 0 and len(wanted) > 1:
-                    # So many are active beside ours that asking for each of ours is cheaper.
+                    # There are so many active runs of others that GetRun for each of ours takes fewer calls.
                     self._others = max(strangers, self._others + _PAGE)
                     return None
-        except Exception as error:  # noqa: BLE001 - GetRun goes on without the pages
+        except Exception as error:  # noqa: BLE001 - polling continues by GetRun
             self._note_fault(error)
             return None
         self._faults = 0
@@ -82,10 +82,10 @@ class Listing:
         return list(itertools.chain.from_iterable(wanted.values()))
 
     async def _pages(self, wanted: dict[str, list[Watch]]) -> AsyncIterator[list[dict[str, Any]]]:
-        """Yield the pages of active runs until all but one are met: for that one GetRun is no dearer than a page."""
+        """Yield pages of active runs until at most one wanted run is left, for which GetRun takes no more calls."""
         statuses = {watch.run.status for watches in wanted.values() for watch in watches}
         earliest = min(ACTIVE.index(status) if status in ACTIVE else 0 for status in statuses)
-        paid = True  # the caller has taken the first call from the budget
+        paid = True  # the caller has counted the first call
         for status in ACTIVE[earliest:]:
             token: str | None = None
             while len(wanted) > 1:
@@ -98,13 +98,13 @@ class Listing:
                     break
 
     async def _page(self, status: str, token: str | None) -> tuple[list[dict[str, Any]], str | None]:
-        """Return a page and the token of the next; a fault that passes costs the page again, not the whole listing."""
+        """Return a page and the token of the next; after a transient error only this page is read again."""
         for faults in itertools.count(1):
             self.pages += 1
             try:
                 items, following = await self._client.call(methodcaller("list_page", status, token))
             except Exception as error:
-                # Imported by now, in a thread: on the event loop it would take a tenth of a second.
+                # Already imported, in a thread: on the event loop it would take a tenth of a second.
                 from airflow_provider_omics.aws.errors import is_transient  # noqa: PLC0415
 
                 self._client.slowed_by(error)
@@ -123,11 +123,11 @@ class Listing:
         self._faults += 1
         self._again = math.inf if is_denied(error) else _now() + back_off(self._faults)
         if not is_transient(error):
-            log.warning("ListRuns is not possible, so every run costs GetRun calls: %s", error)
+            log.warning("ListRuns failed, so each run is polled by GetRun: %s", error)
 
 
 def _meet(wanted: dict[str, list[Watch]], item: dict[str, Any], saw: Callable[[Watch, str], None]) -> bool:
-    """Tell whether a listed run is a member's, and say that it lives."""
+    """Tell whether a listed run is waited for, and pass on its status."""
     watches = wanted.get(item["id"])
     if watches is None:
         return False

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How often to call HealthOmics: pure numbers, to which the time is given, in seconds of whatever clock."""
+"""How often to call HealthOmics: pure calculations with times in seconds, of any clock."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import logging
 import random
 from typing import Final
 
-# How often a fault that goes on is a warning, in seconds.
+# Seconds between two warnings while an error lasts.
 WARN_EVERY: Final = 600.0
-# How often a status that this release does not know is one.
+# Seconds between two warnings about a status that this release does not know.
 UNKNOWN_EVERY: Final = 3600.0
-# After so many faults in a row the connection is read anew: it may have another endpoint by now.
+# After so many errors in a row the connection is read again: it may have been edited.
 READ_ANEW: Final = 3
-# The longest pause between two looks at an old run.
+# The longest time between two polls.
 MAX_INTERVAL: Final = 300.0
-# A run is looked at about this many times over its life, after its youth.
+# The time between two polls of an older run is its age divided by this.
 _LOOKS: Final = 60
 _FIRST_LOOK: Final = 5.0
 _MAX_BACK_OFF: Final = 60.0
@@ -23,11 +23,11 @@ _MAX_BACK_OFF: Final = 60.0
 
 def interval(age: float, poll_interval: float | None, shortest: float) -> float:
     """
-    Return the seconds between two looks at a run.
+    Return the seconds between two polls of a run.
 
-    :param age: since when the run is, in seconds.
-    :param poll_interval: what the caller asked for, which then holds at every age.
-    :param shortest: the pause for a young run; it stretches with the run's age, up to five minutes.
+    :param age: seconds since the run's creation.
+    :param poll_interval: the operator's argument, for runs of any age.
+    :param shortest: the interval for a new run; it is longer for an older one, up to five minutes.
     """
     if poll_interval is not None:
         return poll_interval
@@ -35,25 +35,25 @@ def interval(age: float, poll_interval: float | None, shortest: float) -> float:
 
 
 def jittered(seconds: float) -> float:
-    """Return a little less, so that those who began together do not go on together, and nobody looks late."""
+    """Return up to 10 % less, so that tasks that began together do not poll together."""
     return seconds * random.uniform(0.9, 1.0)  # noqa: S311 - no secret
 
 
 def first_look(seconds: float) -> float:
-    """Return the pause before the first look: soon, but not at once, which Airflow may mistake for a lost task."""
+    """Return the pause before the first poll: short, but not zero, as Airflow may fail a task resumed at once."""
     return min(seconds, _FIRST_LOOK) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
 
 
 def back_off(faults: int) -> float:
-    """Return the pause after so many faults in a row, between half and the whole of 1, 2, 4 … 60 seconds."""
+    """Return the pause after so many errors in a row: 50 to 100 % of 1, 2, 4 … 60 seconds."""
     return min(_MAX_BACK_OFF, 2.0 ** min(faults - 1, 10)) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
 
 
 class Reminder:
     """
-    Tells when something that lasts is worth a warning: at once, and then every so often.
+    Limits how often a lasting problem is a warning: at first, and then every so many seconds.
 
-    :param seconds: how often.
+    :param seconds: the time between two warnings.
     """
 
     __slots__ = ("_next", "_seconds")
@@ -63,34 +63,34 @@ class Reminder:
         self._next: float | None = None
 
     def due(self, now: float) -> bool:
-        """Tell whether it is time; if so, the next time is that much later."""
+        """Tell whether a warning is due; if so, the next one is due that much later."""
         if self._next is not None and now < self._next:
             return False
         self._next = now + self._seconds
         return True
 
     def level(self, now: float) -> int:
-        """Return the level to log at: a warning when it is time, and information in between."""
+        """Return the log level: WARNING if a warning is due, else INFO."""
         return logging.WARNING if self.due(now) else logging.INFO
 
 
 class Budget:
     """
-    Spaces calls evenly, fewer than ``limit`` a second; a throttled one halves the rate, a good one mends it a little.
+    Spaces calls evenly, fewer than ``limit`` a second; a throttled call halves the rate, a success adds 1 %.
 
-    While calls get no answer one is made at a time, with longer and longer pauses.
+    While calls are not answered, one is made at a time, with longer and longer pauses.
 
     :param limit: calls a second.
     """
 
     _LEAST: Final = 0.25
-    # Calls may arrive a little closer together than they left, and the limit holds where they arrive.
+    # Calls may arrive a little closer together than they were sent, and HealthOmics counts them when they arrive.
     _SLACK: Final = 1.02
 
     def __init__(self, limit: float) -> None:
         self.limit = limit
         self.rate = limit
-        # How many calls in a row got no answer.
+        # How many calls in a row were not answered.
         self.faults = 0
         self._next = 0.0
         self._slowed = -1.0
@@ -101,8 +101,8 @@ class Budget:
         return max(0.0, self._next - now)
 
     def spend(self, now: float) -> None:
-        """Note that a call is made: from now, not from when it might have been, the next one keeps its distance."""
-        # What becomes of a call that only tries whether AWS answers again decides when the next one is made.
+        """Note that a call is made: the gap before the next one begins now."""
+        # While AWS does not answer, the result of this one call decides when the next one is made.
         self._next = now + (_MAX_BACK_OFF if self.faults > 1 else self._SLACK / self.rate)
 
     def throttled(self, now: float) -> None:
@@ -112,7 +112,7 @@ class Budget:
             self.rate = max(self.rate / 2, min(self.limit, self._LEAST))
 
     def unanswered(self, begun: float, now: float) -> None:
-        """Note that a call made at ``begun`` got no answer; those that were under way together count once."""
+        """Note that a call made at ``begun`` was not answered; calls that were under way together count once."""
         if begun >= self._failed:
             self._failed = now
             self.faults += 1
@@ -120,7 +120,7 @@ class Budget:
                 self._next = now + back_off(self.faults - 1)
 
     def answered(self, now: float) -> None:
-        """Note that a call got an answer, whatever it is."""
+        """Note that a call was answered, with success or an error."""
         if self.faults:
             self.faults = 0
             self._next = min(self._next, now + self._SLACK / self.rate)

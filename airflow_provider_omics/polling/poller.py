@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The poll hub: looks at thousands of waiting runs, by GetRun where they are few, by pages of ListRuns where not."""
+"""The poller: polls thousands of runs, a few by GetRun, many by pages of ListRuns."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ if TYPE_CHECKING:
     from airflow_provider_omics.records.run import Run
 
 log = logging.getLogger(__name__)
-# Which part of an interval is kept free after a listing, to ask for the runs that it does not show.
+# The share of an interval that is reserved after a listing, for GetRun of the runs that it did not show.
 _RESERVE: Final = 0.3
-# How many missing runs are looked at for each page, before all are listed again.
+# How many missing runs are polled by GetRun for each page, before all are listed again.
 _MISSING_A_PAGE: Final = 3
-# How often very many members may say how their runs are going, together: a line passes through two processes.
+# Seconds between two heartbeat lines of very many tasks together: each line is sent between two processes.
 _SECONDS_A_LINE: Final = 2.0
-# How many calls may be under way at once, so that a slow one does not hold up the others.
+# How many calls may be under way at once, so that a slow one does not block the others.
 IN_FLIGHT: Final = 8
 
 
 class Polls:
     """
-    Looks at the runs of all members, each at its interval, at the least cost in calls.
+    Polls the runs of all waiting triggers, each at its interval, with as few calls as possible.
 
     :param client: makes the calls, within its rate limit.
-    :param shortest: seconds between two looks at a young run.
-    :param heartbeat: seconds after which a member is woken though nothing has changed; 0 is never.
+    :param shortest: seconds between two polls of a new run.
+    :param heartbeat: seconds after which a trigger is woken although nothing has changed; 0 means never.
     """
 
     def __init__(self, client: Client, shortest: float, heartbeat: float) -> None:
@@ -54,26 +54,26 @@ class Polls:
         self._shortest = shortest
         self._heartbeat = heartbeat
         self._watches: set[Watch] = set()
-        # By time; entries whose watch is due at another time meanwhile, or has left, are skipped.
+        # A heap by time; entries of watches that have left, or are due at another time now, are skipped.
         self._queue: list[tuple[float, int, Watch]] = []
         self._numbers = itertools.count()
-        # Runs that the pages did not show: they have ended, or are too new, and only GetRun tells.
+        # Runs that the pages did not show: they have ended, or are too new; GetRun follows.
         self._missing: deque[Watch] = deque()
         self._missing_next = True
-        # How many of them go before the next listing: it would show the same, and one after the other shows no end.
+        # How many of them are polled before the next listing, which would not show them either.
         self._owed = 0
         self._changed = asyncio.Event()
         self._slots = asyncio.Semaphore(IN_FLIGHT)
         self._looks: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
         self._listing = Listing(client)
-        # How long it took, after the last listing began, until all was known.
+        # How long the last listing and the GetRun calls after it took.
         self._lead = 0.0
 
     @contextmanager
     def watching(self, run: Run, poll_interval: float | None) -> Iterator[Watch]:
-        """Look at a run until it has ended or the caller leaves."""
-        # Members that come together, after a restart, do not go on speaking together.
+        """Poll a run until it has ended or the caller leaves."""
+        # Triggers that begin together, after a restart, must not log together later.
         spread = self._silence() - self._heartbeat
         watch = Watch(run, poll_interval, 0.0, _now() - spread * random.random())  # noqa: S311 - no secret
         self._watches.add(watch)
@@ -111,8 +111,8 @@ class Polls:
                 else:
                     self._look_at_next()
         except Exception as error:
-            # A fault of ours must not leave anybody waiting for ever.
-            log.exception("The poll hub broke")
+            # After a bug no trigger must wait for ever.
+            log.exception("The poller failed")
             for watch in self._watches:
                 _fail(watch, error)
 
@@ -162,7 +162,7 @@ class Polls:
         first, missing = self._first(), self._first_missing()
         if first is not None and first.due > _now():
             first = None
-        # The missing and the due take turns: neither a burst of ends nor a crowd of new runs starves the other.
+        # Missing and due runs take turns, so that neither many ends nor many new runs delay the others.
         if missing is not None and (first is None or self._missing_next or self._owed > 0):
             self._missing.popleft()
             self._owed -= 1
@@ -182,7 +182,7 @@ class Polls:
     def _looked(self, watch: Watch, task: asyncio.Task[None]) -> None:
         self._looks.discard(task)
         self._slots.release()
-        # What does not pass, a fault of ours too, fails this member, and leaves neither it nor others waiting.
+        # An error that is not transient, also a bug, fails this trigger; no trigger must wait for ever.
         if not task.cancelled() and isinstance(error := task.exception(), Exception):
             _fail(watch, error)
 
@@ -191,7 +191,7 @@ class Polls:
     async def _look(self, watch: Watch) -> None:
         try:
             run = await self._client.call(methodcaller("get_run", watch.run))
-        except Exception as error:  # noqa: BLE001 - the member is told, the others go on
+        except Exception as error:  # noqa: BLE001 - it fails only this trigger
             self._note_fault(watch, error)
         else:
             watch.faults = 0
@@ -206,7 +206,7 @@ class Polls:
             self._plan(watch, jittered(self._interval(watch)))
 
     def _silence(self) -> float:
-        """Return for how many seconds a member may say nothing."""
+        """Return the seconds between two heartbeat lines of a trigger."""
         return max(self._heartbeat, _SECONDS_A_LINE * len(self._watches))
 
     def _is_silent(self, watch: Watch) -> bool:
@@ -216,7 +216,7 @@ class Polls:
         return self._heartbeat > 0 and silence >= self._silence()
 
     def _note_fault(self, watch: Watch, error: Exception) -> None:
-        if not self._client.bears(error, watch.faults):
+        if not self._client.should_retry(error, watch.faults):
             raise error
         watch.faults += 1
         if not self._client.slowed_by(error):
@@ -224,13 +224,13 @@ class Polls:
             watch.changed.set()
         missing = watch.missing
         self._plan(watch, min(self._interval(watch), back_off(watch.faults)))
-        # What the pages did not show, they will not show next time.
+        # The next pages would not show it either.
         watch.missing = missing
 
     # --- ListRuns ---
 
     def _listing_pays(self) -> bool:
-        """Tell whether the pages of all active runs cost less than the GetRun calls that they save."""
+        """Tell whether the pages of all active runs take fewer calls than the GetRun calls that they save."""
         first = self._first()
         if first is None or first.missing or first.due > _now():
             return False
@@ -254,11 +254,11 @@ class Polls:
             watch.missing = True
             watch.due = math.inf
             self._missing.append(watch)
-        # The next listing begins so much earlier that what it shows to be missing is known in time.
+        # The next listing begins so much earlier that the missing runs are polled in time.
         self._lead = _now() - begun + len(self._missing) / self._client.budget.rate
 
     def _is_listed(self, watch: Watch) -> bool:
-        # The pages are those of the known statuses.
+        # Only runs of known statuses are listed.
         return watch in self._watches and watch.run.known and not watch.missing and watch.due < math.inf
 
     def _saw_listed(self, watch: Watch, status: str) -> None:
@@ -271,7 +271,7 @@ class Polls:
         elif self._is_silent(watch):
             watch.changed.set()
         seconds = self._interval(watch)
-        # However few have ended of late, many may next time, and asking for each takes its time.
+        # Next time many may have ended, and GetRun for each takes time.
         lead = max(self._lead, min(len(self._watches) / self._client.budget.rate, seconds * _RESERVE))
         self._plan(watch, max(jittered(seconds) - lead, seconds / 2))
 

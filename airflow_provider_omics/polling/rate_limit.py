@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many calls a second a triggerer process makes: of one connection, and of all its connections together."""
+"""The rate limit of a triggerer process: of one connection, and of all its connections together."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class SharedLimit:
 
     def __init__(self, limit: float) -> None:
         self.budget = Budget(limit)
-        # Held by who is the next to call.
+        # Held by the next caller.
         self.next = asyncio.Lock()
 
 
@@ -33,7 +33,7 @@ class RateLimit:
         self.budget = Budget(shared.budget.limit)
         self._next = asyncio.Lock()
         self._shared = shared
-        # Set when a call got its answer, or none: the pause until then is another one now.
+        # Set when a call was answered or failed, which changes the pause.
         self._told = asyncio.Event()
 
     async def spend(self) -> None:
@@ -51,12 +51,12 @@ class RateLimit:
             self.budget.spend(loop.time())
 
     def unanswered(self, begun: float) -> None:
-        """Note that a call made at ``begun``, by the event loop's clock, got no answer: the next ones wait."""
+        """Note that a call made at ``begun``, by the event loop's clock, was not answered: the next ones wait."""
         self.budget.unanswered(begun, asyncio.get_running_loop().time())
         self._told.set()
 
     def answered(self) -> None:
-        """Note that a call got an answer, whatever it is."""
+        """Note that a call was answered, with success or an error."""
         if self.budget.faults:
             self.budget.answered(asyncio.get_running_loop().time())
             self._told.set()

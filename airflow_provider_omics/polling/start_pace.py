@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How often to call StartRun, whose quota is unknown: pure numbers, to which the time is given, in seconds."""
+"""How often to call StartRun, whose quota is unknown: pure calculations with times in seconds."""
 
 from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-# The slowest quota that has been published; a longer wait for the first token means that others take the tokens.
+# Seconds a call of the lowest published quota; a longer wait for the first token means that others take the tokens.
 _SLOWEST: Final = 10.0
 _LONGEST_PAUSE: Final = 60.0
-# A call whose answer decides about the next one is waited for so long; one that hangs must not hold up the others.
+# Seconds to wait for an answer that decides about the next call, so that a call without an answer delays no others.
 _ANSWER: Final = 1.0
-# A call is that late, in seconds or half gaps, because its caller takes its time, or else because nobody asked.
+# A call that is later than this, in seconds or half gaps, was late because no caller was ready.
 _LATE: Final = 0.5
 # The pause after a refusal, in gaps: it doubles with each further one, up to half a gap; after many it grows by that.
 _PAUSE: Final = 0.07
@@ -19,7 +19,7 @@ _MANY: Final = 5
 _MOST_GAPS: Final = 2.5
 # While nothing is known of the quota, a pause is this share of the time since the last start.
 _GROWTH: Final = 0.3
-# By which share the gap shrinks with each start: at least, at most, and after a hard fight for a token.
+# The share by which the gap shrinks with each start: at least, at most, and after several refusals in a row.
 _LEAST_STEP: Final = 0.001
 _MOST_STEP: Final = 0.2
 _HARD_STEP: Final = 0.15
@@ -29,7 +29,7 @@ _SMALLER: Final = 3.0
 # After so many starts without a refusal the quota may have grown: the step grows with each further one.
 _CALM: Final = 10
 _FASTER: Final = 1.2
-# One refusal, or a row of them, makes the gap longer by at most so much.
+# A refusal, or several in a row, make the gap longer by at most this factor.
 _MOST_RISE: Final = 1.4
 
 
@@ -49,11 +49,11 @@ class PacedCall(NamedTuple):
 
 class StartPace:
     """
-    Spaces the calls of StartRun a little closer than the quota allows, so that now and then one is refused.
+    Spaces the calls of StartRun a little closer than the quota allows, so that sometimes one is throttled ("refused").
 
-    The quota is a token bucket, empty at each refusal: the time between two refusals, divided by the runs that were
-    started in between, is its period. Without refusals the gap shrinks, slowly and then faster, as TCP CUBIC opens its
-    window.
+    The quota is a token bucket, which is empty at each refusal: its period is the time between two refusals, divided by
+    the number of runs that were started in between. Without refusals the gap shrinks, first slowly and then faster, as
+    the window of TCP CUBIC grows.
 
     :param shortest: the shortest gap, in seconds.
     """
@@ -85,11 +85,11 @@ class StartPace:
         return max(0.0, self._next - now)
 
     def soonest(self, now: float) -> float:
-        """Return the seconds until the next call may be made if all goes well with those that are under way."""
+        """Return the seconds until the next call may be made, if the calls that are under way are not refused."""
         return max(0.0, self._next - max(0.0, _ANSWER - self.gap) - now) if self._row == 1 else self.pause(now)
 
     def spend(self, now: float) -> PacedCall:
-        """Note that a call is made; what came of it is told with what this returns."""
+        """Note that a call is made; return the object by which its result is noted."""
         self._made += 1
         idle = now - self._next > max(_LATE, self.gap / 2)
         call = PacedCall(self._made, now, idle)
@@ -119,7 +119,7 @@ class StartPace:
             self._started = call
 
     def refused(self, call: PacedCall, now: float) -> None:
-        """Note that a call was one too many."""
+        """Note that a call was throttled."""
         self._refused += 1
         self._row_refused += 1
         if self._refusal is None or call.number > self._refusal.number:
@@ -137,7 +137,7 @@ class StartPace:
         if not self._learned:
             pause = max(pause, _GROWTH * min(_SLOWEST, call.sent - self._since()))
         pause = now + min(_LONGEST_PAUSE, pause)
-        # Where others were made after it, the next one keeps its distance to the last of them.
+        # If other calls were made after it, the gap after the last of them still applies.
         self._next = pause if alone or self._row > 1 else max(pause, self._next)
 
     def _since(self) -> float:
@@ -156,7 +156,8 @@ class StartPace:
         mark = refusal.sent, refusal.number - self._refused
         if not self._learned:
             if alone:
-                # Half the truth or so, if nobody else takes tokens: too short a gap is soon known, too long a one late.
+                # About half the period, if nobody else takes tokens: a gap that is too short is corrected sooner than
+                # one that is too long.
                 self._step = max(_LEAST_STEP, (call.sent - refusal.sent) / waited / 2)
                 self.gap = max(self.gap, 2 * min(_GROWTH * _SLOWEST, call.sent - refusal.sent))
             self._learned = alone or self._row < _HARD

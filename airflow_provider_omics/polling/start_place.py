@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A request near its turn at StartRun, and one call for it."""
+"""A request near the head of the start queue, and one call for it."""
 
 from __future__ import annotations
 
@@ -15,85 +15,85 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# A call goes out so many seconds after its caller was asked, or after its answer if that took longer.
+# A call is sent within so many seconds after the check of its caller began, or ended if that took longer.
 _FRESH: Final = 1.25
 _JUST_ENDED: Final = 0.1
-# For how long a caller that does not answer holds up those behind it.
+# Seconds for which the check of one caller may delay those behind it.
 _PATIENCE: Final = 1.0
-# If the process stood still for so long before a call was sent, its caller is asked again.
+# If the process was suspended for so long before a call was sent, its caller is checked again.
 _STOOD_STILL: Final = 5.0
 
 
 class Place:
     """
-    The place of a request.
+    The place of a request in the start queue.
 
-    :param number: the lower, the sooner its turn.
-    :param request: names the request, which may come back to another place.
+    :param number: a lower number is called sooner.
+    :param request: number of the request, which may have another place later.
     """
 
     def __init__(self, number: int, request: int) -> None:
         self.number = number
         self.request = request
-        # Whether its caller has left it, and whether the account had no room for its run.
+        # Whether its caller has left, and whether its call exceeded a quota.
         self.given_up = False
         self.had_no_room = False
-        # When its caller was last ready, by the monotonic clock.
+        # When the check of its caller last succeeded, by the monotonic clock.
         self.ready_at = 0.0
         self._asked: float | None = None
         self._ready: float | None = None
 
     def ask(self, now: float) -> None:
-        """Note that its caller is asked whether to go on."""
+        """Note that the check of its caller begins."""
         self._asked, self._ready = now, None
 
     def answer(self, now: float) -> float:
-        """Note that its caller goes on, and return how long it took to say so."""
+        """Note that the check succeeded, and return how long it took."""
         self._ready = now
         self.ready_at = time.monotonic()
         return now - (self._asked or now)
 
     def forget(self) -> None:
-        """Have its caller asked again."""
+        """Forget the check, so that it is made again."""
         self._asked = self._ready = None
 
     def fresh(self, now: float) -> float:
-        """Return for how many seconds the call may still be sent, 0 if its caller has to be asked."""
+        """Return for how many seconds the call may still be sent, 0 if its caller has to be checked."""
         if self._asked is None or self._ready is None:
             return 0.0
         return max(0.0, max(self._asked + _FRESH, self._ready + _JUST_ENDED) - now)
 
     def expected(self, now: float, lead: float) -> float:
-        """Return when its caller goes on, if it takes ``lead`` seconds to say so."""
+        """Return when its caller will be ready, if a check takes ``lead`` seconds."""
         if self._asked is None:
             return now + lead
         return now if self._ready is not None else max(now, self._asked + lead)
 
     def waits_for_caller(self, now: float) -> bool:
-        """Tell whether its caller was asked and takes so long to answer that others may go before."""
+        """Tell whether the check of its caller takes so long that others may go first."""
         return self._asked is not None and self._ready is None and now - self._asked > _PATIENCE
 
 
 class Attempt(Generic[T]):
     """
-    One call: it is either sent or taken back.
+    One call, which is either sent once or withdrawn.
 
     :param call: what to call.
-    :param ready: when its caller said that it goes on, by the monotonic clock.
+    :param ready: when the check of its caller succeeded, by the monotonic clock.
     """
 
     def __init__(self, call: Callable[[OmicsHook], T], ready: float) -> None:
-        # Whether it was sent, which it is only once.
+        # Whether it was sent.
         self.sent = False
         self._call = call
         self._caller_ready = ready
         self._lock = threading.Lock()
         self._taken_back = False
-        # What it logs belongs to the log of its caller.
+        # Its log lines belong to the log of its caller.
         self._context = contextvars.copy_context()
 
     def __call__(self, hook: OmicsHook) -> T | None:
-        """Send it, in a thread, unless it was taken back or the process stood still since its caller was ready."""
+        """Send it, in a thread, unless it was withdrawn or the process was suspended since the check."""
         with self._lock:
             if self._taken_back or time.monotonic() - self._caller_ready > _STOOD_STILL:
                 return None
@@ -101,7 +101,7 @@ class Attempt(Generic[T]):
         return self._context.run(self._call, hook)
 
     def take_back(self) -> bool:
-        """Make sure that it will not be sent; False if it was."""
+        """Withdraw it; False if it was sent already."""
         with self._lock:
             self._taken_back = True
             return not self.sent

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The queue at StartRun: each request in its turn, at the pace of the quota, and its caller asked just before."""
+"""The start queue: calls StartRun for one request after the other, at the pace of the quota."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Seconds that a caller takes to answer, as long as nothing is known of it, and at most; and a little more.
+# Expected seconds of a caller's check: at first, at most, and a margin.
 _LEAD: Final = 0.3
 _MOST_LEAD: Final = 1.0
 _MARGIN: Final = 0.02
-# Which share of a long answer is still expected after a short one.
+# After a shorter check, this share of the expected time is kept.
 _KEEP: Final = 0.9
-# How many wait for their caller, for the time, or for an answer.
+# How many requests at the head of the queue are handled at once.
 _MOST_NEAR: Final = 12
-# How often one behind others looks whether they take too long.
+# Seconds after which a request checks again whether those before it take too long.
 _LOOK: Final = 0.25
 
 
 class StartQueue:
     """
-    Has the callers of one connection start their runs, in the order of asking.
+    Starts the runs of one connection, first come, first served.
 
     :param client: makes the calls.
-    :param pace: tells how often.
+    :param pace: decides how often.
     :param at_once: how many calls may be under way.
     """
 
@@ -47,7 +47,7 @@ class StartQueue:
         self._pace = pace
         self._at_once = at_once
         self._numbers = count()
-        # Only the first few come inside, in the order of asking; the others need not be looked at.
+        # Only the first few requests are inside, in order.
         self._near = asyncio.Semaphore(_MOST_NEAR)
         self._inside: list[Place] = []
         self._under_way = 0
@@ -64,15 +64,15 @@ class StartQueue:
         left: Callable[[asyncio.Task[T]], None] | None = None,
     ) -> T:
         """
-        Start a run when its turn has come, and again as long as StartRun refuses; return the answer.
+        Start a run when it is its turn, and again after each refusal; return the answer.
 
-        What ``ready`` or ``call`` raises besides ends it. A caller that is cancelled has left the queue; only a call
-        that was sent by then goes on.
+        Any other error of ``ready`` or ``call`` is raised. A caller that is cancelled leaves the queue; only a call
+        that was sent before continues.
 
         :param call: calls StartRun, in a thread.
-        :param ready: is awaited just before each call, and may raise.
-        :param refused: is told of each refusal.
-        :param left: is given the task of the call if the caller is cancelled while that goes on.
+        :param ready: the caller's check, which is awaited just before each call, and may raise.
+        :param refused: is called with each refusal.
+        :param left: is called with the task of the call if the caller is cancelled during it.
         """
         await self._client.connect()
         request = next(self._numbers)
@@ -81,7 +81,7 @@ class StartQueue:
                 place = Place(next(self._numbers), request)
                 self._inside.append(place)
                 try:
-                    return await self._until_told(place, call, ready, refused, left)
+                    return await self._call_until_answered(place, call, ready, refused, left)
                 except Exception as error:
                     if not place.had_no_room:
                         raise
@@ -91,7 +91,7 @@ class StartQueue:
             await asyncio.sleep(FULL_SECONDS)
 
     def close(self) -> None:
-        """Let go of the client."""
+        """Close the client."""
         self._client.close()
 
     def _leave(self, place: Place) -> None:
@@ -100,7 +100,7 @@ class StartQueue:
             self._inside.remove(place)
         self._wake()
 
-    async def _until_told(
+    async def _call_until_answered(
         self,
         place: Place,
         call: Callable[[OmicsHook], T],
@@ -108,7 +108,7 @@ class StartQueue:
         refused: Callable[[Exception], None],
         left: Callable[[asyncio.Task[T]], None] | None,
     ) -> T:
-        """Call until the answer is not that there are too many calls."""
+        """Call until the call is not throttled."""
         while True:
             await self._come_first(place, ready)
             attempt = Attempt(call, place.ready_at)
@@ -128,7 +128,7 @@ class StartQueue:
                     return cast("T", answer)
 
     async def _come_first(self, place: Place, ready: Callable[[], Awaitable[None]]) -> None:
-        """Wait until this request may be sent, its caller having been asked just before."""
+        """Wait until this request may be sent, with a check of its caller just before."""
         loop = asyncio.get_running_loop()
         while True:
             now = loop.time()
@@ -143,7 +143,7 @@ class StartQueue:
             elif seconds := self._until_asked(before, now):
                 await self._wait(min(seconds, _LOOK) if before else seconds)
             else:
-                # A call does not wait for a client any more, only for the time.
+                # Make the client before the check, so that the call does not wait for it.
                 await self._client.connect()
                 place.ask(loop.time())
                 await ready()
@@ -159,15 +159,15 @@ class StartQueue:
         self._inside.remove(place)
         place.forget()
         self._under_way += 1
-        # Its own task goes on if the caller is cancelled, and what is logged in it is the caller's.
+        # A task of its own, which continues if the caller is cancelled, and logs in the caller's log.
         task = asyncio.get_running_loop().create_task(self._client.call(attempt))
         task.add_done_callback(partial(self._learn, place, attempt, paced))
         self._wake()
         return task
 
     def _learn(self, place: Place, attempt: Attempt[T], paced: PacedCall, task: asyncio.Task[T | None]) -> None:
-        """Learn from an answer, before anyone else goes on."""
-        from airflow_provider_omics.aws.errors import is_full, is_throttled  # noqa: PLC0415 - imported in a thread
+        """Note an answer, before any other request continues."""
+        from airflow_provider_omics.aws.errors import is_quota_exceeded, is_throttled  # noqa: PLC0415 - imported in a thread
 
         now = asyncio.get_running_loop().time()
         self._under_way -= 1
@@ -185,11 +185,11 @@ class StartQueue:
             self._room.unknown(now)
         else:
             self._pace.unknown(paced, now)
-            if is_full(error):
+            if is_quota_exceeded(error):
                 place.had_no_room = True
                 self._room.none_for(place.request, now)
         if again and not place.given_up:
-            # It is the next one again, as its number says.
+            # It is the next one again, as it keeps its number.
             self._inside.append(place)
         self._wake()
 
@@ -198,7 +198,7 @@ class StartQueue:
         return max(self._pace.pause(now), self._until_open(now))
 
     def _until_asked(self, before: list[Place], now: float) -> float:
-        """Return the seconds until a caller should be asked, if these go before it."""
+        """Return the seconds until a caller should be checked, if these requests go first."""
         due = now + max(self._pace.soonest(now), self._until_open(now))
         gap = FULL_SECONDS if self._room.is_full else self._pace.gap
         for place in sorted(before, key=lambda it: it.number):
@@ -207,12 +207,12 @@ class StartQueue:
 
     def _until_open(self, now: float) -> float:
         budget = self._client.budget
-        # While there is no answer, one call at a time asks whether there is one again.
-        away = budget.pause(now) if budget.faults > 1 else 0.0
-        return max(away, self._room.pause(now))
+        # While HealthOmics does not answer, one call is made at a time.
+        unanswered = budget.pause(now) if budget.faults > 1 else 0.0
+        return max(unanswered, self._room.pause(now))
 
     def _wake(self) -> None:
-        """Have those inside look again."""
+        """Let the requests inside check again."""
         self._changed.set()
         self._changed = asyncio.Event()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A run that somebody waits for in the triggerer, as it was last seen."""
+"""A run that a trigger waits for, as it was last seen."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 @dataclass(slots=True, eq=False)
 class Watch:
     """
-    One member: its run as it was last seen, and when to look again.
+    The run of one trigger as it was last seen, and when to poll again.
 
-    ``changed`` is set when the run's status changed, a look failed (``fault``), nobody will look again (``error``), or
-    nothing of this has been the case for long, since ``told``.
+    ``changed`` is set when the run's status has changed, after a transient error (``fault``), after an error that ends
+    the polling (``error``), or when it was not set for long, since ``told``.
     """
 
     run: Run
@@ -33,10 +33,10 @@ class Watch:
     planned: float = 0.0
 
     def waited(self, now: float) -> float:
-        """Return which part of its pause is over: to look at it now saves as much of a call, as it then waits anew."""
+        """Return the share of its pause that has passed: polling it now saves that share of a call."""
         return min(1.0, (now - self.planned) / max(self.due - self.planned, 1e-9))
 
-    # Whether HealthOmics has shown the run since this process waits for it.
+    # Whether HealthOmics has shown the run since this process began to wait.
     seen: bool = False
 
     async def next(self, deadline: float | None) -> Run:
@@ -44,7 +44,7 @@ class Watch:
         Wait until something has changed, and return the run.
 
         :param deadline: until when to wait, in epoch seconds.
-        :raises TimeoutError: if the deadline passes; any other error says why the run can no longer be looked at.
+        :raises TimeoutError: if the deadline passes; any other error has ended the polling.
         """
         async with asyncio.timeout(None if deadline is None else max(0.0, deadline - time.time())):
             await self.changed.wait()

@@ -141,9 +141,9 @@ def wait_for(
         try:
             now = get_job(hook, job)
         except Exception as error:
-            if not faults.bears(error) and not isinstance(error, OmicsError):
+            if not faults.should_retry(error) and not isinstance(error, OmicsError):
                 raise ReadSetJobWaitError.of(job, str(error)) from error
-            if faults.met(error):
+            if faults.note(error):
                 hook = new_hook()
         else:
             faults.count = 0

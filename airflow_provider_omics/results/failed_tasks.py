@@ -34,7 +34,7 @@ def failed_tasks(hook: OmicsHook, run: Run) -> tuple[list[FailedTask], int]:
 
     try:
         answer = ask("list_run_tasks", status="FAILED", maxResults=100)
-    except Exception as error:  # noqa: BLE001 - whatever it is, how the run failed is what counts
+    except Exception as error:  # noqa: BLE001 - any error: how the run failed is what counts
         log.warning("The failed tasks of run %s cannot be listed: %s", run.id, error)
         return [], 0
     items = answer["items"]

@@ -23,7 +23,7 @@ def failure_of(
     """
     Return the error of a run that FAILED, retryable or not.
 
-    :param hook: the way to AWS.
+    :param hook: the hook of the connection.
     :param run: the run as GetRun last showed it.
     :param retry_on: classes and reasons after which Airflow may try again; by default transient and capacity.
     :param cached: whether the run uses a run cache.

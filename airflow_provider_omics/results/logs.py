@@ -88,7 +88,7 @@ class EngineLog:
             return
         try:
             lines, whole = self._rest(run) if run.ended else (self._log.more(run, limit=MAX_LINES) or [], True)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on
+        except Exception as error:  # noqa: BLE001 - any error: the run goes on
             self._note(run, error)
             return
         shown = _last_that_fit(lines)

@@ -39,7 +39,7 @@ def outputs(hook: OmicsHook, run: Run) -> dict[str, Any] | None:
         return with_retries(
             hook, lambda it: _outputs(it, run), Faults(f"A look at the outputs of run {run.id}"), most=MOST_FAULTS
         )
-    except Exception as error:  # noqa: BLE001 - whatever it is, the run has COMPLETED
+    except Exception as error:  # noqa: BLE001 - any error: the run has COMPLETED
         log.warning("The outputs of run %s cannot be read: %s", run.id, error)
         return None
 

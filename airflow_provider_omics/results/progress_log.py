@@ -67,7 +67,7 @@ class RunProgressLogger:
         if not self._forward_logs:
             return
         if self._engine_log is None:
-            from airflow_provider_omics.results.logs import EngineLog  # noqa: PLC0415 - DAG files need no boto3
+            from airflow_provider_omics.results.logs import EngineLog  # noqa: PLC0415 - no boto3 in DAG files
 
             self._engine_log = EngineLog(lambda: self._hook(**_BRIEF), run)
         self._engine_log.copy(run)
@@ -82,8 +82,8 @@ class RunProgressLogger:
             for status in counts:
                 statuses, more = hook.task_page(run, status)
                 counts.add(status, statuses, more=more)
-        except Exception as error:  # noqa: BLE001 - the line goes without them
-            from airflow_provider_omics.aws.errors import is_transient  # noqa: PLC0415 - DAG files need no boto3
+        except Exception as error:  # noqa: BLE001 - the line is logged without the tasks
+            from airflow_provider_omics.aws.errors import is_transient  # noqa: PLC0415 - no boto3 in DAG files
 
             self._may_count = is_transient(error)
             log.warning("The tasks of run %s cannot be counted: %s", run.id, error)

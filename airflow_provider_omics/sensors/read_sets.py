@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Wait for a read set import job that something else has started."""
+"""Wait for a read set import job that another task or program has started."""
 
 from __future__ import annotations
 
@@ -37,21 +37,20 @@ class OmicsReadSetImportSensor(OmicsSensor["ReadSetJob"]):
     :param job_id: import job to wait for, 10 to 36 digits (templated).
     :param deferrable: whether to wait in the triggerer; by default ``[operators] default_deferrable``.
     :param poll_interval: time between two polls of a deferred sensor, as ``timedelta`` or in seconds; by default
-        ``[omics] poll_interval``, which stretches with the job's age. One that is not deferred looks every
+        ``[omics] poll_interval``, and longer for an older job. A sensor that is not deferrable polls every
         ``poke_interval``.
     :param aws_conn_id: Airflow connection of type ``aws``; None takes boto3's own credentials (templated).
     :param region_name: AWS Region; by default the connection's (templated).
     :param verify: whether to verify TLS certificates, or the path of a CA bundle (templated).
     :param botocore_config: options of ``botocore.config.Config``; they win over the connection's ``config_kwargs``.
-    :raises OmicsRequestError: if ``sequence_store_id`` or ``job_id`` is no id.
+    :raises OmicsRequestError: if ``sequence_store_id`` or ``job_id`` is not digits.
     :raises OmicsError: if the store has no such job.
     :raises ReadSetJobFailedError: if a source was not imported; the text names the first five.
-    :raises AirflowSensorTimeout: if it has not ended within ``timeout``, which counts from the start of the try; no
-        retry follows.
-    :raises ReadSetJobTimeoutError: if a deferred sensor's ``execution_timeout`` passes first; a retry waits on.
+    :raises AirflowSensorTimeout: if it has not ended within ``timeout``, counted from the start of the try; no retry.
+    :raises ReadSetJobTimeoutError: if a deferred sensor's ``execution_timeout`` passes first; a retry goes on waiting.
     """
 
-    broke, timed_out = ReadSetJobWaitError, ReadSetJobTimeoutError
+    wait_error, timed_out = ReadSetJobWaitError, ReadSetJobTimeoutError
     template_fields: Sequence[str] = ("sequence_store_id", "job_id", *OmicsOperator.template_fields)
 
     def __init__(
@@ -65,9 +64,9 @@ class OmicsReadSetImportSensor(OmicsSensor["ReadSetJob"]):
         self.sequence_store_id = sequence_store_id
         self.job_id = job_id
 
-    def asked(self) -> ReadSetJob:
-        """Return the job as the arguments name it."""
-        from airflow_provider_omics.records.read_set_job import ReadSetJob  # noqa: PLC0415 - a DAG file does not pay for it
+    def target(self) -> ReadSetJob:
+        """Return the job that the arguments name."""
+        from airflow_provider_omics.records.read_set_job import ReadSetJob  # noqa: PLC0415 - keep DAG parsing fast
         from airflow_provider_omics.records.run import is_id  # noqa: PLC0415 - likewise
 
         ids = {name: str(getattr(self, name)).strip() for name in ("sequence_store_id", "job_id")}
@@ -78,25 +77,25 @@ class OmicsReadSetImportSensor(OmicsSensor["ReadSetJob"]):
 
     def look(self, seen: ReadSetJob) -> ReadSetJob:
         """Call GetReadSetImportJob."""
-        from airflow_provider_omics.read_sets.job_calls import get_job  # noqa: PLC0415 - DAG files need no boto3
+        from airflow_provider_omics.read_sets.job_calls import get_job  # noqa: PLC0415 - no boto3 in DAG files
 
         return get_job(self.hook(), seen)
 
     def trigger(self, seen: ReadSetJob, hook_params: HookParams, deadline: float) -> BaseTrigger:
         """Return the job's trigger."""
-        from airflow_provider_omics.triggers.read_sets import OmicsReadSetJobTrigger  # noqa: PLC0415 - no boto3 in DAGs
+        from airflow_provider_omics.triggers.read_sets import OmicsReadSetJobTrigger  # noqa: PLC0415 - no boto3 in DAG files
 
         return OmicsReadSetJobTrigger.of(seen, hook_params, self.poll_interval, deadline=deadline)
 
-    def told(self, event: Mapping[str, object] | None) -> tuple[ReadSetJob, str | None, bool]:
+    def read_event(self, event: Mapping[str, object] | None) -> tuple[ReadSetJob, str | None, bool]:
         """Read a ReadSetJobEvent."""
-        from airflow_provider_omics.records.run_event import ReadSetJobEvent  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.records.run_event import ReadSetJobEvent  # noqa: PLC0415 - keep DAG parsing fast
 
-        told = ReadSetJobEvent.deserialize(event)
-        return told.job, told.error, told.timed_out
+        read = ReadSetJobEvent.deserialize(event)
+        return read.job, read.error, read.timed_out
 
-    def judge(self, context: Context, seen: ReadSetJob) -> dict[str, Any]:
-        """Push which read sets are there, and raise if not all of them are."""
+    def conclude(self, context: Context, seen: ReadSetJob) -> dict[str, Any]:
+        """Push the ids of the imported read sets, and raise if a source was not imported."""
         if not seen.sources:
             seen = self._with_sources(seen)
         ids = [source.read_set_id for source in seen.sources if source.finished]
@@ -107,11 +106,11 @@ class OmicsReadSetImportSensor(OmicsSensor["ReadSetJob"]):
         return {**seen.xcom(), "read_set_ids": ids}
 
     def _with_sources(self, job: ReadSetJob) -> ReadSetJob:
-        """Return a job that has ended with its sources, which an event leaves out; faults that pass are waited out."""
-        from airflow_provider_omics.read_sets.job_calls import wait_for  # noqa: PLC0415 - DAG files need no boto3
+        """Return an ended job with its sources, which the event leaves out; transient errors are retried."""
+        from airflow_provider_omics.read_sets.job_calls import wait_for  # noqa: PLC0415 - no boto3 in DAG files
 
         shortest = conf.getfloat("omics", "poll_interval", fallback=30.0)
         whole = wait_for(job, self.hook, self.poll_interval, shortest, time.time() + self.timeout)
         if not whole.sources:
-            raise ReadSetJobWaitError(f"HealthOmics does not say which sources of {job} are imported")
+            raise ReadSetJobWaitError(f"HealthOmics does not return which sources of {job} are imported")
         return whole

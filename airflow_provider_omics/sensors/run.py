@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Wait for a run that something else has started."""
+"""Wait for a run that another task or program has started."""
 
 from __future__ import annotations
 
@@ -30,31 +30,30 @@ _ENDINGS = {"FAILED": RunFailedError, "CANCELLED": RunCancelledError, "DELETED":
 
 class OmicsRunSensor(OmicsSensor["Run"]):
     """
-    Wait until a run has COMPLETED; the run itself is never cancelled by this task.
+    Wait until a run has COMPLETED; the sensor never cancels it.
 
     The task returns ``run_id``, ``uuid``, ``arn``, ``run_output_uri`` and ``status`` as one dict.
 
     :param run_id: run to wait for (templated).
-    :param uuid: the run's uuid; a run of another uuid, which has taken over the id, counts as deleted (templated).
+    :param uuid: the run's uuid; if the id now belongs to another uuid, the run counts as deleted (templated).
     :param deferrable: whether to wait in the triggerer; by default
         ``[operators] default_deferrable``.
     :param poll_interval: time between two polls of a deferred sensor, as ``timedelta`` or in seconds; by default
-        ``[omics] poll_interval``, which stretches with the run's age. One that is not deferred looks every
+        ``[omics] poll_interval``, and longer for an older run. A sensor that is not deferrable polls every
         ``poke_interval``.
     :param aws_conn_id: Airflow connection of type ``aws``; None takes boto3's own credentials (templated).
     :param region_name: AWS Region; by default the connection's (templated).
     :param verify: whether to verify TLS certificates, or the path of a CA bundle (templated).
     :param botocore_config: options of ``botocore.config.Config``; they win over the connection's ``config_kwargs``.
-    :raises OmicsRequestError: if ``run_id`` is no run's id.
+    :raises OmicsRequestError: if ``run_id`` is not digits.
     :raises RunFailedError: if the run ends FAILED.
     :raises RunCancelledError: if it ends CANCELLED.
     :raises RunDeletedError: if it is deleted, or does not exist.
-    :raises AirflowSensorTimeout: if it has not ended within ``timeout``, which counts from the start of the try; no
-        retry follows.
-    :raises RunTimeoutError: if a deferred sensor's ``execution_timeout`` passes first; a retry waits on.
+    :raises AirflowSensorTimeout: if it has not ended within ``timeout``, counted from the start of the try; no retry.
+    :raises RunTimeoutError: if a deferred sensor's ``execution_timeout`` passes first; a retry goes on waiting.
     """
 
-    broke, timed_out = RunWaitError, RunTimeoutError
+    wait_error, timed_out = RunWaitError, RunTimeoutError
     template_fields: Sequence[str] = ("run_id", "uuid", *OmicsOperator.template_fields)
 
     def __init__(
@@ -68,15 +67,15 @@ class OmicsRunSensor(OmicsSensor["Run"]):
         self.run_id = run_id
         self.uuid = uuid
 
-    def asked(self) -> Run:
-        """Return the run as the arguments name it."""
-        from airflow_provider_omics.records.run import Run, is_id, uuid_of  # noqa: PLC0415 - a DAG file does not pay for it
+    def target(self) -> Run:
+        """Return the run that the arguments name."""
+        from airflow_provider_omics.records.run import Run, is_id, uuid_of  # noqa: PLC0415 - keep DAG parsing fast
 
         run_id = str(self.run_id).strip()
         if not is_id(run_id):
             raise OmicsRequestError(f"{type(self).__name__} {self.task_id}: run_id must be digits, not {run_id!r}")
         uuid = "" if self.uuid in (None, "None") else uuid_of(self.uuid)
-        # It may be too new to be visible: the quarter of an hour for that counts from the first look.
+        # A new run may not be visible yet: the 15 minutes for that count from the first poll.
         return Run(run_id, uuid, creation_time=self.first_look)
 
     def look(self, seen: Run) -> Run:
@@ -85,27 +84,27 @@ class OmicsRunSensor(OmicsSensor["Run"]):
 
     def trigger(self, seen: Run, hook_params: HookParams, deadline: float) -> BaseTrigger:
         """Return the run's trigger."""
-        from airflow_provider_omics.triggers.run import OmicsRunTrigger  # noqa: PLC0415 - DAG files need no boto3
+        from airflow_provider_omics.triggers.run import OmicsRunTrigger  # noqa: PLC0415 - no boto3 in DAG files
 
         return OmicsRunTrigger.of(seen, hook_params, self.poll_interval, deadline=deadline, cancel_on_kill=False)
 
-    def told(self, event: Mapping[str, object] | None) -> tuple[Run, str | None, bool]:
-        """Read a RunEvent, and say again what was said while the sensor was deferred."""
-        from airflow_provider_omics.records.run_event import RunEvent  # noqa: PLC0415 - a DAG file does not pay for it
+    def read_event(self, event: Mapping[str, object] | None) -> tuple[Run, str | None, bool]:
+        """Read a RunEvent, and log again what the trigger has logged."""
+        from airflow_provider_omics.records.run_event import RunEvent  # noqa: PLC0415 - keep DAG parsing fast
         from airflow_provider_omics.records.versioned import UnreadableError  # noqa: PLC0415 - likewise
 
-        told = RunEvent.deserialize(event)
-        if told.run is None:
+        read = RunEvent.deserialize(event)
+        if read.run is None:
             raise UnreadableError("the trigger's event names no run")
-        for line in told.said:
+        for line in read.said:
             self.log.info("While this sensor was deferred: %s", line)
-        return told.run, told.error, told.timed_out
+        return read.run, read.error, read.timed_out
 
-    def judge(self, context: Context, seen: Run) -> dict[str, str]:  # noqa: ARG002 - as every sensor's
-        """Return the run's XCom, or raise how it ended."""
+    def conclude(self, context: Context, seen: Run) -> dict[str, str]:  # noqa: ARG002 - as every sensor's
+        """Return the run's XCom, or raise the error of a run that ended without success."""
         if not seen.succeeded:
             raise _ENDINGS[seen.status](seen)
-        from airflow_provider_omics.results.progress import summary  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.results.progress import summary  # noqa: PLC0415 - keep DAG parsing fast
 
         self.log.info("HealthOmics %s", summary(seen))
         return seen.xcom()

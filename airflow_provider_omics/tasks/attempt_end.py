@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How an attempt ends its run in the worker: at the deadline, or when the task's process is killed."""
+"""Cancel an attempt's run from the worker: at the deadline, or when the task's process is killed."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from airflow_provider_omics.tasks.run_options import RunOptions
 
 log = logging.getLogger(__name__)
-# How long a worker tries to cancel a run whose time is up.
+# Seconds in which a worker tries to cancel a run at its deadline.
 _CANCEL_SECONDS = 60.0
-# How long it looks for a run whose StartRun was not answered by then; Airflow's own time-out comes ten seconds later.
+# Seconds in which it looks for the run of an unanswered StartRun then; Airflow's own time-out comes ten seconds later.
 _GIVE_UP_SECONDS = 10.0
-# A client that must answer before the process is killed.
+# Options of a client that must answer before the process is killed.
 IN_A_HURRY: dict[str, Any] = {
     "connect_timeout": 1.5,
     "read_timeout": 1.5,
@@ -39,22 +39,22 @@ IN_A_HURRY: dict[str, Any] = {
 
 
 def pushed(ti: RunningTask) -> Run | None:
-    """Return the run that this try has pushed to XCom, as far as that tells, None if it has come to none."""
+    """Return the run in this try's XComs, None if there is none."""
     return Run.from_xcom(lambda key: ti.xcom_pull(task_ids=ti.task_id, key=key, map_indexes=ti.map_index))
 
 
 def is_shown(ti: RunningTask, run: Run) -> bool:
-    """Tell whether the XComs are of this run, and not of one that a triggerer of an earlier try has pushed too late."""
-    # What comes late is the rest of what is pushed, of which this is the last.
+    """Tell whether the XComs are of this run, and not of one that an earlier try's trigger pushed late."""
+    # The last one of those that are pushed.
     last = ti.xcom_pull(task_ids=ti.task_id, key="run_output_uri", map_indexes=ti.map_index)
     return bool(last == run.output_uri)
 
 
 class AttemptEnd(ABC):
     """
-    What one process knows of the run of one try of a task, and how it ends that run.
+    The run of one try of a task in one process, and how that process cancels it.
 
-    :param options: how to conduct the run.
+    :param options: the operator's arguments.
     :param context: Airflow's context of the try.
     :param deadline: until when the try may wait, in epoch seconds.
     """
@@ -64,12 +64,12 @@ class AttemptEnd(ABC):
         self.context = context
         self.deadline = deadline
         self.run: Run | None = None
-        # A hook that was made in time, for the few seconds before the process is killed.
+        # A hook made in advance, for the few seconds before the process is killed.
         self.hurried: OmicsHook | None = None
 
     def time_out(self, run: Run, *, cancelled: bool = False) -> Run:
         """
-        Cancel a run that outlived the deadline; return it if it has ended meanwhile.
+        Cancel the run at the deadline; return it if it has ended meanwhile.
 
         :param cancelled: whether a trigger has cancelled it already.
         :raises RunTimeoutError: if it had not ended.
@@ -82,8 +82,8 @@ class AttemptEnd(ABC):
         if not options.cancel_on_kill:
             try:
                 run = hook.get_run(run)
-            except Exception as error:  # noqa: BLE001 - the time is up, whatever the run has come to
-                log.warning("How run %s is now is not known: %s", run.id, error)
+            except Exception as error:  # noqa: BLE001 - the deadline has passed in any case
+                log.warning("The present status of run %s is not known: %s", run.id, error)
             if run.ended:
                 return run
             raise RunTimeoutError(f"HealthOmics {run}: {late}; it goes on, as cancel_on_kill=False says")
@@ -101,25 +101,25 @@ class AttemptEnd(ABC):
         """Cancel the run that this try pushed to XCom before it was deferred."""
         run = pushed(self.context["ti"])
         if run is not None:
-            # It may be too new to be visible, so that a 404 says nothing.
+            # A new run may not be visible yet, so a 404 does not mean that it is deleted.
             self.run = run = replace(run, creation_time=time.time())
             try:
                 done = cancel(self.options.new_hook(), run, known=False, until=time.monotonic() + _CANCEL_SECONDS)
                 log.info("execution_timeout passed: %s", done)
-            except Exception as error:  # noqa: BLE001 - the task fails of the time-out
+            except Exception as error:  # noqa: BLE001 - the task fails with the time-out
                 log.error("execution_timeout passed, and %s", self._left(error))  # noqa: TRY400 - no traceback
 
     def give_up(self) -> None:
-        """Cancel the run of a StartRun whose answer was lost, if there is one: the time to wait for it is over."""
-        log.info("StartRun has not answered within execution_timeout: a run that it started is looked for")
+        """At the deadline, cancel the run of a StartRun that was not answered, if there is one."""
+        log.info("StartRun was not answered within execution_timeout: looking for a run that it may have started")
         self.settle(time.monotonic() + _GIVE_UP_SECONDS, late=True)
 
     def kill(self) -> None:
         """Cancel the run, or leave it, in the few seconds between SIGTERM and SIGKILL, and start nothing more."""
         if not self.options.cancel_on_kill or (self.run is not None and self.run.ended):
             return
-        # The main thread was stopped anywhere, perhaps in the middle of a call to Airflow: another one has to ask.
-        # Airflow's own time-out is known in this thread alone.
+        # In another thread: SIGTERM may have interrupted a call to Airflow in this one. Only this thread knows whether
+        # Airflow's own time-out was raised.
         late = isinstance(sys.exception(), AirflowTaskTimeout)
         until = time.monotonic() + KILL_SECONDS
         thread = threading.Thread(target=self.settle, args=(until,), kwargs={"late": late}, daemon=True)
@@ -127,23 +127,23 @@ class AttemptEnd(ABC):
         thread.join(KILL_SECONDS)
 
     def settle(self, until: float, *, late: bool = False) -> None:
-        """Cancel the run if the task's state says so, until a time of ``time.monotonic()``; errors are logged."""
+        """Cancel the run if the task's state says that a person ended it; log errors. ``until`` is monotonic time."""
         if not self.options.cancel_on_kill:
             return
         past_deadline = late or (self.deadline is not None and time.time() >= self.deadline)
         ti = self.context["ti"]
         state = state_of(ti)
         if not (may_cancel_late(ti, state) if past_deadline else worker_cancels(state)):
-            log.info("The task was killed while its state is %s: the run is left to the next try", state)
+            log.info("The process was told to end while the task is %s: the run is left to the next try", state)
             return
         hook = self.hurried or self.options.new_hook(**IN_A_HURRY)
         try:
             run = self.run or self._in_flight(hook, until)
             if run is not None:
                 done = cancel(hook, run, known=True, until=until, pause=soon)
-                log.info("The task was killed while its state is %s: %s", state, done)
-        except Exception as error:  # noqa: BLE001 - whatever it is, nobody else says it
-            log.error("The task was killed while its state is %s, and %s", state, self._left(error))  # noqa: TRY400 - no traceback
+                log.info("The process was told to end while the task is %s: %s", state, done)
+        except Exception as error:  # noqa: BLE001 - any error: nothing else logs it
+            log.error("The process was told to end while the task is %s, and %s", state, self._left(error))  # noqa: TRY400 - no traceback
 
     def _left(self, error: Exception) -> str:
         if isinstance(error, RunNotCancelledError):
@@ -152,4 +152,4 @@ class AttemptEnd(ABC):
 
     @abstractmethod
     def _in_flight(self, hook: OmicsHook, until: float) -> Run | None:
-        """Return the run of a StartRun whose answer has not come, or of an earlier try; None if there can be none."""
+        """Return the run of an unanswered StartRun, or of an earlier try; None if there is none."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every operator of this provider has: the way to AWS."""
+"""The base of all operators and sensors: connection arguments, times, and rendering."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class OmicsConnection:
-    """What an operator or a sensor makes of its four connection arguments, and of times."""
+    """The four connection arguments of an operator or a sensor, its times, and the rendering of its fields."""
 
     task_id: str
     aws_conn_id: str | None
@@ -34,10 +34,10 @@ class OmicsConnection:
     verify: bool | str | os.PathLike[str] | None
     botocore_config: dict[str, JsonValue] | None
     execution_timeout: timedelta | None
-    # Of the template fields, those of which None is never meant unless it is written.
+    # Template fields that must not silently become None by rendering.
     _none_matters: ClassVar[Sequence[str]] = ("aws_conn_id", "region_name", "verify")
     _none: frozenset[str] = frozenset()
-    # Those whose text stays text under native rendering, which would turn an id into a number.
+    # Fields that stay text under native rendering, which would turn an id into a number.
     _stays_text: ClassVar[Sequence[str]] = ("aws_conn_id", "region_name", "verify")
 
     @property
@@ -47,38 +47,38 @@ class OmicsConnection:
 
         :raises OmicsRequestError: if one is of a wrong type.
         """
-        from airflow_provider_omics.aws.hook_params import HookParams  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.aws.hook_params import HookParams  # noqa: PLC0415 - keep DAG parsing fast
 
         self._check_connection()
         return HookParams(self.aws_conn_id, self.region_name, verify_of(self.verify), self.botocore_config)
 
     def hook(self, **config: JsonValue) -> OmicsHook:
         """Return a new hook; ``config`` wins over ``botocore_config``."""
-        from airflow_provider_omics.hooks.omics import OmicsHook  # noqa: PLC0415 - DAG files need no boto3
+        from airflow_provider_omics.hooks.omics import OmicsHook  # noqa: PLC0415 - no boto3 in DAG files
 
         return OmicsHook.from_params(self.hook_params, config)
 
     def _deadline(self) -> float | None:
-        """Return the time before Airflow's own time-out, which would leave the run alone, in epoch seconds."""
-        if not self.execution_timeout:  # Airflow takes one of zero for none.
+        """Return a time shortly before Airflow's own time-out, which would not cancel the run, in epoch seconds."""
+        if not self.execution_timeout:  # For Airflow zero means none.
             return None
         seconds = self.execution_timeout.total_seconds()
         return time.time() + seconds - min(10.0, seconds / 10)
 
     def check_deferral(self, trigger: BaseTrigger, method_name: str, kwargs: dict[str, Any]) -> None:
         """
-        Store, as Airflow will, what the task is to be deferred with; when something has been started it is too late.
+        Check, before anything is started, that Airflow can store the deferral, by serializing it as Airflow will.
 
-        :raises OmicsRequestError: if Airflow cannot.
+        :raises OmicsRequestError: if it cannot.
         """
         try:
             check_storable({"trigger": trigger.serialize()[1], "kwargs": kwargs})
         except (TypeError, ValueError, AttributeError, RecursionError) as error:
-            what = f"Airflow cannot store what this task is to be deferred with, for {method_name}"
-            raise self._refused(f"{what}: nothing was started: {error}") from error
+            what = f"Airflow cannot store the arguments of the trigger or of {method_name}"
+            raise self._refused(f"{what}; nothing was started: {error}") from error
 
     def _check_connection(self) -> None:
-        """Raise if what is known of the connection arguments, all of it when the task runs, is of a wrong type."""
+        """Raise if a connection argument has a wrong type, as far as it is rendered."""
         none = self._rendered_to_none()
         broken = [rendered_to_none(name) for name in OmicsConnection._none_matters if name in none]
         broken += broken_connection_rules(self.aws_conn_id, self.region_name, self.verify, self.botocore_config)
@@ -86,7 +86,7 @@ class OmicsConnection:
             raise self._refused("; ".join(broken))
 
     def _seconds(self, name: str, value: timedelta | float, *, zero: bool = False) -> float:
-        """Return a time in seconds, or raise which rule it breaks."""
+        """Return a time in seconds; OmicsRequestError if it breaks a rule."""
         try:
             return seconds_of(name, value, zero=zero)
         except RequestError as error:
@@ -100,7 +100,7 @@ class OmicsConnection:
         jinja_env: jinja2.Environment,
         seen_oids: set[int],
     ) -> None:
-        # The one place that tasks and mapped tasks pass with the field's name, in 2.11 and 3.
+        # The one method that Airflow 2.11 and 3 call with the fields' names for both tasks and mapped tasks.
         for field in template_fields:
             given = getattr(parent, field, None)
             if parent is self and isinstance(given, str) and field in self._stays_text:
@@ -111,11 +111,11 @@ class OmicsConnection:
                 self._note_none(field, given)
 
     def _render_text(self, field: str, text: str, context: Context, jinja_env: jinja2.Environment) -> Any:  # noqa: ANN401, ARG002
-        """Return what becomes of a field that is a text."""
+        """Return the rendered value of a field that is a text."""
         return render_text(jinja_env.from_string(text), context)
 
     def _note_none(self, field: str, given: object) -> None:
-        """Note that a field has become None, or the text that a template prints for it."""
+        """Note that a field has rendered to None, or to the text "None"."""
         value = getattr(self, field, None)
         printed = isinstance(given, str) and not rendered(given) and isinstance(value, str) and value.strip() == "None"
         if field in self._none_matters and (printed or (value is None and given is not None)):
@@ -123,7 +123,7 @@ class OmicsConnection:
             self._none |= {field}
 
     def _rendered_to_none(self) -> frozenset[str]:
-        """Return the fields that were given and came out as None; a None that is written means not given."""
+        """Return the fields that were given and rendered to None; a None that is written in the DAG means not given."""
         resolved = resolved_when_unmapped(self, OmicsConnection._none_matters)
         return self._none.union(
             name for name in self._none_matters if name in resolved and getattr(self, name, None) is None

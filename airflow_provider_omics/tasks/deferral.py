@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a task that starts a run is deferred: its trigger, and what the resumed task has to know."""
+"""The deferral of a task that starts a run: its trigger, and the arguments of the resumed task."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Deferral(TypedDict):
-    """What Airflow's ``defer`` takes."""
+    """The arguments of Airflow's ``defer``."""
 
     trigger: BaseTrigger
     method_name: str
@@ -41,11 +41,11 @@ def to_start(
     account: Callable[[], str | None],
 ) -> Deferral:
     """
-    Return how to have the run found or started in the triggerer, and to wait for it.
+    Return the deferral by which the triggerer finds or starts the run, and waits for it.
 
-    :param request: the StartRun request without its identity.
-    :param params: how to reach AWS, in the Region of this worker.
-    :param until: until when to wait while no run is started, in epoch seconds.
+    :param request: the StartRun request, without requestId, name and tags of the intention.
+    :param params: the connection arguments, with the Region of this worker.
+    :param until: until when to try to start a run, in epoch seconds.
     :param retry: whether an earlier attempt may have started a run.
     :param check: raises if Airflow cannot store the deferral.
     :param account: asks AWS for the account.
@@ -70,21 +70,21 @@ def to_start(
     kwargs = {"try_number": try_number, "dying": False, "deadline": attempt.deadline}
     deferral: Deferral = {"trigger": trigger, "method_name": "execute_complete", "kwargs": kwargs}
     check(deferral)
-    # Nothing is asked of AWS before all that is asked for is known to be right.
+    # Only after all checks: a wrong argument makes no call to AWS.
     trigger.account = account()
     return deferral
 
 
 def first_marker(attempt: WorkerAttempt) -> tuple[str, dict[str, Any]]:
-    """Return the XCom by which the trigger knows that the task waits for it."""
+    """Return the marker, an XCom by which the trigger knows that the task waits for it."""
     return KEY, asdict(Marker(attempt.intention.digest, attempt.context["ti"].try_number))
 
 
 def until_end(attempt: WorkerAttempt, params: HookParams, waiting: Wait[Run]) -> Deferral:
     """
-    Return how to wait for the end of a run that the worker has found or started.
+    Return the deferral that waits for a run which the worker has found or started.
 
-    :param params: how to reach AWS.
+    :param params: the connection arguments.
     """
     options = attempt.options
     return {

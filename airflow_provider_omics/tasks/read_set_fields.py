@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The arguments of a read set job as an operator's template fields: how they render, and the request that they make."""
+"""The arguments of a read set job as template fields: rendering, and building the request."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ class ReadSetJobFields(OmicsOperator):
     _none_matters: ClassVar[Sequence[str]] = (*template_fields, "role_arn")
     # Not `sources`, which may become a list.
     _stays_text: ClassVar[Sequence[str]] = tuple(name for name in _none_matters if name != "sources")
-    # Stays empty: Airflow would open every text that ends so.
+    # Empty: Airflow would read a file for every text with such an ending.
     template_ext: Sequence[str] = ()
 
     @abstractmethod
     def build(self, arguments: Mapping[str, object]) -> tuple[dict[str, JsonValue], list[str]]:
-        """Return the request of rendered arguments, and warnings; RequestError tells every violation."""
+        """Return the request of rendered arguments, and warnings; RequestError names every violation."""
 
     def build_request(self, *, known_only: bool = False) -> dict[str, JsonValue]:
-        """Return the request; with ``known_only``, just check what is visible before rendering."""
+        """Return the request; with ``known_only``, only check what needs no rendering."""
         values: dict[str, object] = {name: getattr(self, name) for name in type(self).template_fields}
         if known_only:
             values = {name: value if rendered(value) else UNRENDERED for name, value in values.items()}

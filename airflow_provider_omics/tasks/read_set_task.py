@@ -68,7 +68,7 @@ class ReadSetJobOperator(ReadSetJobWait):
         self.deferrable = deferrable
         self.poll_interval = None if poll_interval is None else self._seconds("poll_interval", poll_interval)
         self.submit_timeout = timedelta(seconds=self._seconds("submit_timeout", submit_timeout, zero=True))
-        # Airflow 3 lets the process go on: whatever it comes to, it starts nothing more.
+        # On Airflow 3 the process goes on after on_kill: it must start nothing more.
         self.killed = False
 
     # --- what the two differ in ---
@@ -149,7 +149,7 @@ class ReadSetJobOperator(ReadSetJobWait):
     def _warn_of(self, unknown: Iterable[str]) -> None:
         from airflow_provider_omics.records.versioned import ignore  # noqa: PLC0415 - a DAG file does not pay for it
 
-        ignore(f"What {type(self).__name__} knew when it was deferred", unknown)
+        ignore(f"{type(self).__name__}.execute_complete", unknown)
 
     def on_kill(self) -> None:
         """Start nothing more; a job that has begun goes on, as HealthOmics cannot cancel it."""
@@ -224,5 +224,5 @@ class ReadSetJobOperator(ReadSetJobWait):
         return shown
 
     def _starter(self) -> OmicsHook:
-        """Return a hook that repeats nothing, as HealthOmics' refusals are waited out elsewhere."""
+        """Return a hook whose client does not retry: the retry policy of StartRun does."""
         return self.hook(retries={"mode": "standard", "total_max_attempts": 1})

@@ -88,13 +88,13 @@ class ReadSetJobWait(ReadSetJobFields):
         self, context: Context, request: dict[str, JsonValue], limits: Limits, question: Callable[[OmicsHook], T]
     ) -> T:
         """Ask something before there is a job; faults that pass are borne as those of its start are."""
-        from airflow_provider_omics.lifecycle.retry_policy import RetryPolicy  # noqa: PLC0415 - DAG files need no boto3
+        from airflow_provider_omics.lifecycle.retry_policy import RetryPolicy  # noqa: PLC0415 - no boto3 in DAG files
 
         retry_policy = RetryPolicy(None if self.deferrable else limits.until)
         while True:
             try:
                 return question(self.hook())
-            except Exception as error:  # noqa: BLE001 - what does not pass is raised again
+            except Exception as error:  # noqa: BLE001 - pause() raises it unless it is transient
                 try:
                     pause = retry_policy.pause(error)
                 except StartRunRefusedError as refused:
@@ -114,7 +114,7 @@ class ReadSetJobWait(ReadSetJobFields):
 
     def pause(self, context: Context, request: dict[str, JsonValue], limits: Limits, seconds: float) -> NoReturn:
         """Come back after some seconds, with the request as it was rendered."""
-        from airflow_provider_omics.triggers.read_sets import OmicsPauseTrigger  # noqa: PLC0415 - DAG files need no boto3
+        from airflow_provider_omics.triggers.read_sets import OmicsPauseTrigger  # noqa: PLC0415 - no boto3 in DAG files
 
         self.defer(
             trigger=OmicsPauseTrigger(time.time() + seconds),
@@ -124,7 +124,7 @@ class ReadSetJobWait(ReadSetJobFields):
 
     def look_until_ended(self, job: ReadSetJob, deadline: float | None) -> ReadSetJob:
         """Return a job when it has ended; the deadline is in epoch seconds."""
-        from airflow_provider_omics.read_sets.job_calls import wait_for  # noqa: PLC0415 - DAG files need no boto3
+        from airflow_provider_omics.read_sets.job_calls import wait_for  # noqa: PLC0415 - no boto3 in DAG files
 
         shortest = conf.getfloat("omics", "poll_interval", fallback=30.0)
         now = wait_for(job, self.hook, self.poll_interval, shortest, deadline)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a task that starts a run does when the run has ended: what it tells, hands on, and raises."""
+"""The end of a run in the task: the log line, XComs, outlets and lineage, or the error."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ENDINGS = {"CANCELLED": RunCancelledError, "DELETED": RunDeletedError}
 
 
 class RunEnd(StartRunFields):
-    """An operator that tells how its run ended: to the log, to XCom, to its outlets, to OpenLineage, or by an error."""
+    """An operator that reports the end of its run: in the log, XCom, outlets and OpenLineage, or by an error."""
 
     operator_extra_links: Sequence[RunLink] = (OmicsRunLink(), OmicsRunLogLink(), OmicsRunOutputLink())
 
@@ -50,17 +50,17 @@ class RunEnd(StartRunFields):
             self.attempt.progress.copy_log(run)
         if run.succeeded or not self.wait_for_completion:
             self.log.info("HealthOmics %s", self._summary(run))
-            self._hand_on(context, run)
+            self._push_results(context, run)
             return run.xcom()
         if self.request_id:
-            raise RequestIdSpentError(run, "One run for a request_id, ever: give another one to start a new run.")
+            raise RequestIdSpentError(run, "Only one run for a request_id: give another one to start a new run.")
         if run.status == "FAILED":
             raise self._failure(run)
         raise _ENDINGS[run.status](run)
 
     def _summary(self, run: Run) -> str:
-        """Say what run it was, how long it took and where its outputs are, as far as no call is needed to know it."""
-        from airflow_provider_omics.results.progress import summary  # noqa: PLC0415 - a DAG file does not pay for it
+        """Return one line on the run: workflow, name, times and outputs, without a call."""
+        from airflow_provider_omics.results.progress import summary  # noqa: PLC0415 - keep DAG parsing fast
 
         workflow = f"workflow {self.workflow_id}" if self.workflow_id else f"the workflow of run {self.run_id}"
         if self.workflow_version_name:
@@ -68,8 +68,8 @@ class RunEnd(StartRunFields):
         name = self.name or self.request_id or (self.attempt and self.attempt.intention.run_name)
         return summary(run, [workflow, *([f"name {name}"] if name else [])])
 
-    def _hand_on(self, context: Context, run: Run) -> None:
-        """Push a completed run's named outputs; tell the task's outlets of the run, whether or not it is waited for."""
+    def _push_results(self, context: Context, run: Run) -> None:
+        """Push a completed run's named outputs, and add the run to the events of the task's outlets."""
         from airflow_provider_omics.results.description import description  # noqa: PLC0415 - not for DAG files
         from airflow_provider_omics.results.outlets import tell_outlets  # noqa: PLC0415 - likewise
         from airflow_provider_omics.results.outputs import names_of, outputs  # noqa: PLC0415 - likewise
@@ -80,7 +80,7 @@ class RunEnd(StartRunFields):
             context["ti"].xcom_push(key="outputs", value=self.named_outputs)
             self.log.info("Named outputs, in XCom outputs: %s", names_of(self.named_outputs))
         if self.outlets:
-            # A duplicate's workflow is that of the run it was made from.
+            # A duplicate's workflow is that of the copied run, which only GetRun returns.
             about = {} if self.workflow_id else description(self.hook(), run)
             extra: dict[str, JsonValue] = {
                 **run.xcom(),
@@ -92,20 +92,20 @@ class RunEnd(StartRunFields):
     def _failure(self, run: Run) -> RunFailedError:
         from airflow_provider_omics.results.failure_report import failure_of  # noqa: PLC0415 - not for DAG files
 
-        # Ten adaptive attempts at a log would keep the failure waiting, and nobody has to have the log.
+        # Fewer retries than by default: the log is not worth a long delay of the failure.
         hook = self.hook(retries={"mode": "standard", "total_max_attempts": 3})
         links = [(link.name, page) for link, page in run_links(self, run)]
         return failure_of(hook, run, retry_on=self.retry_on, cached=bool(self.cache_id), links=links)
 
     def get_openlineage_facets_on_start(self) -> Lineage:
-        """Tell OpenLineage what the run will read; its provider calls this, where it is installed."""
+        """Return the run's inputs; the OpenLineage provider calls this, if it is installed."""
         from airflow_provider_omics.results import lineage  # noqa: PLC0415 - needs OpenLineage
 
         return lineage.of_start(self.parameters, self.parameters_uri)
 
     def get_openlineage_facets_on_complete(self, task_instance: RunningTask) -> Lineage:
         """
-        Tell OpenLineage what the run has read and written, and how it ended; called after a failure, too.
+        Return the run's inputs, outputs and end; the OpenLineage provider calls this, after a failure, too.
 
         :param task_instance: the task instance, whose XComs name the run.
         """
@@ -113,11 +113,11 @@ class RunEnd(StartRunFields):
         from airflow_provider_omics.results.description import description  # noqa: PLC0415 - not for DAG files
         from airflow_provider_omics.tasks.attempt_end import IN_A_HURRY, pushed  # noqa: PLC0415 - not for DAG files
 
-        # In `dag.test()` on Airflow 3 the provider's process hangs when it asks Airflow: only who knows nothing does.
+        # In `dag.test()` on Airflow 3 the OpenLineage process hangs if it reads XComs: only if the run is unknown.
         run = self.attempt.run if self.attempt else pushed(task_instance)
         if run is None:
             return lineage.of_start(self.parameters, self.parameters_uri)
-        # All that GetRun adds is left out if it does not answer at once: the provider gives this ten seconds.
+        # Without what GetRun adds if it does not answer at once: the OpenLineage provider waits ten seconds.
         about = description(self.hook(**IN_A_HURRY), run)
         return lineage.of_end(
             replace(run, status=about.get("status", run.status)),
@@ -129,7 +129,7 @@ class RunEnd(StartRunFields):
         )
 
     def _workflow(self) -> dict[str, JsonValue]:
-        """Return the workflow's members as the arguments have them."""
+        """Return the workflow as the arguments name it."""
         return {
             "workflowId": self.workflow_id,
             "workflowType": self.workflow_type,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a task conducts its run: the operator's arguments that are not the StartRun request."""
+"""The operator's arguments that are not members of StartRun."""
 
 from __future__ import annotations
 

@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from airflow_provider_omics.compat import Context
 
 log = logging.getLogger(__name__)
-# As Airflow has them.
+# Airflow's rule for task ids.
 _TASK_ID = re.compile(r"[\w.-]+")
 
 
 class NotGiven:
-    """Stands for an argument that was left out; one that comes out as None was not."""
+    """Marks an argument that was left out, unlike one that renders to None."""
 
 
 NOT_GIVEN = NotGiven()
 
 
 def is_nothing(value: object) -> bool:
-    """Tell whether an argument came out as nothing, as an XCom that was never pushed does."""
+    """Whether an argument rendered to nothing, as an XCom that was never pushed does."""
     return value is None or (isinstance(value, str) and value.strip() in ("", "None"))
 
 
@@ -50,13 +50,13 @@ def task_ids(value: Sequence[str] | str | None) -> list[str]:
     names = [str(task).strip() for task in ids if not is_nothing(task)]
     if strange := [name for name in names if not _TASK_ID.fullmatch(name)]:
         raise OmicsRequestError(
-            f"airflow_task_ids must be a list, JSON text of one, or a task id, which {strange[0]!r} cannot be"
+            f"airflow_task_ids must be a list, JSON text of one, or a task id; {strange[0]!r} is not a task id"
         )
     return names
 
 
 def pushed_runs(context: Context, tasks: Sequence[str] | None) -> list[Run]:
-    """Return what tasks of this Dag run have pushed of their runs: one too new to be listed is among them."""
+    """Return the runs in the XComs of this Dag run's tasks, with those that are too new for ListRuns."""
     if tasks is None:
         dag = context.get("dag")
         tasks = [task.task_id for task in dag.tasks if _starts_runs(task)] if dag else []
@@ -64,8 +64,8 @@ def pushed_runs(context: Context, tasks: Sequence[str] | None) -> list[Run]:
         return []
     try:
         run_ids, arns = (context["ti"].xcom_pull(task_ids=list(tasks), key=key) or () for key in ("run_id", "arn"))
-    except Exception as error:  # noqa: BLE001 - what HealthOmics lists is cancelled nevertheless
-        log.warning("What the tasks have pushed cannot be read, and a run too new to be listed is not found: %s", error)
+    except Exception as error:  # noqa: BLE001 - runs that HealthOmics lists are cancelled all the same
+        log.warning("The XComs of the tasks cannot be read, so a run that is too new for ListRuns is missed: %s", error)
         return []
     by_id = {str(arn).rpartition("/")[2]: str(arn) for arn in arns}
     started = context["dag_run"].start_date
@@ -83,9 +83,9 @@ def _starts_runs(task: object) -> bool:
 
 def run_of(run_id: object, uuid: object, *, has_uuid: bool) -> Run | None:
     """
-    Return a run of which only the id is known; None for what an XCom that was never pushed renders to.
+    Return a run by its id; None for an XCom that was never pushed.
 
-    :param has_uuid: whether the uuid was given: if it has come out as nothing, the id may belong to another run.
+    :param has_uuid: whether the uuid was given: if it renders to nothing, the id may belong to another run.
     """
     if is_nothing(run_id):
         return None
@@ -93,6 +93,6 @@ def run_of(run_id: object, uuid: object, *, has_uuid: bool) -> Run | None:
     if not is_id(text):
         raise OmicsRequestError(f"run_id must be digits, not {text!r:.80}")
     if has_uuid and is_nothing(uuid):
-        log.warning("uuid came out as nothing: run %s, which may be another one by now, is left alone", text)
+        log.warning("uuid rendered to nothing, and id %s may belong to another run by now: nothing is done", text)
         return None
     return Run(text, "" if is_nothing(uuid) else uuid_of(uuid), "", "", "")

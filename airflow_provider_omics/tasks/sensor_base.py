@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every sensor of this provider does: look, wait in the worker or in the triggerer, and judge the end."""
+"""The base of the sensors: poll in the worker or wait in the triggerer, then return the result or raise."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from airflow_provider_omics.records.documents import JsonValue
 
 T = TypeVar("T", bound="Started")
-# What no retry of the sensor mends, or what Airflow skips for soft_fail when a sensor polls in its worker.
+# Errors that no retry of the sensor helps, or that Airflow itself skips for soft_fail if they come from poke.
 _FINAL: Final = (
     *(AirflowSensorTimeout, AirflowTaskTimeout, AirflowFailException),
     *(RunEndedError, ReadSetJobFailedError, RunTimeoutError, ReadSetJobTimeoutError),
@@ -56,7 +56,7 @@ _FINAL: Final = (
 
 class OmicsSensor(OmicsConnection, BaseSensorOperator, Generic[T]):
     """
-    Wait until something of HealthOmics has ended well; it is never cancelled by this task.
+    Wait until a run or a read set job has succeeded; the sensor never cancels it.
 
     :param deferrable: whether to wait in the triggerer.
     :param poll_interval: time between two polls of a deferred sensor, as ``timedelta`` or in seconds.
@@ -66,9 +66,9 @@ class OmicsSensor(OmicsConnection, BaseSensorOperator, Generic[T]):
     :param botocore_config: options of ``botocore.config.Config``; they win over the connection's ``config_kwargs``.
     """
 
-    broke: ClassVar[type[OmicsError]]
+    wait_error: ClassVar[type[OmicsError]]
     timed_out: ClassVar[type[OmicsError]]
-    # Since when something is looked for that may be too new to be visible, in epoch seconds.
+    # Time of the first poll, in epoch seconds: a new run or job may not be visible yet.
     first_look: float | None = None
     _faults: Faults | None = None
     template_fields: Sequence[str] = OmicsOperator.template_fields
@@ -95,24 +95,24 @@ class OmicsSensor(OmicsConnection, BaseSensorOperator, Generic[T]):
         self._check_connection()
 
     @abstractmethod
-    def asked(self) -> T:
-        """Return what is waited for as the arguments name it, or raise which rule they break."""
+    def target(self) -> T:
+        """Return the run or job that the arguments name; OmicsRequestError if they break a rule."""
 
     @abstractmethod
     def look(self, seen: T) -> T:
-        """Look once."""
+        """Call GetRun, or Get of the job, once."""
 
     @abstractmethod
-    def judge(self, context: Context, seen: T) -> dict[str, Any]:
-        """Return what the task returns when the wait is over, or raise why it was in vain."""
+    def conclude(self, context: Context, seen: T) -> dict[str, Any]:
+        """Return the task's result, or raise the error of a run or job that ended without success."""
 
     @abstractmethod
-    def told(self, event: Mapping[str, object] | None) -> tuple[T, str | None, bool]:
-        """Return what the trigger saw, why it could not go on waiting, if so, and whether its time was up."""
+    def read_event(self, event: Mapping[str, object] | None) -> tuple[T, str | None, bool]:
+        """Return from the trigger's event: the run or job, an error if waiting failed, and whether it timed out."""
 
     @abstractmethod
     def trigger(self, seen: T, hook_params: HookParams, deadline: float) -> BaseTrigger:
-        """Return what waits in the triggerer."""
+        """Return the trigger that waits for it."""
 
     def execute(self, context: Context) -> Any:  # noqa: ANN401 - what a sensor returns
         """Wait, in the worker or in the triggerer."""
@@ -120,11 +120,11 @@ class OmicsSensor(OmicsConnection, BaseSensorOperator, Generic[T]):
             if self.deferrable:
                 return self._wait(context, None, None)
             super().execute(context)
-            return self._told
+            return self._result
 
     def poke(self, context: Context) -> bool:
-        """Look once."""
-        from airflow_provider_omics.results.progress import UnknownStatus  # noqa: PLC0415 - a DAG file does not pay for it
+        """Poll once."""
+        from airflow_provider_omics.results.progress import UnknownStatus  # noqa: PLC0415 - keep DAG parsing fast
 
         if self.first_look is None:
             self.first_look = first_poke(context) if self.reschedule else time.time()
@@ -133,7 +133,7 @@ class OmicsSensor(OmicsConnection, BaseSensorOperator, Generic[T]):
         if warning := self._unknown.warning(seen, time.time()):  # type: ignore[arg-type]  # a run or a job
             self.log.warning("%s", warning)
         if seen.ended:
-            self._told = self.judge(context, seen)
+            self._result = self.conclude(context, seen)
         return seen.ended
 
     def execute_complete(
@@ -146,68 +146,68 @@ class OmicsSensor(OmicsConnection, BaseSensorOperator, Generic[T]):
         **unknown: object,
     ) -> dict[str, Any]:
         """
-        Go on when the trigger has said how the wait ended.
+        Resume after the trigger's event.
 
-        :param event: what the trigger said.
+        :param event: the trigger's event.
         :param until: when `timeout` passes, in epoch seconds.
         :param deadline: when `execution_timeout` passes, in epoch seconds.
-        :param unknown: what a newer release knew when it deferred, ignored with a warning.
+        :param unknown: arguments of a newer release, which are ignored with a warning.
         """
         from airflow_provider_omics.records.versioned import UnreadableError, ignore  # noqa: PLC0415 - not for DAG files
 
-        ignore(f"What {type(self).__name__} knew when it was deferred", unknown)
+        ignore(f"{type(self).__name__}.execute_complete", unknown)
         try:
-            seen, error, timed_out = self.told(event)
+            seen, error, timed_out = self.read_event(event)
         except UnreadableError as unreadable:
-            self.log.warning("Looking anew: %s", unreadable)
+            self.log.warning("The trigger's event cannot be read, polling again: %s", unreadable)
             return self._wait(context, until, deadline)
         if error:
-            raise self.broke(f"Waiting for {seen} broke: {error}")
+            raise self.wait_error(f"Waiting for {seen} failed: {error}")
         if timed_out:
             raise self._timed_out(seen, by_execution_timeout=deadline is not None and deadline <= (until or deadline))
-        return self.judge(context, seen)
+        return self.conclude(context, seen)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:  # noqa: ANN401
-        """Go on after a deferral, with `soft_fail`, `never_fail` and `timeout` as in the worker."""
+        """Resume after a deferral; `soft_fail`, `never_fail` and `timeout` work as in the worker."""
         with self._skipping():
             if is_deferral_timeout(next_method, next_kwargs):
                 # Airflow 2 ends a deferral for execution_timeout as well.
                 limit = self.execution_timeout
                 mine = limit is not None and 0 < limit.total_seconds() <= self.timeout
-                raise self._timed_out(self.asked(), by_execution_timeout=mine)
-            # Not the sensors' own: it differs between Airflow's versions, and skips what a retry would mend.
+                raise self._timed_out(self.target(), by_execution_timeout=mine)
+            # Not BaseSensorOperator's: it differs between Airflow's versions, and skips errors that a retry may help.
             return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
 
     def _wait(self, context: Context, until: float | None, deadline: float | None) -> dict[str, Any]:
         """
-        Look once, and wait in the triggerer for what has not ended.
+        Poll once, and defer if the run or job has not ended.
 
-        :param until: when `timeout` passes, in epoch seconds, if it began to count before.
-        :param deadline: when `execution_timeout` passes, likewise.
+        :param until: when `timeout` passes, in epoch seconds; None before the first deferral.
+        :param deadline: when `execution_timeout` passes, in epoch seconds; None before the first deferral.
         """
         until = until or time.time() + self.timeout
         deadline = deadline or self._deadline()
         self.first_look = time.time()
         seen = self._look()
         if seen.ended:
-            return self.judge(context, seen)
+            return self.conclude(context, seen)
         if time.time() < until:
             self._defer(seen, until, deadline)
         raise self._timed_out(seen, by_execution_timeout=False)
 
     def _look(self) -> T:
-        """Look once; what cannot be looked at for now has not ended."""
-        from airflow_provider_omics.polling.faults import Faults  # noqa: PLC0415 - DAG files need no boto3
+        """Poll once; after a transient error the run or job counts as not ended."""
+        from airflow_provider_omics.polling.faults import Faults  # noqa: PLC0415 - no boto3 in DAG files
 
-        asked = self.asked()
+        target = self.target()
         if self._faults is None:
-            self.hook().conn_config  # noqa: B018 - a connection that was never there is an error
-            self._faults = Faults(f"A look at {asked}")
+            self.hook().conn_config  # noqa: B018 - raises if the connection does not exist
+            self._faults = Faults(f"A poll of {target}")
         try:
-            seen = self.look(asked)
-        except Exception as error:  # noqa: BLE001 - what does not pass is raised again
-            self._faults.met(error)
-            return asked
+            seen = self.look(target)
+        except Exception as error:  # noqa: BLE001 - note() raises it again unless it is transient
+            self._faults.note(error)
+            return target
         self._faults.count = 0
         return seen
 
@@ -220,12 +220,12 @@ class OmicsSensor(OmicsConnection, BaseSensorOperator, Generic[T]):
             ),
             method_name="execute_complete",
             kwargs={"until": until, "deadline": deadline},
-            # Airflow's own time-out comes second, and first where no triggerer is left.
+            # The trigger's own time-out is a little earlier; Airflow's applies if no triggerer runs.
             timeout=timedelta(seconds=until - time.time()),
         )
 
     def _timed_out(self, seen: T, *, by_execution_timeout: bool) -> Exception:
-        """Return the error of a wait that took too long; Airflow tries again after `execution_timeout` alone."""
+        """Return the error of a time-out; Airflow retries after `execution_timeout`, not after `timeout`."""
         if by_execution_timeout:
             return self.timed_out(
                 f"HealthOmics {seen}: not ended within execution_timeout {self.execution_timeout}; it goes on, and a "
@@ -235,13 +235,13 @@ class OmicsSensor(OmicsConnection, BaseSensorOperator, Generic[T]):
 
     @contextmanager
     def _skipping(self) -> Iterator[None]:
-        """Skip the task for what `soft_fail` or `never_fail` say, as Airflow does for what poke raises."""
+        """Skip the task as `soft_fail` or `never_fail` say, as Airflow does for an error of poke."""
         try:
             yield
         except (AirflowSkipException, AirflowRescheduleException):
             raise
         except (Exception, AirflowTaskTimeout) as error:
             if self.never_fail or (self.soft_fail and isinstance(error, _FINAL)):
-                asked = "never_fail" if self.never_fail else "soft_fail"
-                raise AirflowSkipException(f"Skipped, as {asked}=True says: {error}") from error
+                option = "never_fail" if self.never_fail else "soft_fail"
+                raise AirflowSkipException(f"Skipped, as {option}=True says: {error}") from error
             raise

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The arguments of StartRun as an operator's template fields: how they render, and the request that they make."""
+"""The arguments of StartRun as template fields: rendering, and building the request."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ class StartRunFields(OmicsOperator):
     template_fields_renderers: ClassVar[dict[str, str]] = dict.fromkeys((*FILE_ARGUMENTS, "start_run_kwargs"), "json")
     _none_matters: ClassVar[Sequence[str]] = template_fields
     _stays_text: ClassVar[Sequence[str]] = (*BY_ARGUMENT, *OmicsOperator.template_fields)
-    # Stays empty: Airflow would open every text that ends so, `s3://bucket/samples.json` inside `parameters` too.
+    # Empty: Airflow would read a file for every text with such an ending, also for an S3 URI inside `parameters`.
     template_ext: Sequence[str] = ()
     airflow_tags: bool
-    # The names of the files that arguments were rendered from.
+    # Arguments that were rendered from files, and the files' names.
     _files: Mapping[str, str] = MappingProxyType({})
 
     def prepare_template(self) -> None:
-        """Refuse a file that is not beside the DAG while the DAG is parsed, not when the task runs at night."""
+        """Raise for a missing file when the DAG is parsed, not when the task runs."""
         for argument in FILE_ARGUMENTS:
             value = getattr(self, argument)
             if isinstance(value, str) and rendered(value) and documents.is_file_name(value):
                 self._template_file(argument, value, self.get_template_env())
 
     def _build_request(self, *, known_only: bool = False) -> dict[str, JsonValue]:
-        """Return the request; with ``known_only``, just check what is visible before rendering."""
+        """Return the request; with ``known_only``, only check what needs no rendering."""
         none = self._rendered_to_none()
 
         def value(argument: str) -> Any:  # noqa: ANN401 - whatever a template may be
             raw = getattr(self, argument)
-            # The constructor of a mapped task that raises is one whose callbacks Airflow 2 cannot call.
+            # If the constructor of a mapped task raises, Airflow 2 cannot call the task's callbacks.
             known = (
                 argument not in none and rendered(raw) and not (isinstance(raw, str) and documents.is_file_name(raw))
             )
@@ -80,8 +80,8 @@ class StartRunFields(OmicsOperator):
             try:
                 document = documents.parse(value)  # The UI shows what is sent.
             except ValueError:
-                return value  # Told with every other violation when the task runs.
-            # An empty file, too, is told with its name.
+                return value  # The error is raised with all other violations when the request is built.
+            # An empty file stays text, so that the error names the file.
             return value if document is None and field in self._files else document
         return value
 

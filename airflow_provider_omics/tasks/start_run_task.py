@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a task that starts a run does, in its worker: before it is deferred, when it is resumed, and at its end."""
+"""A task that starts a run, in its worker: execute, resume after a deferral, on_kill."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ if TYPE_CHECKING:
 
 
 class StartRunTask(RunEnd):
-    """An operator that pursues one run: finds or starts it, waits for it, here or in the triggerer, and judges it."""
+    """An operator that finds or starts its run, waits for it here or in the triggerer, and reports its end."""
 
     deferrable: bool
     poll_interval: float | None
     submit_timeout: timedelta
     cancel_on_kill: bool
     forward_logs: bool
-    # Airflow 3 lets the process go on: whatever it comes to, it starts nothing more.
+    # On Airflow 3 the process goes on after on_kill: it must start nothing more.
     killed: bool = False
 
     def execute(self, context: Context) -> dict[str, str]:
         """Find or start the run of this intention, and wait for it."""
-        # First of all: what is imported below takes seconds on a slow machine, and Airflow's own clock is running.
+        # Before the imports below, which may take seconds: Airflow's own execution_timeout counts already.
         deadline = self._deadline()
-        return self._pursue(context, retry=context["ti"].try_number > 1, deadline=deadline)
+        return self._find_or_start(context, retry=context["ti"].try_number > 1, deadline=deadline)
 
     def execute_complete(
         self,
@@ -58,68 +58,69 @@ class StartRunTask(RunEnd):
         **unknown: object,
     ) -> dict[str, str]:
         """
-        Go on when the trigger has said how the run ended; may run twice.
+        Resume after the trigger's event; may be called twice.
 
-        :param event: what the trigger said.
-        :param try_number: the try that deferred; an event of another one is not believed.
-        :param dying: whether the run was so before that try found it, so that its bad end is not the try's.
+        :param event: the trigger's event.
+        :param try_number: the try that deferred; an event of another try is ignored.
+        :param dying: whether the run was STOPPING when that try found it: then a new run follows, and the task does
+            not fail because of the old one.
         :param deadline: until when the try may wait, in epoch seconds.
-        :param unknown: what a newer release knew when it deferred, ignored with a warning.
+        :param unknown: arguments of a newer release, which are ignored with a warning.
         """
-        from airflow_provider_omics.tasks.attempt_end import is_shown  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.tasks.attempt_end import is_shown  # noqa: PLC0415 - keep DAG parsing fast
 
         mine = self._is_mine(context, try_number, unknown)
-        told = self._told(event) if mine else None
-        if told is None:
-            return self._resume_blindly(context, mine=mine, dying=dying, deadline=deadline)
+        read = self._read_event(event) if mine else None
+        if read is None:
+            return self._resume_anew(context, mine=mine, dying=dying, deadline=deadline)
         attempt = self._begin(context, deadline)
-        # The trigger has shown it: each XCom costs the API server a call.
-        if told.run is None or (told.shown and is_shown(context["ti"], told.run)):
-            attempt.run = told.run
+        # Not again if the trigger has pushed the run's XComs: each one is a call to the API server.
+        if read.run is None or (read.shown and is_shown(context["ti"], read.run)):
+            attempt.run = read.run
         else:
-            attempt.show(told.run)
-        attempt.progress.repeat(told.said)
-        if told.run is None:
-            raise error_of(told.failure, told.error)
-        if told.error:
-            raise RunWaitError.of(told.run, told.error)
-        run = told.run
-        if told.timed_out:
-            run = attempt.time_out(run, cancelled=told.cancelled)
+            attempt.show(read.run)
+        attempt.progress.repeat(read.said)
+        if read.run is None:
+            raise error_of(read.failure, read.error)
+        if read.error:
+            raise RunWaitError.of(read.run, read.error)
+        run = read.run
+        if read.timed_out:
+            run = attempt.time_out(run, cancelled=read.cancelled)
         if self.wait_for_completion and not run.ended:
             from airflow_provider_omics.lifecycle.protocol import Wait  # noqa: PLC0415 - a DAG file does not pay for it
 
-            return self._wait(context, attempt, Wait(run))  # It did not wait when it deferred: the DAG has changed.
+            return self._wait(context, attempt, Wait(run))  # It did not wait when it deferred: the DAG was changed.
         return self._conclude(context, run, dying=dying)
 
     def _is_mine(self, context: Context, try_number: int | None, unknown: Iterable[str]) -> bool:
-        """Tell whether it was this try that deferred, and warn of what it knew that this release does not."""
-        from airflow_provider_omics.records.versioned import ignore  # noqa: PLC0415 - a DAG file does not pay for it
+        """Tell whether this try deferred the task; warn of arguments that this release does not know."""
+        from airflow_provider_omics.records.versioned import ignore  # noqa: PLC0415 - keep DAG parsing fast
 
-        ignore(f"What {type(self).__name__} knew when it was deferred", unknown)
+        ignore(f"{type(self).__name__}.execute_complete", unknown)
         if try_number is not None and try_number != context["ti"].try_number:
-            self.log.info("The event is of try %s: looking for the run anew", try_number)
+            self.log.info("The event is of try %s and is ignored: looking for the run again", try_number)
             return False
         return True
 
-    def _told(self, event: Mapping[str, object] | None) -> RunEvent | None:
-        """Return what the trigger said; None if it is not to be believed, so that the run is looked for anew."""
-        from airflow_provider_omics.records.run_event import RunEvent  # noqa: PLC0415 - a DAG file does not pay for it
+    def _read_event(self, event: Mapping[str, object] | None) -> RunEvent | None:
+        """Return the trigger's event; None if it cannot be read, so that the run is looked for again."""
+        from airflow_provider_omics.records.run_event import RunEvent  # noqa: PLC0415 - keep DAG parsing fast
 
         try:
             return RunEvent.deserialize(event)
         except ValueError as error:
-            self.log.warning("Looking for the run anew: %s", error)
+            self.log.warning("The trigger's event cannot be read, looking for the run again: %s", error)
             return None
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:  # noqa: ANN401
-        """Let Airflow's own time-out of a deferral, too, cancel the run; any other failure of the trigger leaves it."""
+        """Cancel the run after Airflow's own time-out of a deferral, too; any other failure of the trigger does not."""
         if is_deferral_timeout(next_method, next_kwargs) and self.cancel_on_kill:
             self._begin(context).cancel_pushed()
         return super().resume_execution(next_method, next_kwargs, context)
 
     def on_kill(self) -> None:
-        """Cancel the run if somebody meant this task's end; leave it to the next try if the machine goes away."""
+        """Cancel the run if a person ended the task; leave it to the next try if the machine is shut down."""
         self.killed = True
         if self.attempt is not None:
             self.attempt.kill()
@@ -127,7 +128,7 @@ class StartRunTask(RunEnd):
             self._begin(late).cancel_pushed()
 
     def _begin(self, context: Context, deadline: float | None = None) -> WorkerAttempt:
-        from airflow_provider_omics.tasks.worker_attempt import WorkerAttempt  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.tasks.worker_attempt import WorkerAttempt  # noqa: PLC0415 - keep DAG parsing fast
 
         options = RunOptions(
             new_hook=self.hook,
@@ -144,8 +145,8 @@ class StartRunTask(RunEnd):
         self.attempt = WorkerAttempt(options, context, deadline, is_killed=lambda: self.killed)
         return self.attempt
 
-    def _pursue(self, context: Context, *, retry: bool, deadline: float | None = None) -> dict[str, str]:
-        from airflow_provider_omics.lifecycle.protocol import Wait  # noqa: PLC0415 - a DAG file does not pay for it
+    def _find_or_start(self, context: Context, *, retry: bool, deadline: float | None = None) -> dict[str, str]:
+        from airflow_provider_omics.lifecycle.protocol import Wait  # noqa: PLC0415 - keep DAG parsing fast
 
         attempt = self._begin(context, deadline or self._deadline())
         until = self._until(attempt.deadline)
@@ -165,20 +166,20 @@ class StartRunTask(RunEnd):
         return self._wait(context, attempt, verdict)
 
     def _until(self, deadline: float | None) -> float:
-        """Return until when to wait, from now on, while no run is started."""
+        """Return until when to try to start a run, in epoch seconds: `submit_timeout` from now, or the deadline."""
         until = time.time() + self.submit_timeout.total_seconds()
         return min(until, deadline) if deadline else until
 
     def _defer_to_start(
         self, context: Context, attempt: WorkerAttempt, request: dict[str, JsonValue], until: float, *, retry: bool
     ) -> None:
-        """Leave all the rest to the triggerer, if it may start runs here."""
+        """Defer the task, so that the triggerer starts the run, unless `[omics] start_in` is worker."""
         from airflow_provider_omics.lifecycle.protocol import Wait  # noqa: PLC0415 - likewise
         from airflow_provider_omics.records.run import Run  # noqa: PLC0415 - likewise
         from airflow_provider_omics.tasks import deferral  # noqa: PLC0415 - not for a task that waits here
 
         if starts_in_worker():
-            # After StartRun it would be too late to fail of a deferral that Airflow cannot store.
+            # Before StartRun: a deferral that Airflow cannot store must not fail the task after it.
             self.check_deferral(**deferral.until_end(attempt, self.hook_params, Wait(Run("0"))))
             return
         hook = self.hook()
@@ -203,16 +204,16 @@ class StartRunTask(RunEnd):
             self.defer(**deferral.until_end(attempt, self.hook_params, waiting))
         return self._conclude(context, attempt.wait(waiting.run), dying=waiting.dying)
 
-    def _resume_blindly(self, context: Context, *, mine: bool, dying: bool, deadline: float | None) -> dict[str, str]:
-        """Go on without what the trigger said; the run that this try waits for is its only one, however it ended."""
-        from airflow_provider_omics.lifecycle.protocol import Wait  # noqa: PLC0415 - a DAG file does not pay for it
+    def _resume_anew(self, context: Context, *, mine: bool, dying: bool, deadline: float | None) -> dict[str, str]:
+        """Resume without an event: with the run in this try's XComs, however it ended, else with a new look-up."""
+        from airflow_provider_omics.lifecycle.protocol import Wait  # noqa: PLC0415 - keep DAG parsing fast
         from airflow_provider_omics.tasks.attempt_end import pushed  # noqa: PLC0415 - likewise
 
         run = pushed(context["ti"]) if mine else None
         if run is None:
-            return self._pursue(context, retry=True, deadline=deadline if mine else None)
+            return self._find_or_start(context, retry=True, deadline=deadline if mine else None)
         attempt = self._begin(context, deadline or self._deadline())
-        # It may be too new to be visible: the quarter of an hour for that counts from now.
+        # A new run may not be visible yet: the 15 minutes for that count from now.
         attempt.run = run = replace(run, creation_time=time.time())
         return self._wait(context, attempt, Wait(run, dying=dying))
 
@@ -221,7 +222,7 @@ class StartRunTask(RunEnd):
             from airflow_provider_omics.lifecycle.attempt import next_run_follows  # noqa: PLC0415 - not for DAG files
 
             self.log.info("%s", next_run_follows(run))
-            return self._pursue(context, retry=True, deadline=self.attempt.deadline if self.attempt else None)
+            return self._find_or_start(context, retry=True, deadline=self.attempt.deadline if self.attempt else None)
         return self._finish(context, run)
 
 
@@ -229,9 +230,9 @@ def starts_in_worker() -> bool:
     """
     Tell whether a deferrable task starts its run in its worker, as ``[omics] start_in`` says.
 
-    :raises ValueError: if it says neither ``triggerer`` nor ``worker``.
+    :raises ValueError: if it is neither ``triggerer`` nor ``worker``.
     """
     start_in: str = conf.get("omics", "start_in", fallback="triggerer")
     if start_in not in ("triggerer", "worker"):
-        raise ValueError(f"[omics] start_in must be triggerer or worker, not {start_in}: mend Airflow's configuration")
+        raise ValueError(f"[omics] start_in must be triggerer or worker, not {start_in}: correct it in airflow.cfg")
     return start_in == "worker"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One attempt of a task in its worker: find or start the run, show it, wait for it."""
+"""One attempt of a task in its worker: find or start the run, push its XComs, wait for it."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ log = logging.getLogger(__name__)
 
 class WorkerAttempt(AttemptEnd):
     """
-    What one process does for one try of a task.
+    One try of a task in its worker process.
 
-    :param options: how to conduct the run.
+    :param options: the operator's arguments.
     :param context: Airflow's context of the try.
     :param deadline: until when the try may wait, in epoch seconds.
-    :param is_killed: tells whether the process was told to end.
+    :param is_killed: returns whether the process was told to end.
     """
 
     def __init__(
@@ -64,17 +64,17 @@ class WorkerAttempt(AttemptEnd):
         self, request: dict[str, JsonValue], *, retry: bool, until: Callable[[float | None], float]
     ) -> Wait[Run] | Succeed[Run] | Fail[Run]:
         """
-        Find or start the run of this intention; whatever is known of it is shown before anything waits.
+        Find or start the run of this intention; its XComs are pushed before any waiting.
 
-        :param request: the StartRun request without its identity.
+        :param request: the StartRun request, without requestId, name and tags of the intention.
         :param retry: whether an earlier attempt, or an earlier part of this one, may have started a run.
-        :param until: returns until when to wait from now on while no run is started; the deadline is its argument.
+        :param until: returns until when to try to start a run; its argument is the deadline.
         """
-        from airflow_provider_omics.lifecycle.in_worker import WorkerDriver  # noqa: PLC0415 - DAG files need no boto3
+        from airflow_provider_omics.lifecycle.in_worker import WorkerDriver  # noqa: PLC0415 - no boto3 in DAG files
         from airflow_provider_omics.lifecycle.retry_policy import RetryPolicy  # noqa: PLC0415 - likewise
 
         options = self.options
-        # Airflow is asked for the connection now: after SIGTERM its answer may come too late.
+        # Read the connection from Airflow now: after SIGTERM its answer may come too late.
         self.hurried = options.new_hook(**IN_A_HURRY)
         self.hurried.conn_config  # noqa: B018 - a cached property
         self._submissions = submissions = self.submissions(request)
@@ -91,13 +91,13 @@ class WorkerAttempt(AttemptEnd):
         )
         verdict = self.driver.carry_out(known)
         if self._is_killed():
-            # The kill came while StartRun was under way, and Airflow lets the process go on.
+            # SIGTERM came during StartRun, and Airflow 3 lets the process go on.
             self.settle(time.monotonic() + KILL_SECONDS)
         return verdict
 
     def submissions(self, request: dict[str, JsonValue]) -> RunSubmissions:
         """Return the StartRun requests of this intention."""
-        from airflow_provider_omics.lifecycle.run_submissions import RunSubmissions  # noqa: PLC0415 - no boto3 in DAGs
+        from airflow_provider_omics.lifecycle.run_submissions import RunSubmissions  # noqa: PLC0415 - no boto3 in DAG files
 
         return RunSubmissions(
             request,
@@ -108,16 +108,16 @@ class WorkerAttempt(AttemptEnd):
         )
 
     def _starter(self) -> OmicsHook:
-        """Return a hook that repeats nothing, as HealthOmics' refusals are waited out elsewhere."""
+        """Return a hook whose client does not retry: the retry policy of StartRun does."""
         return self.options.new_hook(retries={"mode": "standard", "total_max_attempts": 1})
 
     @property
     def intention(self) -> Intention:
-        """Whose run it is."""
+        """The intention of the task instance."""
         return intention_of(self.context)
 
     def show(self, run: Run, own: bool | None = None) -> None:  # noqa: FBT001 - as the driver calls it
-        """Push what others need, whatever happens to the task from here on; say whose run it is when that is known."""
+        """Push the run's XComs and links; log whether it was started or reattached to, if that is known."""
         known, self.run = self.run, run
         if known is None or known.uuid != run.uuid:
             for key, value in run.shown().items():
@@ -128,8 +128,8 @@ class WorkerAttempt(AttemptEnd):
             log.info("%s", self._submissions.said_of(run, own=own))
 
     def wait(self, run: Run) -> Run:
-        """Look at the run until it has ended; faults that pass are waited out."""
-        from airflow_provider_omics.polling.faults import Faults  # noqa: PLC0415 - DAG files need no boto3
+        """Poll the run until it has ended; transient errors are retried."""
+        from airflow_provider_omics.polling.faults import Faults  # noqa: PLC0415 - no boto3 in DAG files
 
         hook, progress, faults = self.options.new_hook(), self.progress, Faults(f"GetRun of run {run.id}")
         shortest = conf.getfloat("omics", "poll_interval", fallback=30.0)
@@ -141,18 +141,18 @@ class WorkerAttempt(AttemptEnd):
                 ti = self.context["ti"]
                 if may_cancel_late(ti, state_of(ti)):
                     return self.time_out(run)
-                # Airflow ends this process; on 2.11 an error of it would end the later try, too.
-                log.warning("Run %s is left to a later try of this task, to which this process has lost it", run.id)
+                # Airflow ends this process; on 2.11 an error here would end the later try, too.
+                log.warning("A later try of this task has begun: run %s is left to it", run.id)
                 self.deadline = None
                 continue
             time.sleep(min(left, pause))
             try:
                 now = hook.get_run(run)
             except Exception as error:
-                # One of ours says itself that nothing was asked.
-                if not faults.bears(error) and not isinstance(error, OmicsError):
+                # The provider's own errors, such as WrongAccountError, are raised as they are.
+                if not faults.should_retry(error) and not isinstance(error, OmicsError):
                     raise RunWaitError.of(run, f"{type(error).__name__}: {error}") from error
-                if faults.met(error):
+                if faults.note(error):
                     hook = self.options.new_hook()
                 continue
             faults.count = 0
@@ -161,8 +161,8 @@ class WorkerAttempt(AttemptEnd):
         return run
 
     def _in_flight(self, hook: OmicsHook, until: float) -> Run | None:
-        """Return the run of a StartRun whose answer has not come, or of an earlier try; None if there can be none."""
-        from airflow_provider_omics.aws.errors import is_transient  # noqa: PLC0415 - DAG files need no boto3
+        """Return the run of an unanswered StartRun, or of an earlier try; None if there is none."""
+        from airflow_provider_omics.aws.errors import is_transient  # noqa: PLC0415 - no boto3 in DAG files
         from airflow_provider_omics.lifecycle.calls import answered  # noqa: PLC0415 - likewise
 
         driver = self.driver
@@ -172,14 +172,14 @@ class WorkerAttempt(AttemptEnd):
             except Exception as error:
                 if not is_transient(error):
                     raise
-                log.info("The run is not found yet: %s", error)
+                log.info("The look-up of the run failed, trying again: %s", error)
             else:
                 if newest is not None and newest.submission >= (driver.asked or 0):
                     return newest.run
                 if driver.asked is None:
                     return None
             if time.monotonic() >= until:
-                log.error("The task was killed, and its run was not found in time: CancelOmicsRunOperator finds it")
+                log.error("The run was not found in time and may go on: cancel it by CancelOmicsRunOperator")
                 break
             time.sleep(soon(1))
         return None

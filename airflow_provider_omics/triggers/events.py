@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How an asset is watched: by the events of HealthOmics and S3 that EventBridge puts into an SQS queue."""
+"""The trigger of an asset watcher: events of HealthOmics and S3 that EventBridge puts into an SQS queue."""
 
 from __future__ import annotations
 
@@ -37,35 +37,35 @@ else:
 
 _SHORTEST: Final = 3 * WAIT
 _LONGEST: Final = 43_200
-# How many messages may be with Airflow and not yet deleted; it stores some dozens a second.
+# How many messages may be yielded to Airflow and not yet deleted; Airflow stores some dozens of events a second.
 _MOST_AT_ONCE: Final = 100
-# Seconds after which it has stored what it was given, where it does not say so.
+# Seconds within which Airflow stores an event, for versions that do not report it.
 _STORED: Final = 30.0
 
 
 class OmicsEventTrigger(BaseEventTrigger):
     """
-    Watch an SQS queue for events of HealthOmics, or of objects new in S3, that an EventBridge rule puts into it.
+    Watch an SQS queue for events of HealthOmics, or of new objects in S3, that an EventBridge rule puts into it.
 
     For the ``AssetWatcher`` of an asset, on Airflow 3. The event's payload is EventBridge's event: ``id``,
     ``detail-type``, ``time``, ``account``, ``region``, ``resources`` and ``detail``, which for a run has ``runId``,
     ``uuid``, ``status`` and ``runOutputUri``. Delivery is at least once: a message is deleted after Airflow has stored
-    its event, or at once if nobody wants it. A message that holds no such event stays in the queue, for its
-    dead-letter queue. See ``docs/events.md``.
+    its event, or at once if the arguments do not match it. A message that holds no such event stays in the queue, until
+    it goes to the dead-letter queue. See ``docs/events.md``.
 
-    :param queue_url: URL of the queue, of which each watcher needs one of its own.
-    :param detail_type: kind of event, or several, such as ``Read Set Status Change``; S3's is ``Object Created``.
-    :param status: status that something has reached, or several; by default every one.
-    :param workflow_id: workflow of the run, or several; by default every one.
+    :param queue_url: URL of the queue; each watcher needs a queue of its own.
+    :param detail_type: detail type, or several, such as ``Read Set Status Change``; S3's is ``Object Created``.
+    :param status: new status of the run, job or read set, or several; by default any.
+    :param workflow_id: workflow of the run, or several; by default any.
     :param run_name: name of the run, or a pattern with ``*``, ``?`` and ``[…]``.
-    :param visibility_timeout: time, as ``timedelta`` or in seconds, after which a message whose event Airflow has not
-        stored comes again: 30 to 43,200 seconds, whole ones.
+    :param visibility_timeout: time, as ``timedelta`` or in seconds, after which SQS delivers a message again if Airflow
+        has not stored its event: 30 to 43,200 whole seconds.
     :param aws_conn_id: Airflow connection of type ``aws``; None takes boto3's own credentials.
     :param region_name: AWS Region of the queue; by default the connection's.
     :param verify: whether to verify TLS certificates, or the path of a CA bundle.
     :param botocore_config: options of ``botocore.config.Config``; they win over the connection's ``config_kwargs``.
     :param unknown: arguments of a newer release, which a triggerer ignores with a warning.
-    :raises OmicsRequestError: if an argument breaks a rule, or no event could ever match.
+    :raises OmicsRequestError: if an argument breaks a rule, or no event can match.
     """
 
     def __init__(
@@ -101,9 +101,9 @@ class OmicsEventTrigger(BaseEventTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """
-        Return the class path and the keyword arguments, all JSON types and the same however they were written.
+        Return the class path and the keyword arguments, in one normal form and of JSON types.
 
-        They have no version: by their hash Airflow knows a watcher, and an upgrade must not make it another one.
+        They have no version: Airflow identifies a watcher by their hash, which must not change by an upgrade.
         """
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",
@@ -120,11 +120,11 @@ class OmicsEventTrigger(BaseEventTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """
-        Yield events where Airflow does not tell when it has stored one (before 3.3).
+        Yield events, on Airflow before 3.3, which does not report when it has stored an event.
 
-        It does so within seconds: a message is deleted half its visibility timeout later, or half a minute if that is
-        less. What is handed on faster than Airflow stores it would fill its memory, and be deleted unstored: no more
-        than a hundred are on their way.
+        Airflow stores an event within seconds: its message is deleted after half the visibility timeout, at most after
+        30 seconds. At most 100 messages are yielded and not deleted: more could be deleted before Airflow has stored
+        their events, and would use up memory.
         """
         loop = asyncio.get_running_loop()
         handed_on: deque[tuple[float, list[str]]] = deque()
@@ -146,22 +146,22 @@ class OmicsEventTrigger(BaseEventTrigger):
                     await queue.delete(receipts)
 
     def shared_stream_key(self) -> Hashable:
-        """Return what triggers have in common that are given the same messages."""
+        """Return the key of triggers that share one queue."""
         return (f"{type(self).__module__}.{type(self).__qualname__}", self.queue_url, self.params.key)
 
     @classmethod
     def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> SharedStreamProducer:
-        """Return what receives messages, and deletes one when Airflow says that its event is stored."""
+        """Return the producer: it receives messages and deletes each when Airflow has stored its event."""
         return _Messages(cls(**kwargs))
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Event]) -> AsyncIterator[TriggerEvent]:
-        """Yield the events that are wanted."""
+        """Yield the events that the arguments match."""
         async for event in shared_stream:
             if self.wanted.matches(event):
                 yield TriggerEvent(event.payload())
 
     async def open_queue(self, stack: AsyncExitStack) -> EventQueue:
-        """Return the queue, to be left with the stack."""
+        """Return the queue; the stack closes it."""
         hub = await stack.enter_async_context(join(self.params))
         queue = EventQueue(hub, self.queue_url, self.visibility_timeout)
         stack.callback(queue.close)
@@ -208,23 +208,23 @@ class _Messages(SharedStreamProducer):
                 yield message.event, _Receipt(message.receipt, batch)
 
     def get_advance_lane(self, broker_payload: _Receipt) -> Hashable:
-        """Return the batch: its messages are deleted by one call, and wait for those of no other."""
+        """Return the batch: its messages are deleted by one call, independently of other batches."""
         return broker_payload.batch
 
     async def advance(self, batch: Sequence[AdvanceItem]) -> None:
-        """Delete the messages whose events are stored, or wanted by nobody; the others come again."""
+        """Delete the messages whose events are stored, or matched by no watcher; SQS delivers the others again."""
         self._out -= len(batch)
         self._moved.set()
         if self._queue:
             await self._queue.delete([item.broker_payload.message for item in batch if item.outcome.is_clean])
 
     async def aclose(self) -> None:
-        """Let go of the queue, which Airflow does after the last ``advance``."""
+        """Close the queue; Airflow calls this after the last ``advance``."""
         await self._stack.aclose()
 
 
 def _several(value: str | Sequence[str] | None) -> tuple[str, ...]:
-    """Return the values that one argument takes, in one order; what cannot be one is told with the violations."""
+    """Return an argument's one or several values in a fixed order; their types are checked with the other rules."""
     values = () if value is None else value if isinstance(value, Iterable) and not isinstance(value, str) else (value,)
     # A set has another order in each process that parses the DAG file, and each order would be another trigger.
     return tuple(sorted(values, key=str) if isinstance(values, set | frozenset) else values)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a deferred task waits for the end of a read set job, or for HealthOmics to take one more."""
+"""Triggers of deferred tasks: wait for the end of a read set job, or before the next attempt to start one."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from airflow_provider_omics.records.documents import JsonValue
 
 _SHORTEST: Final = 30.0
-# Seconds that a look may take beyond the deadline.
+# Seconds that the last poll may take after the deadline.
 _LAST_LOOK: Final = 60.0
 
 
 class OmicsReadSetJobTrigger(BaseTrigger):
     """
-    Wait in the triggerer until a read set job has ended; the job goes on when somebody ends the task.
+    Wait in the triggerer until a read set job has ended; the job goes on when the task is ended.
 
     :param job: the job as Start answered it, as a dict of JSON types.
     :param hook_params: the connection arguments, as a dict of JSON types.
@@ -97,13 +97,13 @@ class OmicsReadSetJobTrigger(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield the event: the job has ended, its time is up, or it can no longer be waited for."""
+        """Yield the event: the job has ended, the deadline has passed, or waiting has failed."""
         begun = asyncio.get_running_loop().time()
         try:
             check(self.version)
             event = (await self._wait()).serialize()
         except UnreadableError as error:
-            self.log.warning("The worker is to look for the job anew: %s", error)
+            self.log.warning("The trigger's arguments cannot be read, the worker looks for the job again: %s", error)
             event = {"version": VERSION}
         await until_noticed(self, begun)
         yield TriggerEvent(event)
@@ -116,10 +116,10 @@ class OmicsReadSetJobTrigger(BaseTrigger):
             async with join(HookParams.deserialize(self.hook_params)) as hub:
                 while not job.ended:
                     left = None if self.deadline is None else self.deadline - time.time()
-                    # At the deadline it is looked at once more: it may have ended while nobody looked.
+                    # One more poll at the deadline: the job may have ended since the last one.
                     await asyncio.sleep(pause if left is None else max(0.0, min(left, pause)))
                     before = job
-                    # Where nothing answers, a look may have to wait for hours until it is made.
+                    # While HealthOmics does not answer, the rate limit may hold a poll back for hours.
                     with suppress(TimeoutError):
                         async with asyncio.timeout(None if left is None else max(0.0, left - pause) + _LAST_LOOK):
                             job = await self._look(hub, job, faults)
@@ -133,22 +133,20 @@ class OmicsReadSetJobTrigger(BaseTrigger):
                         return ReadSetJobEvent(job, timed_out=True)
                     usual = interval(_age(job), self.poll_interval, shortest)
                     pause = min(usual, back_off(faults)) if faults else jittered(usual)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the operator says it: trigger logs get lost
+        except Exception as error:  # noqa: BLE001 - the worker raises it: the trigger's log may get lost
             return ReadSetJobEvent(job, error=f"{type(error).__name__}: {error}")
         return ReadSetJobEvent(job)
 
     async def _look(self, hub: Hub, job: ReadSetJob, faults: int) -> ReadSetJob:
-        """Return the job as it is now; the same object if it could not be looked at for now."""
+        """Return the present job; after a transient error the same object."""
         await hub.client.spend()
         try:
             now = await hub.client.call(lambda hook: _get(hook, job))
         except Exception as error:
-            if not hub.client.bears(error, faults):
+            if not hub.client.should_retry(error, faults):
                 raise
             if not hub.client.slowed_by(error):
-                self.log.log(
-                    self._warning.level(time.time()), "%s could not be looked at, asking again: %s", job.name, error
-                )
+                self.log.log(self._warning.level(time.time()), "A poll of %s failed, trying again: %s", job.name, error)
             return job
         hub.client.budget.succeeded()
         return now
@@ -156,7 +154,7 @@ class OmicsReadSetJobTrigger(BaseTrigger):
 
 class OmicsPauseTrigger(BaseTrigger):
     """
-    Wait in the triggerer for a while, after which the task asks HealthOmics again.
+    Wait in the triggerer until a time; the resumed task then calls HealthOmics again.
 
     :param until: until when, in epoch seconds.
     :param version: version of the arguments.
@@ -174,7 +172,7 @@ class OmicsPauseTrigger(BaseTrigger):
         return f"{type(self).__module__}.{type(self).__qualname__}", {"version": self.version, "until": self.until}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield one event when the time has come."""
+        """Yield one event at that time."""
         begun = asyncio.get_running_loop().time()
         await asyncio.sleep(max(0.0, self.until - time.time()))
         await until_noticed(self, begun)

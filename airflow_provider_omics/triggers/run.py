@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a deferred task waits for its run."""
+"""The trigger of a deferred task that waits for its run."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from airflow_provider_omics.polling.watch import Watch
     from airflow_provider_omics.records.documents import JsonValue
 
-# Deadlines of many may come together, and the budget holds for them, too. Airflow 2's own time-out comes in between.
+# Many deadlines may pass at once, and their calls share the rate limit. Airflow 2's own time-out may come first.
 CANCEL_SECONDS: Final = 900.0
-# Seconds in which no other run can have taken over the id of a new one.
+# Seconds in which HealthOmics cannot have reused the id of a new run.
 _NEW: Final = 60.0
-# With more members the budget is for looking at their runs.
+# With more waiting tasks, the rate limit is left to polls, and run tasks are not counted.
 _COUNTING_MEMBERS: Final = 50
 _COUNT_SECONDS: Final = 5.0
 
@@ -48,7 +48,7 @@ class OmicsRunTrigger(GuardedTrigger):
     :param hook_params: the connection arguments, as a dict of JSON types.
     :param poll_interval: seconds between two polls; None takes ``[omics] poll_interval``, and more for an older run.
     :param deadline: until when to wait, in epoch seconds.
-    :param cancel_on_kill: whether to cancel the run when somebody ends the task.
+    :param cancel_on_kill: whether to cancel the run when a person ends the task, or the deadline passes.
     :param others: ``version`` of the arguments, and those of a newer release, which are ignored with a warning.
     """
 
@@ -66,7 +66,7 @@ class OmicsRunTrigger(GuardedTrigger):
         self.run_args = with_shared_names(run or {})
         self.poll_interval = poll_interval
         self.deadline = deadline
-        # In little room, as thousands wait: changes of status as one text, and the last of each other kind.
+        # Little memory, as thousands wait: status changes as one text, and only the last error and heartbeat line.
         self._changes = ""
         self._faults = 0
         self._fault = self._beat = ""
@@ -111,16 +111,16 @@ class OmicsRunTrigger(GuardedTrigger):
         )
 
     async def wait(self) -> TriggerEvent:
-        """Return the event: the run has ended, its time is up, or it can no longer be waited for."""
+        """Return the event: the run has ended, the deadline has passed, or waiting has failed."""
         run = self._deferred_run
         try:
             async with join(self.params) as hub:
                 return self._event(await self._until_end(hub, run))
-        except Exception as error:  # noqa: BLE001 - whatever it is, the operator says it: trigger logs get lost
+        except Exception as error:  # noqa: BLE001 - the worker raises it: the trigger's log may get lost
             return self._event(RunEvent(run, error=f"{type(error).__name__}: {error}"))
 
     async def _until_end(self, hub: Hub, run: Run) -> RunEvent:
-        """Return the event of a run that has ended, or whose time is up."""
+        """Return the event of a run that has ended, or whose deadline has passed."""
         try:
             return self._ended(await self._follow(hub, run))
         except TimeoutError:
@@ -138,10 +138,10 @@ class OmicsRunTrigger(GuardedTrigger):
         return run
 
     def _event(self, event: RunEvent) -> TriggerEvent:
-        """Return the event with what was logged: trigger logs get lost."""
+        """Return the event with the lines that were logged, as the trigger's log may get lost."""
         said = self._changes.splitlines()
         if self._faults:
-            said.append(f"{self._faults} looks failed, the last one: {self._fault}")
+            said.append(f"{self._faults} polls failed, the last one: {self._fault}")
         if self._beat:
             said.append(self._beat)
         return TriggerEvent(replace(event, said=tuple(said), shown=self._shown).serialize())
@@ -158,7 +158,7 @@ class OmicsRunTrigger(GuardedTrigger):
         if warning := self._unknown.warning(run, time.time()):
             self.log.warning("%s", warning)
         if fault is not None:
-            self.log.log(self._warning.level(time.time()), "GetRun of run %s failed, asking again: %s", run.id, fault)
+            self.log.log(self._warning.level(time.time()), "A poll of run %s failed, trying again: %s", run.id, fault)
             self._faults += 1
             self._fault = f"{_now()} {one_line(str(fault))}"
         if fault is None and run.status == before.status:
@@ -167,7 +167,7 @@ class OmicsRunTrigger(GuardedTrigger):
             self._beat = f"{_now()} {beat}"
 
     async def _count(self, run: Run, hub: Hub) -> TaskCounts | None:
-        """Return the run's tasks by status, out of the hub's budget; None where many wait, who need it all."""
+        """Return the run's tasks by status, within the rate limit; None where many tasks wait, whose polls need it."""
         if not self._may_count or not has_tasks(run) or hub.members > _COUNTING_MEMBERS:
             return None
         counts = TaskCounts()
@@ -177,7 +177,7 @@ class OmicsRunTrigger(GuardedTrigger):
                     await hub.client.spend()
                     statuses, more = await hub.client.call(methodcaller("task_page", run, status))
                     counts.add(status, statuses, more=more)
-        except Exception as error:  # noqa: BLE001 - the line goes without them
+        except Exception as error:  # noqa: BLE001 - the line is logged without the tasks
             from airflow_provider_omics.aws.errors import is_transient  # noqa: PLC0415 - not at import
 
             hub.client.slowed_by(error)
@@ -193,50 +193,50 @@ class OmicsRunTrigger(GuardedTrigger):
         return RunEvent(run, timed_out=ours, cancelled=ours)
 
     async def _time_out(self, hub: Hub, run: Run, *, known: bool) -> RunEvent:
-        """Cancel the run here: a worker may come late, or, on Airflow 2, not at all when the time-out has passed."""
+        """Cancel the run here: a worker may start late or, on Airflow 2 after the time-out, not at all."""
         try:
             async with asyncio.timeout(CANCEL_SECONDS):
                 if not self.cancel_on_kill:
-                    what = f"Whether run {run.id} has ended is not known yet"
+                    what = f"GetRun of run {run.id} at the deadline failed"
                     run = await persistently(hub, hub.client.limit, methodcaller("get_run", run), what)
                 elif not await self._may_cancel():
-                    self.log.info("Its time is up, and a later try waits for run %s: it is left alone", run.id)
+                    self.log.info("The deadline passed; run %s is not cancelled, as a later try waits for it", run.id)
                 else:
                     done = await cancel_through(hub, run, known=known)
-                    self.log.info("Its time is up: %s", done)
+                    self.log.info("The deadline passed: %s", done)
                     if not done.run.ended:
                         return RunEvent(done.run, timed_out=True, cancelled=True)
                     run = done.run
-        except Exception as error:  # noqa: BLE001 - the worker tries again, or tells
-            self.log.warning("Its time is up, and run %s is not cancelled: %s", run.id, error)
+        except Exception as error:  # noqa: BLE001 - the worker tries again, or raises it
+            self.log.warning("The deadline passed, and run %s is not cancelled: %s", run.id, error)
         return self._ended(run) if run.ended else RunEvent(run, timed_out=True)
 
     async def _may_cancel(self) -> bool:
-        """Ask whether the task still waits here: this process may have stood still, and a later try have come."""
+        """Ask Airflow whether the task still waits here: if this process was suspended, a later try may have begun."""
         ti: Any = self.task_instance
         try:
             state = await state_of(ti)
             current = state == "deferred" and await self.is_current_try()
-        except Exception as error:  # noqa: BLE001 - then our own clock decides
-            self.log.warning("Airflow does not say in which state the task is: %s", error)
+        except Exception as error:  # noqa: BLE001 - then the deadline alone decides
+            self.log.warning("Airflow does not return the task's state: %s", error)
             return deadline_cancels(UNKNOWN, current=True)
         return deadline_cancels(state, current=current)
 
     async def is_current_try(self) -> bool:
-        """Ask whether the task is still in the try that has deferred."""
+        """Ask Airflow whether the task is still in the try that deferred."""
         ti: Any = self.task_instance
         return await ask_airflow(is_current_try, ti)
 
     async def is_awaited(self) -> bool:
-        """Ask whether the task, which is deferred, waits for this run."""
+        """Ask Airflow whether the deferred task waits for this run."""
         ti: Any = self.task_instance
         return await ask_airflow(waits_for, ti, "uuid", self._deferred_run.uuid)
 
     def what(self) -> str:
-        """Name the run."""
+        """Return the run's name for messages."""
         return f"run {self.run_args.get('id')}"
 
-    async def to_cancel(self, hub: Hub) -> tuple[Run, bool] | str:  # noqa: ARG002 - what others have to look up is known here
+    async def to_cancel(self, hub: Hub) -> tuple[Run, bool] | str:  # noqa: ARG002 - the run is known, no look-up
         """Return the run."""
         run = self._deferred_run
         return run, self._seen or time.time() - (run.creation_time or 0.0) < _NEW

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a deferred task has its run started, and waits for it."""
+"""The trigger of a deferred task whose run is started in the triggerer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_omics.polling.hub import Hub
     from airflow_provider_omics.records.documents import JsonValue
 
-# How often XComs are written that Airflow does not take.
+# How often to try to write XComs.
 _MOST_FAULTS: Final = 6
 
 
@@ -37,18 +37,18 @@ class OmicsStartRunTrigger(OmicsRunTrigger):
     """
     Find or start the run of a task in the triggerer, and wait there until it has ended.
 
-    :param request: the StartRun request without its identity, as the worker has rendered it.
-    :param intention: whose run it is, as a dict of JSON types.
+    :param request: the rendered StartRun request, without requestId, name and tags of the intention.
+    :param intention: the intention, as a dict of JSON types.
     :param try_number: the task's try.
     :param retry: whether an earlier try may have started a run.
-    :param record: what an earlier try wrote down in the task's state store, as a dict of JSON types.
+    :param record: the record of an earlier try in the task's state store, as a dict of JSON types.
     :param waits: whether the task waits for the run's end.
-    :param airflow_tags: whether the run carries the tags that name its intention.
-    :param account: the account to which the connection leads the worker, None if STS did not say.
-    :param region: the Region to which it leads the worker.
-    :param until: until when to wait while no run is started, in epoch seconds.
-    :param submit_seconds: for how long to do so after a run has ended that was dying before this try.
-    :param others: what :class:`OmicsRunTrigger` takes.
+    :param airflow_tags: whether to tag the run with its intention.
+    :param account: the account of the worker's connection, None if STS did not return it.
+    :param region: the Region of the worker's connection.
+    :param until: until when to try to start a run, in epoch seconds.
+    :param submit_seconds: for how long to try again after the end of a run that was STOPPING when this try found it.
+    :param others: the arguments of :class:`OmicsRunTrigger`.
     """
 
     def __init__(
@@ -110,21 +110,21 @@ class OmicsStartRunTrigger(OmicsRunTrigger):
         return path, {**arguments, **{name: getattr(self, name) for name in mine}}
 
     def __repr__(self) -> str:
-        """Name it without its arguments, as Airflow would have them: a request may have secrets."""
+        """Return dag_id and task_id alone: Airflow logs this, and a request may have secrets."""
         return f"<{type(self).__name__} of {self.intention.get('dag_id')}.{self.intention.get('task_id')}>"
 
     async def wait(self) -> TriggerEvent:
-        """Return the event: no run was started, or it has ended, its time is up, or it can no longer be waited for."""
+        """Return the event: no run was started, or it ended, the deadline passed, or waiting failed."""
         try:
             async with join(self.params) as hub:
                 event = await self._start(hub)
                 return self._event(event or await self._until_end(hub, self._deferred_run))
-        except Exception as error:  # noqa: BLE001 - whatever it is, the operator says it: trigger logs get lost
+        except Exception as error:  # noqa: BLE001 - the worker raises it: the trigger's log may get lost
             run, failure = (self._deferred_run, None) if self.run_args else (None, OmicsError.__name__)
             return self._event(RunEvent(run, error=f"{type(error).__name__}: {error}", failure=failure))
 
     async def _start(self, hub: Hub) -> RunEvent | None:
-        """Return the event of a task that has its run without waiting, or has none; None if it waits for it."""
+        """Find or start the run; return None to wait for it, or the event if there is nothing to wait for."""
         await hub.client.load(
             "airflow_provider_omics.lifecycle.in_hub", "airflow_provider_omics.lifecycle.run_submissions"
         )
@@ -132,13 +132,13 @@ class OmicsStartRunTrigger(OmicsRunTrigger):
         known = driver.submissions.known(self.record, retry=self.retry, waits=self.waits)
         try:
             verdict = await driver.carry_out(known)
-        except TimeoutError:  # while it waited for a run that was dying
+        except TimeoutError:  # while it waited for a run that was STOPPING
             return await self._time_out(hub, self._last or Run("0"), known=self._seen)
         except OmicsError as error:
             await self._give_up(hub, driver, error)
             return RunEvent(None, error=str(error), failure=type(error).__name__)
         self.run_args = asdict(verdict.run)
-        # It has its run: what only a start needs is let go, as thousands wait.
+        # Free the memory that only the start needs: thousands of triggers wait.
         self.request, self.record, self._driver = {}, None, None
         return None if isinstance(verdict, Wait) else RunEvent(verdict.run, started=True)
 
@@ -166,14 +166,14 @@ class OmicsStartRunTrigger(OmicsRunTrigger):
         )
 
     async def _show(self, run: Run) -> None:
-        """Push what others need of a run; the worker does, at the end, what Airflow does not take here."""
+        """Push the run's XComs and links; if Airflow does not take them here, the resumed worker pushes them."""
         for faults in range(1, _MOST_FAULTS + 1):
             try:
                 await ask_airflow(_push, self._task, run)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on
+            except Exception as error:  # noqa: BLE001 - any error: the run goes on
                 self.log.warning("Airflow does not take the XComs of run %s: %s", run.id, error)
                 if not is_in_triggerer(self):
-                    break  # `dag.test()` cannot do it everywhere.
+                    break  # `dag.test()` cannot write XComs from a trigger on every Airflow.
                 await asyncio.sleep(back_off(faults))
             else:
                 self._shown = True
@@ -186,32 +186,32 @@ class OmicsStartRunTrigger(OmicsRunTrigger):
         self._note(line)
 
     async def _give_up(self, hub: Hub, driver: HubDriver, error: OmicsError) -> None:
-        """Cancel the run of a StartRun that was not answered, when the time to wait for it is over."""
+        """At the deadline, cancel the run of a StartRun whose answer was lost."""
         may_exist = isinstance(error, StartRunRefusedError) and error.full is None
         if not (may_exist and self.cancel_on_kill and driver.ends_at_deadline):
             return
         try:
             async with asyncio.timeout(CANCEL_SECONDS):
                 if not await self._may_cancel():
-                    self._say("Its time is up, and a later try waits for a run of it: that is left alone")
+                    self._say("The deadline passed; nothing is cancelled, as a later try waits for the run")
                     return
                 run = await driver.to_cancel(looks_back=self._looks_back)
                 done = run if isinstance(run, str) else await cancel_through(hub, run, known=True)
-                self._say(f"Its time is up: {done}")
-        except Exception as failure:  # noqa: BLE001 - the task fails of what it waited for
-            self._say(f"Its time is up, and {self.what()}, is not cancelled: {type(failure).__name__} {failure}")
+                self._say(f"The deadline passed: {done}")
+        except Exception as failure:  # noqa: BLE001 - the task fails with the first error
+            self._say(f"The deadline passed, and {self.what()}, is not cancelled: {type(failure).__name__} {failure}")
 
     async def is_current_try(self) -> bool:
-        """Ask whether the task is still in the try that has deferred."""
+        """Ask Airflow whether the task is still in the try that deferred."""
         marker = await ask_airflow(read_marker, self._task)
         return marker is not None and marker.of_try(Intention.deserialize(self.intention).digest, self.try_number)
 
     async def is_awaited(self) -> bool:
-        """Ask whether the task, which is deferred, waits for this trigger."""
+        """Ask Airflow whether the deferred task waits for this trigger."""
         return await self.is_current_try()
 
     def what(self) -> str:
-        """Name the run that this trigger starts, or waits for."""
+        """Return a name for messages of the run that this trigger starts or waits for."""
         if self.run_args:
             return super().what()
         return f"the run of intention {Intention.deserialize(self.intention).digest}, if there is one"
@@ -221,7 +221,7 @@ class OmicsStartRunTrigger(OmicsRunTrigger):
         if self.run_args:
             return await super().to_cancel(hub)
         driver = self._driver or self._driver_in(hub)
-        driver.hub = hub  # The one that it had may be closed.
+        driver.hub = hub  # Its own one may be closed.
         found = await driver.to_cancel(looks_back=self._looks_back)
         return found if isinstance(found, str) else (found, True)
 
@@ -237,7 +237,7 @@ class OmicsStartRunTrigger(OmicsRunTrigger):
 
 
 def _push(task: TaskKey, run: Run) -> None:
-    """Push what others need of a run, and its links."""
+    """Push the run's XComs and links."""
     for key, value in run.shown().items():
         push_from_trigger(task, key, value)
     for link, page in standard_links(run):

@@ -40,8 +40,8 @@ def omics():
 @pytest.fixture(scope="module")
 def queues(omics):
     return {
-        "OMICS_RUNS_QUEUE": make_queue(omics, "omics-runs", "runs that have completed"),
-        "OMICS_READ_SETS_QUEUE": make_queue(omics, "omics-read-sets", "Read sets that can be used"),
+        "OMICS_RUNS_QUEUE": make_queue(omics, "omics-runs", "A rule for the completed runs"),
+        "OMICS_READ_SETS_QUEUE": make_queue(omics, "omics-read-sets", "A rule for the read sets"),
     }
 
 

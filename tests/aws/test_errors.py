@@ -25,7 +25,7 @@ from botocore.exceptions import (
 from botocore.loaders import Loader
 from botocore.retries import standard
 
-from airflow_provider_omics.aws.errors import is_denied, is_full, is_stale, is_throttled, is_transient
+from airflow_provider_omics.aws.errors import is_denied, is_quota_exceeded, is_stale, is_throttled, is_transient
 
 _SERVICES = ("s3", "sqs", "sts", "logs", "omics", "ec2", "glacier")
 
@@ -88,7 +88,7 @@ def test_an_answer_that_only_somebody_can_change_does_not_pass(code):
 
 def test_a_full_account_is_not_called_too_often():
     full = answered("ServiceQuotaExceededException", 429)
-    assert is_full(full)
+    assert is_quota_exceeded(full)
     assert not is_throttled(full)
 
 

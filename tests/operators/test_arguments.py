@@ -176,7 +176,7 @@ def test_what_airflow_cannot_store_is_refused_before_any_call(broken, context, m
     operator = make(StartOmicsRunOperator, deferrable=True)
     for name, value in broken.items():
         setattr(operator, name, value)
-    with pytest.raises(OmicsRequestError, match="Airflow cannot store what this task is to be deferred with"):
+    with pytest.raises(OmicsRequestError, match="Airflow cannot store the arguments of the trigger"):
         operator.execute(context)
 
 

@@ -29,7 +29,7 @@ def test_a_worker_that_waits_bears_them(start_run, context, omics_local, code, c
     caplog.set_level(logging.INFO)
     assert start_run(botocore_config=ONCE).execute(context)["status"] == "COMPLETED"
     assert omics_local.faults() == []
-    told = [record.levelname for record in caplog.records if "asking again" in record.getMessage()]
+    told = [record.levelname for record in caplog.records if "trying again" in record.getMessage()]
     assert told == ["WARNING", *["INFO"] * (SOME - 1)]
 
 
@@ -88,7 +88,7 @@ def test_missing_credentials_end_the_try_when_the_time_to_start_is_up(
     with pytest.raises(StartRunRefusedError, match="does not answer: Unable to locate credentials") as caught:
         start_run(submit_timeout=3).execute(context)
     assert isinstance(caught.value.__cause__, NoCredentialsError)
-    told = [record.levelname for record in caplog.records if "Going on in" in record.getMessage()]
+    told = [record.levelname for record in caplog.records if "Trying again in" in record.getMessage()]
     assert len(told) > 2
     assert told.count("WARNING") == 1
 
@@ -118,7 +118,7 @@ def test_a_connection_that_is_not_there_is_an_error_before_any_call(start_run, c
 
 def test_what_does_not_pass_is_an_error_at_once(start_run, context, omics_local):
     omics_local.fault("GetRun", "error", code="AccessDeniedException", times=1)
-    with pytest.raises(RunWaitError, match=r"^Waiting for run \d+ \(\w+\) broke, and the run goes on: .*AccessDenied"):
+    with pytest.raises(RunWaitError, match=r"^Waiting for run \d+ \(\w+\) failed, and the run goes on: .*AccessDenied"):
         start_run().execute(context)
     assert len(omics_local.runs()) == 1
 
@@ -146,7 +146,7 @@ def test_a_sensor_in_its_worker_bears_them_and_warns_once(start_run, context, om
         task_id="wait", run_id=run["run_id"], aws_conn_id="aws_own", poke_interval=0.05, botocore_config=ONCE
     )
     assert sensor.execute(context)["status"] == "COMPLETED"
-    told = [record.levelname for record in caplog.records if "asking again" in record.getMessage()]
+    told = [record.levelname for record in caplog.records if "trying again" in record.getMessage()]
     assert told == ["WARNING", *["INFO"] * SOME]
 
 

@@ -168,7 +168,7 @@ def test_a_refusal_is_waited_out_and_told(start_run, context, omics_local, caplo
     operator = start_run(deferrable=True)
     assert resumed(operator, context, deferred(operator, context))["status"] == "COMPLETED"
     assert omics_local.counts()["StartRun"] == 3
-    assert any("StartRun is asked again" in line for line in caplog.messages)
+    assert any("StartRun is called again" in line for line in caplog.messages)
 
 
 @pytest.mark.parametrize(
@@ -518,7 +518,7 @@ def test_a_409_about_a_run_that_nothing_finds_names_the_request_id(start_run, co
 @pytest.mark.skipif(AIRFLOW_2, reason="Airflow 3 keeps such keys for its own objects")
 def test_what_airflow_cannot_store_is_refused(start_run, context, omics_local):
     odd = start_run(deferrable=True, start_run_kwargs={"futureMember": {"__classname__": "x", "__version__": 1}})
-    with pytest.raises(OmicsRequestError, match="Airflow cannot store what this task is to be deferred with"):
+    with pytest.raises(OmicsRequestError, match="Airflow cannot store the arguments of the trigger"):
         odd.execute(context)
     assert omics_local.counts() == {}
 

@@ -182,7 +182,7 @@ def test_who_comes_late_and_finds_no_run_starts_none(start_run, context, omics_l
     operator = start_run(deferrable=True, submit_timeout=timedelta(seconds=1))
     deferral = deferred(operator, context)
     deferral.trigger.until -= 3600
-    with pytest.raises(StartRunRefusedError, match="No run was started: its turn did not come in time"):
+    with pytest.raises(StartRunRefusedError, match="No run was started: the start queue was too long"):
         resumed(operator, context, deferral)
     assert "StartRun" not in omics_local.counts()
 
@@ -211,7 +211,7 @@ def test_the_first_call_is_not_made_after_the_deadline(start_run, context, omics
     operator = start_run(deferrable=True, submit_timeout=0, execution_timeout=timedelta(seconds=0.2))
     deferral = deferred(operator, context)
     time.sleep(0.5)
-    with pytest.raises(StartRunRefusedError, match="its turn did not come in time"):
+    with pytest.raises(StartRunRefusedError, match="the start queue was too long"):
         resumed(operator, context, deferral)
     assert "StartRun" not in omics_local.counts()
 
@@ -229,7 +229,7 @@ def test_when_airflow_did_not_answer_in_time_it_is_not_the_queue(start_run, cont
 
     monkeypatch.setattr(claim, "task_states", gone)
     operator = start_run(deferrable=True, submit_timeout=timedelta(seconds=3))
-    with pytest.raises(OmicsError, match=r"No run was started in time.*Airflow does not say.*API server is gone"):
+    with pytest.raises(OmicsError, match=r"No run was started in time.*Airflow does not return.*API server is gone"):
         resumed(operator, context, deferred(operator, context))
     assert "StartRun" not in omics_local.counts()
 

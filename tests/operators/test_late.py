@@ -115,7 +115,7 @@ def test_an_import_whose_read_sets_nobody_could_ask_for_is_no_success(stored, co
     event = fired(waiting)
     omics_local.fault("GetReadSetImportJob", "error", code="503")
     late = {**waiting.kwargs["waiting"], "deadline": time.time() - 1}
-    with pytest.raises(ReadSetJobWaitError, match="does not say which sources"):
+    with pytest.raises(ReadSetJobWaitError, match="does not return which sources"):
         operator.execute_complete(context, event, **{**waiting.kwargs, "waiting": late})
 
 

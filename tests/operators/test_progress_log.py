@@ -93,7 +93,7 @@ def waiting(running, start_run, context, omics_local):
     def wait(**arguments):
         operator = start_run(**arguments)
         # Airflow 2 lets nobody call `execute` in a thread.
-        threads.append(threading.Thread(target=operator._pursue, args=(context,), kwargs={"retry": True}))
+        threads.append(threading.Thread(target=operator._find_or_start, args=(context,), kwargs={"retry": True}))
         threads[0].start()
 
     yield wait
@@ -132,7 +132,7 @@ def test_tasks_that_may_not_be_listed_are_a_warning_once(waiting, running, told,
 
 def test_a_deferred_tasks_worker_says_again_what_its_trigger_said(running, start_run, context, told):
     run = replace(ended(running), output_uri="s3://bucket/none")
-    event = RunEvent(run, said=("12:00 run 1 RUNNING", "2 looks failed"))
+    event = RunEvent(run, said=("12:00 run 1 RUNNING", "2 polls failed"))
     operator = start_run(deferrable=True, fetch_outputs=False)
     operator.execute_complete(context, event.serialize())
     assert told() == [("INFO", f"While this task was deferred: {line}") for line in event.said]

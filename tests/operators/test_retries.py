@@ -80,7 +80,7 @@ def test_the_callers_request_id_is_one_run_for_ever(start_run, context, ti, omic
         start_run(request_id="mine").execute(context)
     omics_local.clock.advance(60)
     ti.try_number = 2
-    with pytest.raises(RequestIdSpentError, match="One run for a request_id, ever"):
+    with pytest.raises(RequestIdSpentError, match="Only one run for a request_id"):
         start_run(request_id="mine").execute(context)
     assert len(omics_local.runs()) == 1
 
@@ -197,7 +197,7 @@ def test_the_log_says_what_was_decided_and_why(start_run, context, ti, omics_loc
 
     told, run_id = said(1)
     assert told == [
-        "First try: there is no earlier run to look for",
+        "First try: starting a run",
         f"Started run {run_id} (PENDING), {output(run_id)}",
     ]
     reattached = f"Reattached to run {run_id} (RUNNING), started by"
@@ -207,7 +207,7 @@ def test_the_log_says_what_was_decided_and_why(start_run, context, ti, omics_loc
     omics_local.force(run_id, "FAILED", failureReason="SERVICE_ERROR")
     context["task_state_store"] = Store()
     told, second = said(4)
-    why = f"run {run_id} FAILED: SERVICE_ERROR, before this try began: it starts the next run"
+    why = f"run {run_id} FAILED: SERVICE_ERROR, before this try began: this try starts the next run"
     assert told == [why, f"Started run {second} (PENDING), {output(second)}"]
     assert said(6) == ([f"Reattached to run {second} (RUNNING), started by try 4, {output(second)}"], second)
 

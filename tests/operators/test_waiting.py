@@ -128,7 +128,7 @@ def test_an_event_with_an_error_says_that_the_run_goes_on(start_run, context):
     deferred(operator, context)
     event = RunEvent(operator.attempt.run, error="AccessDeniedException: no").serialize()
     with pytest.raises(
-        RunWaitError, match=rf"run {operator.attempt.run.id} \(PENDING\) broke, and the run goes on: AccessDenied"
+        RunWaitError, match=rf"run {operator.attempt.run.id} \(PENDING\) failed, and the run goes on: AccessDenied"
     ):
         start_run().execute_complete(context, event)
 

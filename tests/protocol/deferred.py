@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 from airflow.providers.common.compat.sdk import AirflowException
 
-from airflow_provider_omics.aws.errors import is_refused, may_pass
+from airflow_provider_omics.aws.errors import is_refused, should_retry
 from airflow_provider_omics.cancellation import cancel_run
 from airflow_provider_omics.compat import TaskKey
 from airflow_provider_omics.lifecycle import claim, in_hub, marker
@@ -55,8 +55,8 @@ class Hub:
     async def call(self, method: Any, **_: Any) -> Any:
         return method(self._world.hook())
 
-    def bears(self, error: Exception, faults: int) -> bool:
-        return may_pass(error, faults)
+    def should_retry(self, error: Exception, faults: int) -> bool:
+        return should_retry(error, faults)
 
     async def start(self, call: Any, *, ready: Any, refused: Any) -> Any:
         while True:

@@ -258,7 +258,7 @@ def test_an_object_that_arrives_in_s3_is_told(connection, url):
     s3.put_bucket_notification_configuration(
         Bucket="arrivals", NotificationConfiguration={"EventBridgeConfiguration": {}}
     )
-    rule = document("For keys that you do not know")
+    rule = document("For unknown keys")
     # moto knows no wildcards.
     rule["detail"] = {"bucket": {"name": ["arrivals"]}, "object": {"key": [{"prefix": "new/"}]}}
     assert make_queue(connection, "omics-events", rule) == url
@@ -341,7 +341,7 @@ def test_a_queue_that_is_not_there_yet_is_waited_for(sqs, send, url, caplog):
 
     async def go():
         async with run_of(OmicsEventTrigger(queue_url=url), seen):
-            await until(lambda: "cannot be read, asking again" in caplog.text)
+            await until(lambda: "cannot be read, trying again" in caplog.text)
             await in_thread(partial(sqs.create_queue, QueueName="omics-events"))
             await in_thread(send)
             await until(lambda: seen)
@@ -377,7 +377,7 @@ def test_what_fails_to_be_received_or_deleted_is_tried_again(connection, send, l
     with caplog.at_level(logging.WARNING):
         asyncio.run(go())
     assert seen == ["COMPLETED"]
-    assert caplog.text.count("cannot be read, asking again") == 2
+    assert caplog.text.count("cannot be read, trying again") == 2
     assert caplog.text.count("are not deleted yet") == 2
 
 
@@ -420,7 +420,7 @@ def test_a_connection_that_is_not_there_yet_is_waited_for(connection, send, url,
 
     async def go():
         async with run_of(OmicsEventTrigger(queue_url=url, aws_conn_id="missing"), seen):
-            await until(lambda: "cannot be read, asking again" in caplog.text)
+            await until(lambda: "cannot be read, trying again" in caplog.text)
             monkeypatch.setenv("AIRFLOW_CONN_MISSING", json.dumps(connection.airflow_connection()))
             await until(lambda: seen)
 

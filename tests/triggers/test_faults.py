@@ -154,9 +154,9 @@ def test_of_many_faults_one_is_a_warning(connection, start, caplog, monkeypatch)
 
     event = asyncio.run(go()).payload
     assert event["run"]["status"] == "COMPLETED"
-    told = [record.levelname for record in caplog.records if "asking again" in record.getMessage()]
+    told = [record.levelname for record in caplog.records if "trying again" in record.getMessage()]
     assert told.count("WARNING") == 1
-    assert "looks failed" in "".join(event["said"])
+    assert "polls failed" in "".join(event["said"])
 
 
 @pytest.mark.usefixtures("quick")

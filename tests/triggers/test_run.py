@@ -221,7 +221,7 @@ def test_it_says_what_it_met(talkative, omics_local):
     waiting = talkative()
     omics_local.fault("GetRun", "error", code="InternalServerException", message="a bad day", times=2)
     event, _ = asyncio.run(events_after(waiting, lambda: waiting._faults == 2, omics_local))
-    assert [line for line in event.said if line.startswith("2 looks failed") and "a bad day" in line]
+    assert [line for line in event.said if line.startswith("2 polls failed") and "a bad day" in line]
 
 
 def test_of_a_run_of_many_tasks_a_page_of_each_status_is_read(talkative, omics_local):

@@ -123,7 +123,7 @@ def test_a_cancelled_job_is_followed_by_the_next(stored, context, ti, omics_loca
 
 def test_a_token_of_ones_own_is_one_job_for_ever(stored, context, ti, omics_local):
     for _ in range(2):
-        with pytest.raises(ClientTokenSpentError, match="One job for a client_token, ever"):
+        with pytest.raises(ClientTokenSpentError, match="Give another client_token"):
             stored.importing("nobody", client_token="mine").execute(context)
         next_try(ti)
     assert {call["request_id"] for call in omics_local.calls("StartReadSetImportJob")} <= {"mine"}
@@ -135,5 +135,5 @@ def test_a_look_up_that_is_denied_relies_on_the_token(stored, context, ti, omics
     next_try(ti)
     omics_local.fault("ListReadSetImportJobs", "error", code="AccessDeniedException")
     assert stored.importing("a").execute(context)["status"] == "COMPLETED"
-    assert "A retry may not look for its job, and relies on the clientToken" in caplog.text
+    assert "The look-up of the job is denied, only the clientToken is relied on" in caplog.text
     assert len(stored.jobs("import")) == 1

@@ -139,7 +139,7 @@ def test_waiting_that_breaks_is_told(stored, context, omics_local):
     operator = stored.importing("a", deferrable=True)
     deferral = deferred(operator, context)
     omics_local.fault("GetReadSetImportJob", "error", code="AccessDeniedException")
-    with pytest.raises(ReadSetJobWaitError, match=r"broke, and the job goes on: .*AccessDenied"):
+    with pytest.raises(ReadSetJobWaitError, match=r"failed, and the job goes on: .*AccessDenied"):
         resumed(operator, context, deferral)
 
 
@@ -181,7 +181,7 @@ def test_nothing_starts_after_a_kill(stored, context):
 
 def test_a_wait_in_a_worker_that_breaks_says_that_the_job_goes_on(stored, context, omics_local):
     omics_local.fault("GetReadSetImportJob", "error", code="AccessDeniedException", times=1)
-    with pytest.raises(ReadSetJobWaitError, match=r"broke, and the job goes on: .*AccessDenied.*\nA retry waits"):
+    with pytest.raises(ReadSetJobWaitError, match=r"failed, and the job goes on: .*AccessDenied.*\nA retry waits"):
         stored.importing("a").execute(context)
 
 
