@@ -7,6 +7,7 @@ import hashlib
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_omics.local import run_queue
 from airflow_provider_omics.local.protocol import ServiceError
 from airflow_provider_omics.local.records import ACTIVE
 from airflow_provider_omics.local.state import Caller, Resource, arn, check_tags, found, invalid, page
@@ -266,6 +267,7 @@ def list_run_caches(state: State, params: Answer, _caller: Caller) -> Answer:
 def update_run_group(state: State, params: Answer, _caller: Caller) -> Answer:
     """Change a run group's name or limits."""
     _update(found(state.groups, params["id"], "Run group"), params)
+    run_queue.admit(state, state.clock.now())
     return {}
 
 

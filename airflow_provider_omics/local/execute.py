@@ -32,6 +32,7 @@ class WdlExecutor:
 
     def __init__(self, publisher: Publisher, *, max_parallel_runs: int = 2) -> None:
         self._publisher = publisher
+        self.max_parallel_runs = max_parallel_runs
         self._pool = ThreadPoolExecutor(max_parallel_runs, thread_name_prefix="omics-local-run")
         self._executions: dict[str, _Execution] = {}
 
@@ -48,6 +49,13 @@ class WdlExecutor:
         execution.stop.set()
         if execution.future and execution.future.cancel():  # it never began: no thread of the pool will end it
             threading.Thread(target=self._work, args=(execution,), name=f"omics-local-cancel-{run_id}").start()
+
+    def time_out(self, run_id: str, message: str) -> None:
+        """Have the process tree of a run killed, after which its journal says FAILED, RUN_TIMED_OUT and the message."""
+        execution = self._executions.get(run_id)
+        if execution and not execution.stop.is_set():
+            execution.timed_out = RunError("RUN_TIMED_OUT", message)
+            execution.stop.set()
 
     def end(self, run_ids: Sequence[str]) -> None:
         """Cancel runs and wait until nothing is left of them."""
@@ -82,6 +90,7 @@ class _Execution:
         self.stop = threading.Event()
         self.ended = threading.Event()
         self.future: Future[None] | None = None
+        self.timed_out: RunError | None = None
         self._definition = definition
         self._journal = journal
         self._publisher = publisher
@@ -98,7 +107,9 @@ class _Execution:
         except Exception as error:
             logger.exception("Run %s failed in the local endpoint itself.", self.run.id)
             failure = RunError("SERVICE_ERROR", f"The local endpoint failed: {error!r}.")
-        if self.stop.is_set():
+        if self.timed_out:
+            self._end("FAILED", self.timed_out)
+        elif self.stop.is_set():
             self._end("CANCELLED", None)
         else:
             self._end("FAILED" if failure else "COMPLETED", failure)

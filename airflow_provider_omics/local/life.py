@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omics.local import plans, run_parameters
+from airflow_provider_omics.local import plans, run_parameters, run_queue
 from airflow_provider_omics.local.clock import later
 from airflow_provider_omics.local.definitions import EXECUTED
 from airflow_provider_omics.local.events import emit_run
@@ -42,6 +42,9 @@ def move(state: State, run: Record, status: str, now: datetime, **why: str | Non
     emit_run(state, run, now)
     if status in ENDED:
         state.ended(run)
+        run_queue.leave(state, run, now)
+    elif status != "PENDING":
+        run_queue.count(state, run)
 
 
 def move_task(task: Task, status: str, now: datetime, **why: str | None) -> None:
@@ -74,10 +77,12 @@ def begin(state: State, run: Record, workflow: Resource | None) -> None:
             members.get("main"),
         )
         submit = partial(state.executor.submit, run, definition, RunJournal(state, run))
-        _read_parameters(workflow, lambda _state, _run, _now: submit(), state, run, now)
+        enter = partial(run_queue.enter, go=lambda _state, _run, _now: submit())
+        _read_parameters(workflow, enter, state, run, now)
         return
     run.plan = scripted or plans.DEFAULT
-    _then(state, run, now, run.plan.pending, partial(_read_parameters, workflow, _starting))
+    enter = partial(run_queue.enter, go=_starting)
+    _then(state, run, now, run.plan.pending, partial(_read_parameters, workflow, enter))
 
 
 def _not_executable(workflow: Resource | None) -> str | None:
@@ -124,6 +129,7 @@ def cancel(state: State, run: Record) -> None:
     if run.status != "STOPPING":
         move(state, run, "STOPPING", now)
     if run.plan is None and state.executor:
+        run_queue.leave_waiting(state, run, now)
         state.executor.cancel(run.id)
     elif run.plan and not run.cancelling:
         run.generation += 1
@@ -174,22 +180,59 @@ def _starting(state: State, run: Record, now: datetime) -> None:
 def _running(state: State, run: Record, now: datetime) -> None:
     plan = _plan(run)
     move(state, run, "RUNNING", now)
-    share = plan.running / max(len(plan.tasks), 1)
-    for i, members in enumerate(plan.tasks):
-        task = add_task(state, run, now, members["name"], members)
-        end = {key: members.get(key) for key in ("status", "failureReason", "statusMessage")}
-        _then(state, run, now, i * share, partial(_start_task, task))
-        _then(state, run, now, (i + 1) * share, partial(_end_task, task, end))
-    _then(state, run, now, plan.running, _export)
+    _limit_duration(state, run, now)
+    for members in plan.tasks:
+        add_task(state, run, now, members["name"], members)
+    if plan.tasks:
+        _next_task(0, state, run, now)
+    else:
+        _then(state, run, now, plan.running, _export)
 
 
-def _start_task(task: Task, _state: State, _run: Record, now: datetime) -> None:
-    move_task(task, "RUNNING", now)
+def _next_task(i: int, state: State, run: Record, now: datetime) -> None:
+    """Let the tasks run one after the other, each for its share of the time and when its group has room for it."""
+    if i == len(run.tasks):
+        _export(state, run, now)
+    else:
+        run_queue.take(state, run, run.tasks[i], now, partial(_start_task, i))
 
 
-def _end_task(task: Task, end: dict[str, Any], _state: State, _run: Record, now: datetime) -> None:
-    why = {"failure_reason": end["failureReason"], "status_message": end["statusMessage"]}
-    move_task(task, end["status"] or "COMPLETED", now, **why)
+def _start_task(i: int, state: State, run: Record, now: datetime) -> None:
+    move_task(run.tasks[i], "RUNNING", now)
+    _then(state, run, now, _plan(run).running / len(run.tasks), partial(_end_task, i))
+
+
+def _end_task(i: int, state: State, run: Record, now: datetime) -> None:
+    task, end = run.tasks[i], _plan(run).tasks[i]
+    why = {"failure_reason": end.get("failureReason"), "status_message": end.get("statusMessage")}
+    move_task(task, end.get("status", "COMPLETED"), now, **why)
+    run_queue.give_back(state, run, task, now)
+    _next_task(i + 1, state, run, now)
+
+
+def _limit_duration(state: State, run: Record, now: datetime) -> None:
+    """End a run that is RUNNING for longer than its group allows."""
+    group = state.groups.get(run.request.get("runGroupId", ""))
+    minutes = group.members.get("maxDuration") if group else None
+    if group is None or minutes is None:
+        return
+    message = f"The run has exceeded the maximum duration of {minutes} minutes of its run group {group.id}."
+    if run.plan is None:
+        state.at(later(now, minutes * 60), partial(_time_out_executed, state, run, message))
+    else:
+        _then(state, run, now, minutes * 60, partial(_time_out, message))
+
+
+def _time_out(message: str, state: State, run: Record, now: datetime) -> None:
+    if run.status == "RUNNING":
+        run.generation += 1
+        run.plan = replace(_plan(run), status="FAILED", failureReason="RUN_TIMED_OUT", statusMessage=message)
+        _stopping(state, run, now)
+
+
+def _time_out_executed(state: State, run: Record, message: str, _now: datetime) -> None:
+    if state.executor and run.status == "RUNNING":
+        state.executor.time_out(run.id, message)
 
 
 def add_task(state: State, run: Record, now: datetime, name: str, members: Any) -> Task:  # noqa: ANN401 - a mapping
@@ -275,6 +318,8 @@ class RunJournal:
             run, now = self._run, self._state.clock.now()
             if run.status not in ENDED and (run.status != "STOPPING" or status in ENDED):
                 move(self._state, run, status, now, failure_reason=failure_reason, status_message=status_message)
+                if status == "RUNNING":
+                    _limit_duration(self._state, run, now)
 
     def task(self, name: str, *, cpus: int = 1, memory: int = 1, gpus: int = 0) -> str:
         """Add a task in status PENDING and return its id."""

@@ -94,11 +94,16 @@ class Journal(Protocol):
 class Executor(Protocol):
     """What really executes runs. Without one the engine simulates them by its clock."""
 
+    max_parallel_runs: int
+
     def submit(self, run: Run, definition: Definition, journal: Journal) -> None:
         """Take a new run (PENDING) and return at once; the work goes on in the executor's own threads and processes."""
 
     def cancel(self, run_id: str) -> None:
         """Kill the process tree of a run; its journal then says CANCELLED. Unknown or ended runs are ignored."""
+
+    def time_out(self, run_id: str, message: str) -> None:
+        """Kill the process tree of a run; its journal then says FAILED, RUN_TIMED_OUT and the message."""
 
     def end(self, run_ids: Sequence[str]) -> None:
         """Cancel runs and wait until nothing is left of them; unknown or ended ones are ignored."""

@@ -36,6 +36,9 @@ class Settings:
     request_id_other_input: Literal["replay", "conflict"] = "conflict"
     # Seconds after which a requestId is forgotten; None is never.
     request_id_lifetime: float | None = None
+    # Which PENDING run goes first: the user guide says that a higher number is a higher priority, the API reference
+    # of StartRun that 1 is the highest.
+    priority: Literal["higher_first", "lower_first"] = "higher_first"
     # CancelRun of a run that has ended: ConflictException, or accepted without effect.
     cancel_ended: Literal["conflict", "accept"] = "conflict"
     # Whether a new run takes the id of a deleted one.

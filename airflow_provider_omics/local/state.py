@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_omics.local.plans import Plan, Script
     from airflow_provider_omics.local.records import Executor
+    from airflow_provider_omics.local.run_queue import Queue
     from airflow_provider_omics.local.traces import Traces
 
 Item = TypeVar("Item")
@@ -66,6 +67,8 @@ class Record(Run):
     generation: int = 0
     # Whether it is on the way to the end that CancelRun asked for.
     cancelling: bool = False
+    # Whether it counts as one of its group's concurrent runs.
+    counted: bool = False
 
 
 @dataclass(slots=True)
@@ -110,6 +113,10 @@ class State:
     caches: dict[str, Resource] = field(default_factory=dict)
     batches: dict[str, Any] = field(default_factory=dict)
     stores: dict[str, Any] = field(default_factory=dict)
+    # By run group, None for runs of none.
+    queues: dict[str | None, Queue] = field(default_factory=dict)
+    # How many runs the executor has.
+    executing: int = 0
     scripts: list[Script] = field(default_factory=list)
     ended: Callable[[Record], None] = lambda _run: None
     _tokens: dict[tuple[str, str, str, str], _Token] = field(default_factory=dict)

@@ -307,7 +307,8 @@ def test_a_run_forced_back_can_be_cancelled_again(start, client, omics_local, fr
 
 def test_an_executed_run_that_is_stopping_can_only_end():
     state, journals = State(), []
-    state.executor = SimpleNamespace(submit=lambda _run, _definition, journal: journals.append(journal), cancel=print)
+    submit = lambda _run, _definition, journal: journals.append(journal)  # noqa: E731 - one line, used once
+    state.executor = SimpleNamespace(submit=submit, cancel=print, max_parallel_runs=2)
     content = io.BytesIO()
     zipfile.ZipFile(content, "w").close()
     workflow = engine.call(state, "CreateWorkflow", {"requestId": "w", "definitionZip": content.getvalue()}, NOBODY)

@@ -76,6 +76,33 @@ def test_cancel_run_kills_the_task(endpoint, finish, wait_for, alive):
     assert "Contents" not in endpoint.client("s3").list_objects_v2(Bucket="lab", Prefix=f"results/{run_id}/")
 
 
+def test_runs_of_a_group_are_executed_one_after_the_other_by_priority(endpoint, finish, wait_for, alive):
+    omics, marker = endpoint.client(), uuid.uuid4().hex
+    group = omics.create_run_group(maxRuns=1)["id"]
+    blocking = start(endpoint, LONG, {"marker": marker}, runGroupId=group)
+    wait_for(lambda: alive(marker))
+    low, cancelled, high = (
+        start(endpoint, QUICK, {}, runGroupId=group, priority=priority) for priority in (1, 50, 100)
+    )
+    assert {omics.get_run(id=run)["status"] for run in (low, cancelled, high)} == {"PENDING"}
+    omics.cancel_run(id=cancelled)
+    assert finish(cancelled)["status"] == "CANCELLED"
+    omics.cancel_run(id=blocking)
+    assert finish(low)["startTime"] >= finish(high)["stopTime"]
+
+
+def test_a_run_is_killed_that_takes_longer_than_its_group_allows(endpoint, finish, wait_for, alive):
+    omics, marker = endpoint.client(), uuid.uuid4().hex
+    group = omics.create_run_group(maxDuration=30)["id"]
+    run_id = start(endpoint, LONG, {"marker": marker}, runGroupId=group)
+    wait_for(lambda: alive(marker))
+    endpoint.clock.advance(30 * 60)
+    run = finish(run_id)
+    assert (run["status"], run["failureReason"]) == ("FAILED", "RUN_TIMED_OUT")
+    assert "30 minutes" in run["statusMessage"]
+    assert alive(marker) == []
+
+
 @pytest.mark.parametrize(
     ("parameters", "output", "reason"),
     [

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who goes on, and who waits: the limits of run groups, the executor's capacity, and priority among the PENDING runs.
+
+HealthOmics user guide, "Using HealthOmics run groups": runs and tasks beyond a group's maximum wait; of several that
+wait the one of highest priority goes first, of one priority the one that was started first.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from airflow_provider_omics.local.records import Task
+    from airflow_provider_omics.local.state import Record, State
+
+    Go = Callable[[State, Record, datetime], None]
+
+
+@dataclass(slots=True)
+class Queue:
+    """What the runs of one group have in use, and which of them, and of their tasks, wait; None is no group."""
+
+    runs: int = 0
+    cpus: int = 0
+    gpus: int = 0
+    tasks: set[tuple[int, str]] = field(default_factory=set)
+    # Sorted by priority and age; each entry counts while its run is in the generation that it came in.
+    waiting_runs: list[tuple[int, int, int, Record, Go]] = field(default_factory=list)
+    waiting_tasks: list[tuple[int, int, int, Record, Task, Go]] = field(default_factory=list)
+
+
+def enter(state: State, run: Record, now: datetime, go: Go) -> None:
+    """Call ``go`` as soon as there is room for a PENDING run: at once, or when another one ends."""
+    queue = _queue(state, run)
+    heapq.heappush(queue.waiting_runs, (_rank(state, run), run.seq, run.generation, run, go))
+    admit(state, now)
+
+
+def admit(state: State, now: datetime) -> None:
+    """Let go on what there is room for."""
+    while ready := [queue for group, queue in state.queues.items() if _has_room(state, group)]:
+        queue = min(ready, key=lambda queue: queue.waiting_runs[0][:2])
+        _, _, generation, run, go = heapq.heappop(queue.waiting_runs)
+        if run.generation == generation and run.status == "PENDING":
+            count(state, run)
+            go(state, run, now)
+    for group in state.queues:
+        _admit_tasks(state, group, now)
+
+
+def _has_room(state: State, group: str | None) -> bool:
+    queue = state.queues[group]
+    if not queue.waiting_runs or queue.runs >= _limit(state, group, "maxRuns"):
+        return False
+    executed = queue.waiting_runs[0][3].plan is None
+    return not executed or state.executor is None or state.executing < state.executor.max_parallel_runs
+
+
+def leave_waiting(state: State, run: Record, now: datetime) -> None:
+    """Let a run that waits go on out of turn, since it is cancelled: whoever executes it ends it."""
+    waiting = _queue(state, run).waiting_runs
+    for entry in [entry for entry in waiting if entry[3] is run]:
+        waiting.remove(entry)
+        heapq.heapify(waiting)
+        entry[4](state, run, now)
+
+
+def count(state: State, run: Record) -> None:
+    """Count a run that is no longer PENDING."""
+    if not run.counted:
+        run.counted = True
+        _queue(state, run).runs += 1
+        state.executing += run.plan is None
+
+
+def leave(state: State, run: Record, now: datetime) -> None:
+    """Give back all that a run has had, now that it has ended."""
+    if not run.counted:
+        return
+    run.counted = False
+    _queue(state, run).runs -= 1
+    state.executing -= run.plan is None
+    for task in run.tasks:
+        _give_back(state, run, task)
+    admit(state, now)
+
+
+def take(state: State, run: Record, task: Task, now: datetime, go: Go) -> None:
+    """Call ``go`` as soon as there are vCPUs and GPUs for a task."""
+    queue = _queue(state, run)
+    heapq.heappush(queue.waiting_tasks, (_rank(state, run), state.next_seq(), run.generation, run, task, go))
+    _admit_tasks(state, run.request.get("runGroupId"), now)
+
+
+def give_back(state: State, run: Record, task: Task, now: datetime) -> None:
+    """Take back what a task has had, now that it has ended."""
+    _give_back(state, run, task)
+    _admit_tasks(state, run.request.get("runGroupId"), now)
+
+
+def _admit_tasks(state: State, group: str | None, now: datetime) -> None:
+    queue = state.queues[group]
+    while queue.waiting_tasks:
+        _, _, generation, run, task, go = queue.waiting_tasks[0]
+        if run.generation == generation:
+            if queue.cpus + task.cpus > _limit(state, group, "maxCpus"):
+                return
+            if queue.gpus + task.gpus > _limit(state, group, "maxGpus"):
+                return
+        heapq.heappop(queue.waiting_tasks)
+        if run.generation == generation:
+            queue.tasks.add((run.seq, task.id))
+            queue.cpus += task.cpus
+            queue.gpus += task.gpus
+            go(state, run, now)
+
+
+def _give_back(state: State, run: Record, task: Task) -> None:
+    queue = _queue(state, run)
+    if (run.seq, task.id) in queue.tasks:
+        queue.tasks.discard((run.seq, task.id))
+        queue.cpus -= task.cpus
+        queue.gpus -= task.gpus
+
+
+def _queue(state: State, run: Record) -> Queue:
+    return state.queues.setdefault(run.request.get("runGroupId"), Queue())
+
+
+def _limit(state: State, group: str | None, name: str) -> float:
+    resource = state.groups.get(group) if group else None
+    limit: float = resource.members.get(name, float("inf")) if resource else float("inf")
+    return limit
+
+
+def _rank(state: State, run: Record) -> int:
+    priority: int = run.request.get("priority", 0)
+    return -priority if state.settings.priority == "higher_first" else priority
