@@ -11,7 +11,7 @@ import boto3  # type: ignore[import-untyped]  # it has no types
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from airflow_provider_omics.aws import identity
 from airflow_provider_omics.aws.answers import Listed, date_of, drop_presigned, lighten
@@ -27,8 +27,10 @@ from airflow_provider_omics.exceptions import (
     ConnectionNotFoundError,
     OmicsError,
     OmicsRequestError,
+    StartRunRequestError,
 )
 from airflow_provider_omics.records.run import Run
+from airflow_provider_omics.records.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -161,6 +163,8 @@ class OmicsHook(AwsBaseHook):
         check_known(request, self.conn)
         try:
             run = Run.from_response(self.conn.start_run(**request))
+        except ParamValidationError as error:  # Of start_run_kwargs, whose types only the installed botocore knows.
+            raise StartRunRequestError(f"botocore refuses the request: {one_line(str(error))}") from error
         except ClientError as error:
             where = self.where_to_look(error, request) if error_code(error) == "ResourceNotFoundException" else ""
             raise explained(error, request, where, self.caller) from error

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from airflow_provider_omics.aws.errors import error_code
+from airflow_provider_omics.aws.errors import error_code, is_transient
 from airflow_provider_omics.polling.faults import MOST_FAULTS, Faults, with_retries
 from airflow_provider_omics.results.failures import MAX_TASKS, FailedTask, LogEnd, engine_stream
 from airflow_provider_omics.results.logs import RunLog
@@ -28,9 +28,15 @@ def failed_tasks(hook: OmicsHook, run: Run) -> tuple[list[FailedTask], int]:
     faults = Faults(f"A look at the failed tasks of run {run.id}")
 
     def ask(operation: str, **members: Any) -> Any:  # noqa: ANN401 - boto3's
-        return with_retries(
-            hook, lambda it: getattr(it.conn, operation)(id=run.id, **members), faults, most=MOST_FAULTS
-        )
+        def look(it: OmicsHook) -> Any:  # noqa: ANN401 - likewise
+            try:
+                return getattr(it.conn, operation)(id=run.id, **members)
+            except ClientError as error:
+                if not is_transient(error):
+                    it.check_owner(run)  # Another account has no such run, or keeps its own to itself.
+                raise
+
+        return with_retries(hook, look, faults, most=MOST_FAULTS)
 
     try:
         answer = ask("list_run_tasks", status="FAILED", maxResults=100)

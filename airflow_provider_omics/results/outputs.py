@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from airflow_provider_omics.aws.errors import error_code
+from airflow_provider_omics.aws.errors import error_code, is_transient
 from airflow_provider_omics.aws.s3 import place_of
 from airflow_provider_omics.polling.faults import MOST_FAULTS, Faults, with_retries
 from airflow_provider_omics.records import documents
@@ -60,6 +60,8 @@ def _outputs(hook: OmicsHook, run: Run) -> dict[str, Any] | None:
         except ClientError as error:
             if error_code(error) in ("NoSuchKey", "404"):
                 continue
+            if not is_transient(error):
+                hook.check_owner(run)  # Another account may not read them.
             raise
         size = int(answer["ContentLength"])
         if size > MAX_OUTPUTS:

@@ -105,6 +105,16 @@ def test_an_older_botocore_is_named_with_the_one_that_knows(given, start_run, co
     assert omics_local.counts() == {}
 
 
+@pytest.mark.usefixtures("newer_model")
+@pytest.mark.parametrize("value", ["five", None])
+def test_a_newer_member_of_a_wrong_type_fails_for_good(value, start_run, context, omics_local):
+    with pytest.raises(
+        StartRunRequestError, match=r"botocore refuses the request: .*Invalid type for parameter newest"
+    ):
+        start_run(start_run_kwargs={"newest": value}).execute(context)
+    assert "StartRun" not in omics_local.counts()
+
+
 def test_a_url_that_was_given_for_the_uri_is_not_shown_whole(start_run):
     url = "https://b.s3.amazonaws.com/x?AWSAccessKeyId=a&Signature=b&Expires=1"
     with pytest.raises(StartRunRequestError, match=r"not 'https://b\.s3\.amazonaws\.com/x\?…'$"):

@@ -6,12 +6,15 @@ import json
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
 
+from airflow_provider_omics.aws import identity
 from airflow_provider_omics.exceptions import RunFailedError, RunFailedForGoodError
 from airflow_provider_omics.hooks.omics import OmicsHook
+from airflow_provider_omics.polling import faults
 from airflow_provider_omics.records.run import Run
 from airflow_provider_omics.records.run_event import RunEvent
 from airflow_provider_omics.results import outputs
 from airflow_provider_omics.results.failures import CLASSES, RETRIED
+from tests.operators.deferring import deferred, fired
 
 
 @pytest.fixture
@@ -54,6 +57,44 @@ def test_the_failed_tasks_and_the_log_of_the_first_are_told(start_run, context, 
         "HealthOmics run outputs",
     ]
     assert len(str(error).encode()) < 4096
+
+
+@pytest.fixture
+def once_elsewhere(traces, monkeypatch):
+    """Return a function that has the connection lead to another account until a call has failed."""
+    traces.switch(accounts={"other": "210987654321"})
+    there = traces.airflow_connection()
+
+    def lead(login):
+        monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps({**there, "login": login}))
+
+    monkeypatch.setattr(faults, "back_off", lambda _faults: lead(there["login"]) or 0.01)
+    monkeypatch.setattr(identity, "_accounts", {})
+    return lambda: lead("other")
+
+
+def test_no_failure_is_judged_from_another_account(once_elsewhere, start_run, context, traces):
+    """Its tasks say that a retry may help, and there nobody knows of them."""
+    tasks = [{"name": "call", "status": "FAILED", "failureReason": "SERVICE_ERROR"}]
+    traces.script(status="FAILED", failureReason="RUN_TASK_FAILED", tasks=tasks)
+    operator = start_run(deferrable=True)
+    waiting = deferred(operator, context)
+    event = fired(waiting)
+    once_elsewhere()
+    with pytest.raises(RunFailedError, match="Failed task call") as caught:
+        operator.execute_complete(context, event, **waiting.kwargs)
+    assert not isinstance(caught.value, AirflowFailException)
+
+
+def test_no_outputs_are_lost_that_another_account_may_not_read(once_elsewhere, start_run, context, ti, traces):
+    traces.script(outputs={"w.n": 7})
+    operator = start_run(deferrable=True)
+    waiting = deferred(operator, context)
+    event = fired(waiting)
+    traces.fault("s3:GetObject", "error", code="AccessDenied", times=1)
+    once_elsewhere()
+    operator.execute_complete(context, event, **waiting.kwargs)
+    assert ti.xcom["outputs"] == {"w.n": 7}
 
 
 @pytest.mark.parametrize("reason", ["WORKFLOW_RUN_FAILED", "IMPORT_FAILED", "WORKFLOW_VER_VALIDATION_FAILED", "NEW"])

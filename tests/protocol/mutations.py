@@ -271,6 +271,9 @@ MUTATIONS = (
     Mutation("no text reaches a triggerer that it cannot take", "request/build.py", "        yield from documents.not_json(text, name)\n", "        yield from ()\n", "tests/request/test_build.py::test_no_text_is_sent_that_airflow_cannot_keep"),
     Mutation("a key with a line break is no fault that passes", ERRORS, 'or (isinstance(why, ValueError) and "Invalid header" in str(why))', "", "tests/aws/test_errors.py::test_a_key_with_a_line_break_does_not_pass"),
     Mutation("two read sets of the same files are not one", "read_sets/read_set_request.py", "if item != sources[other]:", "if False:", "tests/operators/read_sets/test_arguments.py::test_bad_input_is_refused_when_the_dag_is_parsed"),
+    Mutation("no failure is judged from another account", "results/failed_tasks.py", "it.check_owner(run)", "pass", "tests/operators/test_run_end.py::test_no_failure_is_judged_from_another_account"),
+    Mutation("no outputs are lost to another account", "results/outputs.py", "hook.check_owner(run)", "pass", "tests/operators/test_run_end.py::test_no_outputs_are_lost_that_another_account_may_not_read"),
+    Mutation("what botocore refuses fails for good", HOOK, "except ParamValidationError as error:", "except ZeroDivisionError as error:", "tests/operators/test_parameters_uri.py::test_a_newer_member_of_a_wrong_type_fails_for_good"),
     Mutation("a task that is ended in the queue is looked up", HUB_DRIVER, "return newest.run\n            if starts.asked", 'return ""\n            if starts.asked', IN_TRIGGERER + "test_a_person_ends_the_run_of_an_answer_that_was_lost"),
     # --- the start queue ---
     Mutation("a refusal makes a pause", PACE, "self._next = pause if alone", "self._next = now if alone", PACES),
