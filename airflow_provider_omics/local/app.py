@@ -14,7 +14,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from airflow_provider_omics.local import batches, control, guard, other_services, prices
+from airflow_provider_omics.local import batches, control, exports, guard, other_services, prices
 from airflow_provider_omics.local.definitions import examine
 from airflow_provider_omics.local.engine import OPERATIONS, needs_object, not_implemented
 from airflow_provider_omics.local.protocol import ServiceError
@@ -144,6 +144,10 @@ class App:
             found = await asyncio.to_thread(examine, content, params.get("main"), params.get("engine"))
             caller = caller._replace(definition=found)
         output = self.engine.call(operation.name, params, caller)
+        definition = exports.definition_of(self.engine.state, operation.name, params, caller)
+        if definition is not None and self.engine.traces:
+            url = await asyncio.to_thread(exports.url, definition, self.engine.traces.publisher)
+            output = {**output, "definition": url}
         return Answer(*self.engine.service.answer(operation, output))
 
     def _with_object(self, operation: OperationModel, uri: str, caller: Caller) -> Caller:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import WaiterError
@@ -218,3 +219,23 @@ def test_a_zip_that_cannot_be_unpacked_says_why(create):
     workflow = create(bytes(broken))
     assert workflow["status"] == "FAILED"
     assert "is encrypted" in workflow["statusMessage"]
+
+
+def test_a_definition_is_exported(create, client, omics_local):
+    workflow = create({"align.wdl": INPUTS}, engine="WDL")
+    version = {"workflowId": workflow["id"], "versionName": "v"}
+    client.create_workflow_version(**version, definitionZip=zipped({"v.nf": "version"}))
+    request = {"workflowId": workflow["id"], "workflowVersionName": "v", "roleArn": ROLE, "outputUri": "s3://b"}
+    run = client.start_run(**request)
+    omics_local.workflow(id="1234567")
+
+    def exported(get, **which):
+        url = get(**which, export=["DEFINITION"])["definition"]
+        where = urlsplit(url).path.strip("/").split("/", 1)
+        body = omics_local.client("s3").get_object(Bucket=where[0], Key=where[1])["Body"].read()
+        return zipfile.ZipFile(io.BytesIO(body)).namelist()
+
+    assert exported(client.get_workflow, id=workflow["id"]) == ["align.wdl"]
+    assert exported(client.get_workflow_version, **version) == exported(client.get_run, id=run["id"]) == ["v.nf"]
+    assert "definition" not in client.get_workflow(id=workflow["id"])
+    assert "definition" not in client.get_workflow(id="1234567", export=["DEFINITION"])
