@@ -54,7 +54,11 @@ CANCELLING, WAYS, MANY = (
 WAIT, SUBMISSIONS = "triggers/run.py", "lifecycle/submissions.py"
 POLLS, LISTING, LIMIT = "polling/poller.py", "polling/listing.py", "polling/rate_limit.py"
 HUB_DRIVER, CLAIM, WORKER_DRIVER = "lifecycle/in_hub.py", "lifecycle/claim.py", "lifecycle/in_worker.py"
-IN_TRIGGERER = "tests/operators/test_in_triggerer.py::"
+IN_TRIGGERER, TAKEN_OVER, ENDED = (
+    "tests/operators/in_triggerer/test_start.py::",
+    "tests/operators/in_triggerer/test_taken_over.py::",
+    "tests/operators/in_triggerer/test_ended.py::",
+)
 SENSORS = "tests/operators/test_sensor_limits.py::"
 NOTICED = "tests/triggers/test_noticed.py::"
 UPGRADES = "tests/operators/test_upgrades.py::"
@@ -147,7 +151,7 @@ MUTATIONS = (
     # --- 409 ---
     Mutation("a run whose answer was lost is the attempt's own", ATTEMPT, "retry=True, asked=submission, looked_up=False", "retry=True, looked_up=False", "tests/lifecycle/test_attempt.py::test_its_run_is_the_attempts_own_if_it_is_found"),
     Mutation("the run that a try waits for is its only one", RUN, 'run = pushed(context["ti"]) if mine else None', "run = None", WAITING + "test_a_run_that_failed_is_the_tries_own_whatever_the_trigger_said"),
-    Mutation("who takes an attempt's place knows what it has asked for", HUB_DRIVER, "retry=True, asked=marker.submission, since=marker.since, record=record)", "retry=True, record=record)", IN_TRIGGERER + "test_who_takes_its_place_goes_on_with_its_run"),
+    Mutation("who takes an attempt's place knows what it has asked for", HUB_DRIVER, "retry=True, asked=marker.submission, since=marker.since, record=record)", "retry=True, record=record)", TAKEN_OVER + "test_who_takes_its_place_goes_on_with_its_run"),
     Mutation("409 is no failure", WORKER_DRIVER, "                return NoRun.CONFLICT\n", "                raise\n", RETRIES + "test_a_409_is_answered_by_a_look_up"),
     Mutation("409 is answered by looking for as long as a run may take to be listed", SUBMISSIONS, "if looked >= until:", "if True:"),
     Mutation("after 409 an older run is not the answer", SUBMISSIONS, "found.newest.submission >= at_least", "True"),
@@ -252,19 +256,19 @@ MUTATIONS = (
     Mutation("the missing and the due take turns", POLLS, "(first is None or self._missing_next or self._owed > 0)", "True", HUB + "test_a_new_run_is_seen_while_a_crowd_of_ends_is_drained"),
     Mutation("a refusal is told as one", POLICY, "        if is_refused(error):", "        if False:", REFUSED + "test_it_ends_with_the_submit_timeout"),
     # --- starting in the triggerer ---
-    Mutation("a task that is not deferred any more starts nothing", CLAIM, 'if state != "deferred":', "if False:", IN_TRIGGERER + "test_a_task_that_is_not_deferred_any_more_starts_nothing"),
-    Mutation("where Airflow does not answer nothing is started", CLAIM, 'raise NotNowError(f"Airflow does not return whether the task is still deferred: {error}") from error', "return", IN_TRIGGERER + "test_where_airflow_does_not_answer_nothing_is_started"),
+    Mutation("a task that is not deferred any more starts nothing", CLAIM, 'if state != "deferred":', "if False:", TAKEN_OVER + "test_a_task_that_is_not_deferred_any_more_starts_nothing"),
+    Mutation("where Airflow does not answer nothing is started", CLAIM, 'raise NotNowError(f"Airflow does not return whether the task is still deferred: {error}") from error', "return", TAKEN_OVER + "test_where_airflow_does_not_answer_nothing_is_started"),
     Mutation("who stood still while it wrote its marker looks first", "lifecycle/marker.py", "return marker if time.monotonic() - read_at <= FRESH_SECONDS else None", "return marker", "tests/lifecycle/test_claim.py::test_a_process_that_stood_still_while_it_wrote_looks_first"),
     Mutation("XComs that came late are pushed over", RUN, '(read.shown and is_shown(context["ti"], read.run))', "read.shown", OPERATOR + "test_what_an_earlier_try_has_pushed_too_late_is_pushed_over"),
-    Mutation("a trigger that was taken over starts nothing", CLAIM, "        if marker != self._marker:\n            self._marker, self", "        if False:\n            self._marker, self", IN_TRIGGERER + "test_a_trigger_that_was_taken_over_in_the_queue_starts_nothing"),
+    Mutation("a trigger that was taken over starts nothing", CLAIM, "        if marker != self._marker:\n            self._marker, self", "        if False:\n            self._marker, self", TAKEN_OVER + "test_a_trigger_that_was_taken_over_in_the_queue_starts_nothing"),
     Mutation("a triggerer of another account asks nothing", "aws/identity.py", "if region in (None, own_region) and own in (None, account):", "if True:", IN_TRIGGERER + "test_a_triggerer_of_another_account_asks_nothing"),
-    Mutation("who ends a task waits for a StartRun that is under way", "lifecycle/start_calls.py", "return await asyncio.shield(asyncio.wrap_future(self._under_way))", "return None", IN_TRIGGERER + "test_who_ends_a_task_while_start_run_is_under_way_ends_its_run"),
-    Mutation("the end of an adopted run is that of who takes its place, too", ATTEMPT, "                    yield Write(Record(known.seen.submission, run, adopted=True))\n", "                    pass\n", IN_TRIGGERER + "test_the_end_of_an_adopted_run_is_the_tries_also_for_who_takes_its_place"),
+    Mutation("who ends a task waits for a StartRun that is under way", "lifecycle/start_calls.py", "return await asyncio.shield(asyncio.wrap_future(self._under_way))", "return None", ENDED + "test_who_ends_a_task_while_start_run_is_under_way_ends_its_run"),
+    Mutation("the end of an adopted run is that of who takes its place, too", ATTEMPT, "                    yield Write(Record(known.seen.submission, run, adopted=True))\n", "                    pass\n", TAKEN_OVER + "test_the_end_of_an_adopted_run_is_the_tries_also_for_who_takes_its_place"),
     Mutation("a waiting trigger has let the request go", "triggers/start_run.py", "self.request, self.record, self._driver = {}, None, None", "pass", IN_TRIGGERER + "test_a_waiting_trigger_has_let_the_request_go"),
     Mutation("a lost answer is looked for before StartRun is called again", ATTEMPT, "replace(known, retry=True, asked=submission, looked_up=False)", "replace(known, asked=submission)", CARRIED),
-    Mutation("however short the time is, one call is made", HUB_DRIVER, "return max(self._until, self._first_call_until)", "return self._until", "tests/operators/test_in_triggerer_late.py::test_however_short_the_time_is_the_first_call_is_made"),
-    Mutation("that call is not made after the deadline", HUB_DRIVER, "self._first_call_until = self._by_deadline(until - submit_seconds + _FIRST_CALL_SECONDS)", "self._first_call_until = until - submit_seconds + _FIRST_CALL_SECONDS", "tests/operators/test_in_triggerer_late.py::test_the_first_call_is_not_made_after_the_deadline"),
-    Mutation("no refusal is waited out beyond the time", HUB_DRIVER, "            limit.reschedule(loop.time() + self._until - time.time())\n", "", "tests/operators/test_in_triggerer_late.py::test_no_refusal_of_it_is_waited_out"),
+    Mutation("however short the time is, one call is made", HUB_DRIVER, "return max(self._until, self._first_call_until)", "return self._until", "tests/operators/in_triggerer/test_late.py::test_however_short_the_time_is_the_first_call_is_made"),
+    Mutation("that call is not made after the deadline", HUB_DRIVER, "self._first_call_until = self._by_deadline(until - submit_seconds + _FIRST_CALL_SECONDS)", "self._first_call_until = until - submit_seconds + _FIRST_CALL_SECONDS", "tests/operators/in_triggerer/test_late.py::test_the_first_call_is_not_made_after_the_deadline"),
+    Mutation("no refusal is waited out beyond the time", HUB_DRIVER, "            limit.reschedule(loop.time() + self._until - time.time())\n", "", "tests/operators/in_triggerer/test_late.py::test_no_refusal_of_it_is_waited_out"),
     Mutation("an execution_timeout of zero cancels nothing", BASE, "if not self.execution_timeout:", "if self.execution_timeout is None:", LATE + "test_a_time_out_of_zero_is_none_as_for_airflow"),
     Mutation("a uuid in capitals is the run's", "records/run.py", "return str(value).strip().lower()", "return str(value)", CANCELS + "::test_a_uuid_is_the_runs_however_it_is_written"),
     Mutation("the Region that is called is the run's", RUN, "region_name=hook.region)", "region_name=self.region_name or hook.region)", IN_TRIGGERER + "test_a_region_of_botocores_own_options_holds_in_worker_and_triggerer"),
@@ -274,7 +278,7 @@ MUTATIONS = (
     Mutation("no failure is judged from another account", "results/failed_tasks.py", "it.check_owner(run)", "pass", "tests/operators/test_run_end.py::test_no_failure_is_judged_from_another_account"),
     Mutation("no outputs are lost to another account", "results/outputs.py", "hook.check_owner(run)", "pass", "tests/operators/test_run_end.py::test_no_outputs_are_lost_that_another_account_may_not_read"),
     Mutation("what botocore refuses fails for good", HOOK, "except ParamValidationError as error:", "except ZeroDivisionError as error:", "tests/operators/test_parameters_uri.py::test_a_newer_member_of_a_wrong_type_fails_for_good"),
-    Mutation("a task that is ended in the queue is looked up", HUB_DRIVER, "return newest.run\n            if starts.asked", 'return ""\n            if starts.asked', IN_TRIGGERER + "test_a_person_ends_the_run_of_an_answer_that_was_lost"),
+    Mutation("a task that is ended in the queue is looked up", HUB_DRIVER, "return newest.run\n            if starts.asked", 'return ""\n            if starts.asked', ENDED + "test_a_person_ends_the_run_of_an_answer_that_was_lost"),
     # --- the start queue ---
     Mutation("a refusal makes a pause", PACE, "self._next = pause if alone", "self._next = now if alone", PACES),
     Mutation("refusals in a row make it longer", PACE, "_PAUSE * 2 ** min(self._row - 1, 10)", "_PAUSE", PACES),

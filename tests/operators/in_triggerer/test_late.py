@@ -14,7 +14,7 @@ from airflow_provider_omics.lifecycle import claim, in_hub, marker
 from airflow_provider_omics.lifecycle.in_hub import HubDriver
 from airflow_provider_omics.triggers import start_run as start_run_trigger
 from tests.operators.deferring import deferred, next_try
-from tests.operators.test_in_triggerer import THROTTLED, fired, killed, of_database, resumed, started
+from tests.operators.in_triggerer.triggerer import THROTTLED, fired, killed, of_database, resumed, started
 
 pytestmark = pytest.mark.usefixtures("in_triggerer")
 

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What becomes of the run of a task that is ended, or whose deadline passes, while StartRun is asked."""
+
+import asyncio
+import time
+from datetime import timedelta
+
+import pytest
+
+from airflow_provider_omics.cancellation import guarded_trigger
+from airflow_provider_omics.exceptions import RunTimeoutError
+from airflow_provider_omics.hooks.omics import OmicsHook
+from airflow_provider_omics.lifecycle import in_hub
+from tests.operators.deferring import deferred
+from tests.operators.in_triggerer.triggerer import THROTTLED, killed, of_database, resumed
+
+pytestmark = pytest.mark.usefixtures("in_triggerer")
+
+
+@pytest.fixture
+def kill(in_triggerer, start_run, context, omics_local, monkeypatch):
+    """Return a function that ends a task while its start waits in the queue."""
+    omics_local.clock.freeze()
+
+    def kill(state, *, lost=False, **arguments):
+        monkeypatch.setattr(guarded_trigger, "_ASK_SECONDS", 1.0 if state == "unknown" else 60.0)
+        monkeypatch.setattr(guarded_trigger, "_ON_KILL_SECONDS", 60.0)
+        monkeypatch.setattr(in_hub, "LISTING_SECONDS", 1.0)
+        if lost:
+            omics_local.fault("StartRun", "lost", times=1)
+            omics_local.fault("ListRuns", "error", code="ThrottlingException", times=3)
+        omics_local.fault("StartRun", probability=1, **THROTTLED)
+        trigger = of_database(deferred(start_run(deferrable=True, **arguments), context).trigger)
+        trigger.task_instance = context["ti"]
+
+        async def go():
+            going = asyncio.create_task(anext(trigger.run()))
+            async with asyncio.timeout(60):
+                while "StartRun" not in omics_local.counts():  # noqa: ASYNC110 - another process changes it
+                    await asyncio.sleep(0.02)
+            in_triggerer(state)
+            await killed(trigger, going)
+
+        asyncio.run(go())
+        return [run["status"] for run in omics_local.runs()]
+
+    return kill
+
+
+@pytest.mark.parametrize("own", [{}, {"name": "cohort"}, {"request_id": "mine"}, {"airflow_tags": False}], ids=str)
+def test_a_person_ends_the_run_of_an_answer_that_was_lost(own, kill):
+    assert kill("failed", lost=True, **own) == ["STOPPING"]
+
+
+def test_a_person_ends_a_task_that_has_no_run(kill, omics_local):
+    assert kill("failed") == []
+    assert "CancelRun" not in omics_local.counts()
+
+
+@pytest.mark.parametrize("state", ["deferred", "up_for_retry", "unknown"])
+def test_a_triggerer_that_goes_away_ends_nothing(state, kill):
+    assert kill(state, lost=True) == ["PENDING"]
+
+
+def test_a_person_may_leave_the_run_alone(kill):
+    assert kill("failed", lost=True, cancel_on_kill=False) == ["PENDING"]
+
+
+@pytest.mark.usefixtures("frozen")
+def test_who_ends_a_task_while_start_run_is_under_way_ends_its_run(
+    in_triggerer, start_run, context, omics_local, monkeypatch
+):
+    under_way, start = [], OmicsHook.start_run
+
+    def slowly(hook, request):
+        run = start(hook, request)
+        under_way.append(run)
+        time.sleep(1)
+        return run
+
+    monkeypatch.setattr(OmicsHook, "start_run", slowly)
+    # Nobody can look it up.
+    omics_local.switch(list_delay=900)
+    monkeypatch.setattr(in_hub, "LISTING_SECONDS", 0.5)
+    trigger = of_database(deferred(start_run(deferrable=True), context).trigger)
+    trigger.task_instance = context["ti"]
+
+    async def go():
+        going = asyncio.create_task(anext(trigger.run()))
+        async with asyncio.timeout(60):
+            while not under_way:  # noqa: ASYNC110 - another process changes it
+                await asyncio.sleep(0.02)
+        in_triggerer("failed")
+        await killed(trigger, going)
+
+    asyncio.run(go())
+    assert [run["status"] for run in omics_local.runs()] == ["STOPPING"]
+
+
+@pytest.mark.usefixtures("frozen")
+def test_the_deadline_ends_the_run_of_an_answer_that_was_lost(start_run, context, omics_local):
+    omics_local.fault("StartRun", "lost", times=1)
+    operator = start_run(deferrable=True, execution_timeout=timedelta(seconds=3))
+    with pytest.raises(RunTimeoutError, match="cancelled"):
+        resumed(operator, context, deferred(operator, context))
+    assert [run["status"] for run in omics_local.runs()] == ["STOPPING"]
+
+
+def test_the_deadline_bounds_the_queue(start_run, context, omics_local):
+    omics_local.fault("StartRun", probability=1, **THROTTLED)
+    operator = start_run(deferrable=True, execution_timeout=timedelta(seconds=60))
+    trigger = deferred(operator, context).trigger
+    assert trigger.until == trigger.deadline <= time.time() + 60
