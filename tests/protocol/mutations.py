@@ -82,10 +82,11 @@ PACES, STARTS, STARTED = (
 )
 PACING, ERRORS, CLIENT = "polling/pacing.py", "aws/errors.py", "polling/client.py"
 FAULTS, BORNE = "tests/triggers/test_faults.py::", "tests/operators/test_faults.py::"
-CANCELS, REFUSED, HUB = (
+CANCELS, REFUSED, HUB, HUB_CALLS = (
     "tests/operators/test_cancel.py",
     "tests/operators/test_refused.py::",
     "tests/triggers/test_hub.py::",
+    "tests/triggers/test_hub_calls.py::",
 )
 
 
@@ -237,8 +238,8 @@ MUTATIONS = (
     Mutation("a triggerer that stops names what it leaves", GUARDED, 'log.error("This triggerer', 'log.debug("This triggerer', MANY + "test_a_triggerer_that_stops_names_what_it_leaves"),
     # --- waiting, and being refused ---
     Mutation("the deadline cancels in the triggerer, whenever a worker comes", WAIT, "if not self.cancel_on_kill:\n                    what", "if True:\n                    what", "tests/triggers/test_run.py::test_the_deadline_cancels_the_run"),
-    Mutation("a run that the pages do not show is confirmed", POLLS, "            self._missing.append(watch)\n", '            self._saw(watch, replace(watch.run, status="COMPLETED"))\n', HUB + "test_runs_that_are_not_listed_yet_are_confirmed_and_not_given_up"),
-    Mutation("a listed run of another time is another run", LISTING, "_SAME_CREATION: Final = 300.0", "_SAME_CREATION: Final = 3e9", HUB + "test_a_listed_run_of_another_time_is_not_taken_for_ours"),
+    Mutation("a run that the pages do not show is confirmed", POLLS, "            self._missing.append(watch)\n", '            self._saw(watch, replace(watch.run, status="COMPLETED"))\n', HUB_CALLS + "test_runs_that_are_not_listed_yet_are_confirmed_and_not_given_up"),
+    Mutation("a listed run of another time is another run", LISTING, "_SAME_CREATION: Final = 300.0", "_SAME_CREATION: Final = 3e9", HUB_CALLS + "test_a_listed_run_of_another_time_is_not_taken_for_ours"),
     Mutation("one member's trouble is its own", POLLS, "Exception):\n            _fail(watch, error)", "Exception):\n            for other in self._watches:\n                _fail(other, error)", HUB + "test_one_member_without_permission_fails_alone"),
     Mutation("deadlines that come together keep within the budget", CANCELLING, "        await limit.spend()\n", "", "tests/triggers/test_run.py::test_many_deadlines_that_come_together_are_cancelled_within_the_quota"),
     Mutation("a connection that is throttled slows down alone", LIMIT, "self.budget = Budget(shared.budget.limit)", "self.budget = shared.budget", HUB + "test_a_connection_that_is_throttled_does_not_hold_up_another"),
@@ -253,7 +254,7 @@ MUTATIONS = (
     Mutation("a certificate that is not trusted does not pass", ERRORS, "if isinstance(error, SSLError):", "if False:", "tests/aws/test_errors.py"),
     Mutation("a connection that a task names has to be there", HOOK, "            if conn_id == cls.default_conn_name:\n                raise\n", "            raise\n", BORNE + "test_a_connection_that_is_not_there_is_an_error_before_any_call"),
     Mutation("a fault of ours leaves nobody waiting", POLLS, "if not task.cancelled() and isinstance(error := task.exception(), Exception):", "if False:", HUB + "test_a_look_that_breaks_by_our_own_fault_leaves_nobody_waiting"),
-    Mutation("the missing and the due take turns", POLLS, "(first is None or self._missing_next or self._owed > 0)", "True", HUB + "test_a_new_run_is_seen_while_a_crowd_of_ends_is_drained"),
+    Mutation("the missing and the due take turns", POLLS, "(first is None or self._missing_next or self._owed > 0)", "True", HUB_CALLS + "test_a_new_run_is_seen_while_a_crowd_of_ends_is_drained"),
     Mutation("a refusal is told as one", POLICY, "        if is_refused(error):", "        if False:", REFUSED + "test_it_ends_with_the_submit_timeout"),
     # --- starting in the triggerer ---
     Mutation("a task that is not deferred any more starts nothing", CLAIM, 'if state != "deferred":', "if False:", TAKEN_OVER + "test_a_task_that_is_not_deferred_any_more_starts_nothing"),

@@ -24,3 +24,15 @@ async def until(condition):
         while not (value := condition()):  # noqa: ASYNC110 - it is another process that changes it
             await asyncio.sleep(0.02)
     return value
+
+
+async def finish(omics, waiting):
+    """Let all runs end, and return what was waited for."""
+    omics.clock.advance(3600)
+    async with asyncio.timeout(60):
+        return await asyncio.gather(*waiting)
+
+
+def calls(omics, operation, status=None):
+    """Return the calls of an operation, those with a status if one is given."""
+    return [call for call in omics.calls(operation) if status in (None, call["status"])]
