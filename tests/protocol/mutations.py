@@ -75,9 +75,10 @@ PACE, QUEUE, PLACE, ROOM = (
     "polling/start_place.py",
     "polling/account_room.py",
 )
-PACES, STARTS, STARTED = (
+PACES, STARTS, REFUSALS, STARTED = (
     "tests/polling/test_start_pace.py",
     "tests/polling/test_start_queue.py::",
+    "tests/polling/test_start_refusals.py::",
     "tests/triggers/test_start_calls.py::",
 )
 PACING, ERRORS, CLIENT = "polling/pacing.py", "aws/errors.py", "polling/client.py"
@@ -289,10 +290,10 @@ MUTATIONS = (
     Mutation("the answer after a refusal is not waited for very long", PACE, "max(self.gap, _ANSWER) if self._row", "60 if self._row", PACES),
     Mutation("calls that are seldom say nothing", PACE, "elif not self._row and not call.idle:", "elif not self._row:", PACES),
     Mutation("requests start in the order of asking", QUEUE, "elif fresh and not before and not due:", "elif fresh and not due:", STARTS + "test_a_caller_is_asked_again_when_its_turn_comes_late"),
-    Mutation("who is refused is next again", QUEUE, "self._inside.append(place)\n        self._wake()", "place.number = next(self._numbers)\n            self._inside.append(place)\n        self._wake()", STARTS + "test_who_is_refused_is_asked_again_first"),
-    Mutation("each refusal is told", QUEUE, "                refused(error)\n            else:", "                pass\n            else:", STARTS + "test_who_is_refused_is_asked_again_first"),
+    Mutation("who is refused is next again", QUEUE, "self._inside.append(place)\n        self._wake()", "place.number = next(self._numbers)\n            self._inside.append(place)\n        self._wake()", REFUSALS + "test_who_is_refused_is_asked_again_first"),
+    Mutation("each refusal is told", QUEUE, "                refused(error)\n            else:", "                pass\n            else:", REFUSALS + "test_who_is_refused_is_asked_again_first"),
     Mutation("callers are asked ahead of their turn", QUEUE, "return max(0.0, due - now - self._lead - _MARGIN)", "return max(0.0, due - now)", STARTS + "test_five_a_second_start_though_each_caller_takes_its_time"),
-    Mutation("a caller is asked just before its call", QUEUE, "elif seconds := self._until_asked(before, now):", "elif seconds := 0.0:", STARTS + "test_a_caller_is_asked_just_before_each_call_however_long_the_pause"),
+    Mutation("a caller is asked just before its call", QUEUE, "elif seconds := self._until_asked(before, now):", "elif seconds := 0.0:", REFUSALS + "test_a_caller_is_asked_just_before_each_call_however_long_the_pause"),
     Mutation("only a few are near their turn", QUEUE, "_MOST_NEAR: Final = 12", "_MOST_NEAR: Final = 1000", STARTS + "test_few_of_many_are_looked_at"),
     Mutation("a caller is asked again when its call comes late", PLACE, "return max(0.0, max(self._asked + _FRESH, self._ready + _JUST_ENDED) - now)", "return 1.0", STARTS + "test_a_caller_is_asked_again_when_its_turn_comes_late"),
     Mutation("a caller that does not answer is passed by", PLACE, "now - self._asked > _PATIENCE", "False", STARTS + "test_a_caller_that_does_not_answer_holds_up_the_others_for_a_second"),
@@ -300,15 +301,15 @@ MUTATIONS = (
     Mutation("who is cancelled sends nothing any more", PLACE, "self._taken_back = True\n", "", STARTS + "test_a_call_of_one_that_is_cancelled_is_not_sent_any_more"),
     Mutation("an answer that comes after a cancellation is told", QUEUE, 'left(cast("asyncio.Task[T]", task))', "pass", STARTS + "test_who_is_cancelled_while_its_call_is_under_way_can_have_the_answer"),
     Mutation("a call outlives its caller", QUEUE, "await asyncio.shield(task)", "await task", STARTS + "test_who_is_cancelled_while_its_call_is_under_way_can_have_the_answer"),
-    Mutation("a refusal of one that has left leaves no place behind", QUEUE, "if again and not place.given_up:", "if again:", STARTS + "test_a_refusal_of_one_that_has_left_is_nobodys"),
+    Mutation("a refusal of one that has left leaves no place behind", QUEUE, "if again and not place.given_up:", "if again:", REFUSALS + "test_a_refusal_of_one_that_has_left_is_nobodys"),
     Mutation("what a call logs is its caller's", PLACE, "self._context.run(self._call, hook)", "self._call(hook)", STARTS + "test_each_caller_is_asked_and_called_in_its_own_context"),
-    Mutation("a request without room waits a minute", QUEUE, "await asyncio.sleep(FULL_SECONDS)", "pass", STARTS + "test_a_lone_request_without_room_is_asked_once_a_minute"),
-    Mutation("an account is full for three requests in a row", ROOM, "_FULL: Final = 3", "_FULL: Final = 2", STARTS + "test_an_account_is_full_when_three_requests_in_a_row_have_no_room"),
-    Mutation("a full account is asked once a minute", ROOM, "max(0.0, self._closed_until - now) if self.is_full else 0.0", "0.0", STARTS + "test_a_full_account_gets_one_call_a_minute_each_by_the_next_request_until_a_run_starts"),
-    Mutation("one run that starts opens a full account", QUEUE, "self._room.some()", "pass", STARTS + "test_a_full_account_gets_one_call_a_minute_each_by_the_next_request_until_a_run_starts"),
-    Mutation("a refusal says nothing of the room", QUEUE, "self._room.unknown(now)", "pass", STARTS + "test_too_many_calls_to_a_full_account_are_asked_again_at_once"),
+    Mutation("a request without room waits a minute", QUEUE, "await asyncio.sleep(FULL_SECONDS)", "pass", REFUSALS + "test_a_lone_request_without_room_is_asked_once_a_minute"),
+    Mutation("an account is full for three requests in a row", ROOM, "_FULL: Final = 3", "_FULL: Final = 2", REFUSALS + "test_an_account_is_full_when_three_requests_in_a_row_have_no_room"),
+    Mutation("a full account is asked once a minute", ROOM, "max(0.0, self._closed_until - now) if self.is_full else 0.0", "0.0", REFUSALS + "test_a_full_account_gets_one_call_a_minute_each_by_the_next_request_until_a_run_starts"),
+    Mutation("one run that starts opens a full account", QUEUE, "self._room.some()", "pass", REFUSALS + "test_a_full_account_gets_one_call_a_minute_each_by_the_next_request_until_a_run_starts"),
+    Mutation("a refusal says nothing of the room", QUEUE, "self._room.unknown(now)", "pass", REFUSALS + "test_too_many_calls_to_a_full_account_are_asked_again_at_once"),
     Mutation("four calls are under way at most", QUEUE, "if self._under_way >= self._at_once:", "if False:", STARTS + "test_calls_that_hang_hold_up_nobody_and_four_are_under_way_at_most"),
-    Mutation("an endpoint that is away is asked to start one run at a time", QUEUE, "budget.pause(now) if budget.faults > 1 else 0.0", "0.0", STARTS + "test_what_is_away_is_asked_by_one_call_at_a_time"),
+    Mutation("an endpoint that is away is asked to start one run at a time", QUEUE, "budget.pause(now) if budget.faults > 1 else 0.0", "0.0", REFUSALS + "test_what_is_away_is_asked_by_one_call_at_a_time"),
     Mutation("StartRun does not wait for looks", "polling/hub.py", "starts = Client(params, _config(read_timeout=10), RateLimit(limits.calls), threads=_STARTS)", "starts = self._client", STARTED + "test_start_run_has_a_client_of_its_own_that_gives_up_soon_and_repeats_nothing"),
     # --- what it says and hands on ---
     Mutation("what Airflow's server refuses is no asset", TOLD, "if not uri.isascii():", "if False:", OUTLETS),
