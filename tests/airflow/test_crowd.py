@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 import pytest
 
+from airflow_provider_omics.testing.airflow_home import AIRFLOW
 from tests.airflow.processes import mark, mark_all_failed
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow, pytest.mark.timeout(3600)]
@@ -48,6 +49,7 @@ def test_a_cohort_that_is_marked_failed_leaves_no_run(airflow, omics, count):
     assert omics.endpoint.counts().get("GetRun", 0) - before < count
 
 
+@pytest.mark.skipif(AIRFLOW.startswith("3.1."), reason="3.1's triggerer ends at SIGTERM without ending its triggers")
 def test_a_triggerer_that_is_stopped_names_the_runs_that_it_leaves(airflow, omics):
     run, run_id = omics.begin("deferred")
     omics.endpoint.fault("CancelRun", "error", code="ThrottlingException", probability=1)

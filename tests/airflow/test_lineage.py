@@ -35,7 +35,7 @@ RUN = {{
 
 class LosesItsTrigger(StartOmicsRunOperator):
     def defer(self, *, trigger, **how):
-        super().defer(trigger=Breaks(), **how)
+        super().defer(trigger=Breaks(**trigger.serialize()[1]), **how)
 
 
 with DAG("lineage", schedule=None):
@@ -51,16 +51,15 @@ import asyncio
 import os
 from pathlib import Path
 
-from airflow.triggers.base import BaseTrigger
+from airflow_provider_omics.triggers.start_run import OmicsStartRunTrigger
 
 
-class Breaks(BaseTrigger):
-    def serialize(self):
-        return "breaks.Breaks", {}
-
+class Breaks(OmicsStartRunTrigger):
     async def run(self):
+        waiting = asyncio.create_task(anext(super().run()))
         while not Path(os.environ["NOTICED"]).exists():
             await asyncio.sleep(0.2)
+        waiting.cancel()
         yield Path("/") / None
 """
 
@@ -102,6 +101,8 @@ def in_real_processes(folder, env, _written, endpoint):
         for dag_id, task_id in [("lineage", "good_deferred"), ("lineage", "bad_deferred"), ("lost", "lost")]:
             airflow.wait_for(runs[dag_id], "deferred", task_id=task_id)
             airflow.until(lambda run=runs[dag_id], task_id=task_id: airflow.noticed(run, task_id), f"{task_id} noticed")
+        # The triggerer starts the runs of three of them.
+        airflow.until(lambda: len(endpoint.runs()) == len(TASKS) + 1, "all runs to be started")
         endpoint.call("POST", "clock", {"advance": 3600})
         (folder / "noticed").touch()
         for run in runs.values():

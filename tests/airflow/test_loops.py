@@ -98,12 +98,11 @@ def test_a_clear_in_a_pass_starts_another_run(airflow, omics, second_pass, aslee
         airflow.send("triggerer", signal.SIGSTOP)
     try:
         clear(airflow, run, going(airflow, run))
-        again = omics.run(3)
         omics.waits(run)
     finally:
         airflow.send("triggerer", signal.SIGCONT)
     omics.dies(second)
-    omics.succeed(run, again)
+    omics.succeed(run, omics.run(3))
     omics.succeed(run, omics.run(4))
     airflow.wait_for(run, "success")
     assert len({it[:-2] for it in request_ids(omics)}) == 4

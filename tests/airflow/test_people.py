@@ -53,12 +53,11 @@ def test_a_triggerer_that_was_asleep_hears_of_a_clear_when_the_next_try_is_defer
     airflow.send("triggerer", signal.SIGSTOP)
     try:
         clear(airflow, run, "run")
-        second = omics.run(2)
         omics.waits(run)
     finally:
         airflow.send("triggerer", signal.SIGCONT)
     omics.dies(first)
-    omics.succeed(run, second)
+    omics.succeed(run, omics.run(2))
     assert omics.cancelled == {first}
 
 
