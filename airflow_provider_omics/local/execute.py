@@ -4,15 +4,16 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from airflow_provider_omics.local.manifest import manifest_lines
+from airflow_provider_omics.local.run_folders import RunFolders
 from airflow_provider_omics.local.staging import RunError, unpack, upload, upload_outputs
 from airflow_provider_omics.local.wdl_inputs import Inputs
 from airflow_provider_omics.local.wdl_run import Progress, WdlError, failure_reason, run_wdl
@@ -33,12 +34,15 @@ class WdlExecutor:
     def __init__(self, publisher: Publisher, *, max_parallel_runs: int = 2) -> None:
         self._publisher = publisher
         self.max_parallel_runs = max_parallel_runs
+        self._folders = RunFolders()
         self._pool = ThreadPoolExecutor(max_parallel_runs, thread_name_prefix="omics-local-run")
         self._executions: dict[str, _Execution] = {}
 
     def submit(self, run: Run, definition: Definition, journal: Journal) -> None:
         """Take a new run (PENDING) and return at once."""
-        execution = self._executions[run.id] = _Execution(run, definition, journal, self._publisher)
+        execution = self._executions[run.id] = _Execution(
+            run, definition, journal, self._publisher, folder=self._folders.path
+        )
         execution.future = self._pool.submit(self._work, execution)
 
     def cancel(self, run_id: str) -> None:
@@ -70,6 +74,7 @@ class WdlExecutor:
         for execution in list(self._executions.values()):
             execution.stop.set()  # those that have not begun end as soon as a thread takes them up
         self._pool.shutdown(wait=True)
+        self._folders.close()
 
     def _work(self, execution: _Execution) -> None:
         try:
@@ -85,7 +90,10 @@ class WdlExecutor:
 class _Execution:
     """One run from PENDING to its end, in one thread."""
 
-    def __init__(self, run: Run, definition: Definition, journal: Journal, publisher: Publisher) -> None:
+    def __init__(
+        self, run: Run, definition: Definition, journal: Journal, publisher: Publisher, *, folder: Path
+    ) -> None:
+        self._folder = folder
         self.run = run
         self.stop = threading.Event()
         self.ended = threading.Event()
@@ -100,7 +108,7 @@ class _Execution:
         failure: RunError | None = None
         try:
             if not self.stop.is_set():
-                with tempfile.TemporaryDirectory(prefix="omics-run-", ignore_cleanup_errors=True) as directory:
+                with TemporaryDirectory(prefix="omics-run-", dir=self._folder, ignore_cleanup_errors=True) as directory:
                     self._run_in(Path(directory).resolve())
         except RunError as error:
             failure = error

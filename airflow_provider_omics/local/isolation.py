@@ -18,6 +18,12 @@ BWRAP = (
 )
 
 
+def ending_with_parent(signal: str = "KILL") -> tuple[str, ...]:
+    """Return the command prefix that has a program get a signal when the thread that started it ends, however."""
+    prefix = ("setpriv", "--pdeathsig", signal)
+    return prefix if _works(prefix) else ()
+
+
 def namespaces() -> tuple[str, ...]:
     """Return the command prefix that puts a run into namespaces of its own, empty where there are none."""
     return next(prefix for prefix in UNSHARE if not prefix or _works(prefix))

@@ -18,7 +18,7 @@ from WDL.runtime.backend.cli_subprocess import SubprocessBase
 from WDL.runtime.download import able
 
 from airflow_provider_omics.local import task_usage
-from airflow_provider_omics.local.isolation import BWRAP
+from airflow_provider_omics.local.isolation import BWRAP, ending_with_parent
 from airflow_provider_omics.local.wdl_downloads import fetch
 
 if TYPE_CHECKING:
@@ -92,7 +92,8 @@ class _WithoutContainer(SubprocessBase):
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         usage = f"{self.host_dir}/usage.json"
         self._tell(logger, "task running", stdout=self.host_stdout_txt(), stderr=self.host_stderr_txt(), usage=usage)
-        measured = [sys.executable, "-P", task_usage.__file__, usage]
+        # It passes the signal on, and tasks end also when miniwdl is killed.
+        measured = [*ending_with_parent("TERM"), sys.executable, "-P", task_usage.__file__, usage]
         return [*measured, "env", "--unset=PYTHONPATH", f"HOME={self.host_work_dir()}", *self._isolation()]
 
     def _isolation(self) -> list[str]:

@@ -11,8 +11,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-import uuid
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -20,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omics.local.definitions import python_path
-from airflow_provider_omics.local.isolation import backend, namespaces
+from airflow_provider_omics.local.isolation import backend, ending_with_parent, namespaces
+from airflow_provider_omics.local.run_folders import MARKER, kill
 from airflow_provider_omics.local.tails import Tail
 from airflow_provider_omics.local.wdl_inputs import CONNECTION
 from airflow_provider_omics.local.wdl_plugins import write_plugins
@@ -48,7 +47,6 @@ output_hardlinks = true
 [plugins]
 enable_patterns = ["airflow_provider_omics.*", "WDL.runtime.cache:*"]
 """
-MARKER = "OMICS_LOCAL_RUN"
 # What a program needs to start, and nothing that may be a secret; the HOME is miniwdl's alone, a task has its own.
 KEPT_ENVIRONMENT = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TZ")
 GIB = 1024**3
@@ -172,14 +170,15 @@ def run_wdl(
     (directory / "inputs.json").write_text(json.dumps(parameters))
     (directory / "miniwdl.cfg").write_text(CONFIG.format(backend=backend(), directory=directory))
     (directory / "run").mkdir()
-    command = [*namespaces(), sys.executable, "-P", "-m", "WDL", "run", main, "--path", str(root)]
+    # unshare changes credentials, which may take back what was said of the parent: it is said again.
+    isolated = [*ending_with_parent(), *namespaces(), *ending_with_parent()]
+    command = [*isolated, sys.executable, "-P", "-m", "WDL", "run", main, "--path", str(root)]
     command += ["--input", f"{directory}/inputs.json", "--cfg", f"{directory}/miniwdl.cfg"]
     command += ["--dir", f"{directory}/run/.", "--log-json", "--error-json", "--no-color", "--no-outside-imports"]
-    marker = uuid.uuid4().hex
     answer = directory / "answer.json"
     ours, theirs = socket.socketpair()
     inputs.serve(ours)
-    environment = _environment(directory / "plugins") | {MARKER: marker, CONNECTION: str(theirs.fileno())}
+    environment = _environment(directory / "plugins") | {MARKER: str(directory), CONNECTION: str(theirs.fileno())}
     with theirs, answer.open("wb") as stdout, (directory / "miniwdl.jsonl").open("wb") as stderr:
         process = subprocess.Popen(  # noqa: S603  no shell; running what we are given is the purpose
             command,
@@ -195,7 +194,7 @@ def run_wdl(
         while process.poll() is None and not stop.wait(TICK):
             progress.follow()
     finally:
-        _kill(process, marker)
+        _kill(process, directory)
         progress.follow(end=True)
     if stop.is_set():
         return {}
@@ -218,29 +217,12 @@ def _environment(plugins: Path) -> dict[str, str]:
     return kept | {"PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))}
 
 
-def _kill(process: subprocess.Popen[bytes], marker: str) -> None:
+def _kill(process: subprocess.Popen[bytes], directory: Path) -> None:
     """Kill miniwdl's process group, then whatever has left the group: it still carries the marker."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    deadline = time.monotonic() + 60
-    while left := _carriers(marker):
-        if time.monotonic() > deadline:
-            logger.error("Processes %s survive SIGKILL; look for a hung device or file system.", left)
-            return
-        for pid in left:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        time.sleep(0.01)
-
-
-def _carriers(marker: str) -> list[int]:
-    found = []
-    for environ in Path("/proc").glob("[0-9]*/environ"):
-        with suppress(OSError):  # gone meanwhile, or somebody else's
-            if f"{MARKER}={marker}".encode() in environ.read_bytes():
-                found.append(int(environ.parent.name))
-    return found
+    kill(directory)
 
 
 def _parse(line: str) -> tuple[datetime, dict[str, Any]]:
