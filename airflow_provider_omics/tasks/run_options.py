@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_omics.hooks.omics import OmicsHook
     from airflow_provider_omics.links.run import RunLink
+    from airflow_provider_omics.records.documents import JsonValue
     from airflow_provider_omics.records.run import Run
 
 
@@ -21,10 +22,12 @@ class RunOptions:
     The arguments as they were rendered.
 
     :param new_hook: returns a new hook; its arguments win over those of ``botocore_config``.
+    :param request: returns the StartRun request without its identity.
     :param links: returns the links of the task to a run, and their pages.
     """
 
     new_hook: Callable[..., OmicsHook]
+    request: Callable[[], dict[str, JsonValue]]
     links: Callable[[Run], list[tuple[RunLink, str]]]
     deferrable: bool
     wait_for_completion: bool

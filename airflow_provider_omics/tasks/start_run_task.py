@@ -132,6 +132,7 @@ class StartRunTask(RunEnd):
 
         options = RunOptions(
             new_hook=self.hook,
+            request=self._build_request,
             links=partial(run_links, self),
             deferrable=self.deferrable,
             wait_for_completion=self.wait_for_completion,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from airflow_provider_omics.lifecycle.in_worker import WorkerDriver
     from airflow_provider_omics.lifecycle.protocol import Fail, Succeed, Wait
     from airflow_provider_omics.lifecycle.run_submissions import RunSubmissions
+    from airflow_provider_omics.lifecycle.submissions import Submissions
     from airflow_provider_omics.records.documents import JsonValue
     from airflow_provider_omics.records.run import Run
     from airflow_provider_omics.results.progress_log import RunProgressLogger
@@ -165,18 +166,25 @@ class WorkerAttempt(AttemptEnd):
         from airflow_provider_omics.aws.errors import is_transient  # noqa: PLC0415 - no boto3 in DAG files
         from airflow_provider_omics.lifecycle.calls import answered  # noqa: PLC0415 - likewise
 
-        driver = self.driver
-        while driver is not None and (driver.asked is not None or self._looks_back):
+        driver, looks_back = self.driver, self._looks_back
+        submissions: Submissions[Run]
+        if driver is not None:
+            submissions = driver.submissions
+        else:  # Killed before it has looked for the run of an earlier try.
+            request = self.options.request()
+            submissions = self.submissions(request)
+            looks_back = self.context["ti"].try_number > 1 or "requestId" in request
+        while (asked := driver and driver.asked) is not None or looks_back:
             try:
-                newest = answered(driver.submissions.newest(), lambda call: call(hook)).newest  # type: ignore[operator]  # it never pauses
+                newest = answered(submissions.newest(), lambda call: call(hook)).newest  # type: ignore[operator]  # it never pauses
             except Exception as error:
                 if not is_transient(error):
                     raise
                 log.info("The look-up of the run failed, trying again: %s", error)
             else:
-                if newest is not None and newest.submission >= (driver.asked or 0):
+                if newest is not None and newest.submission >= (asked or 0):
                     return newest.run
-                if driver.asked is None:
+                if asked is None:
                     return None
             if time.monotonic() >= until:
                 log.error("The run was not found in time and may go on: cancel it by CancelOmicsRunOperator")

@@ -6,7 +6,7 @@ import time
 from datetime import timedelta
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowTaskTimeout
+from airflow.providers.common.compat.sdk import AirflowException, AirflowTaskTimeout
 
 from airflow_provider_omics.cancellation import worker
 from airflow_provider_omics.exceptions import OmicsError, RunTimeoutError
@@ -235,6 +235,40 @@ def test_a_start_that_never_answers_is_looked_up(state, start_run, context, omic
         operator.execute(context)
     operator.on_kill()
     assert omics_local.runs()[0]["status"] == "STOPPING"
+
+
+@pytest.mark.usefixtures("frozen")
+@pytest.mark.parametrize("start_in", ["worker", "triggerer"])
+@pytest.mark.parametrize("by", ["failed", "up_for_retry"])
+def test_a_retry_that_is_killed_before_it_has_looked_knows_of_the_run(
+    by, start_in, state, start_run, context, ti, monkeypatch, omics_local
+):
+    deferred(start_run(deferrable=True), context)
+    ti.try_number, ti.xcom = 2, {}
+    monkeypatch.setenv("AIRFLOW__OMICS__START_IN", start_in)
+    state(by)
+    operator = start_run(deferrable=True)
+    build = operator._build_request
+
+    def killed_meanwhile():
+        if not operator.killed:
+            operator.on_kill()
+            raise AirflowException("as Airflow 2 does")
+        return build()
+
+    monkeypatch.setattr(operator, "_build_request", killed_meanwhile)
+    with pytest.raises(AirflowException, match="as Airflow 2 does"):
+        operator.execute(context)
+    assert [run["status"] for run in omics_local.runs()] == ["STOPPING" if by == "failed" else "PENDING"]
+
+
+@pytest.mark.usefixtures("frozen")
+def test_a_first_try_that_is_killed_before_it_has_looked_asks_nothing(state, start_run, context, omics_local):
+    operator = start_run(deferrable=True)
+    operator._begin(context)
+    state("failed")
+    operator.on_kill()
+    assert omics_local.counts() == {}
 
 
 @pytest.mark.usefixtures("frozen")

@@ -281,6 +281,7 @@ MUTATIONS = (
     Mutation("no outputs are lost to another account", "results/outputs.py", "hook.check_owner(run)", "pass", "tests/operators/test_run_end.py::test_no_outputs_are_lost_that_another_account_may_not_read"),
     Mutation("what botocore refuses fails for good", HOOK, "except ParamValidationError as error:", "except ZeroDivisionError as error:", "tests/operators/test_parameters_uri.py::test_a_newer_member_of_a_wrong_type_fails_for_good"),
     Mutation("a task that is ended in the queue is looked up", HUB_DRIVER, "return newest.run\n            if starts.asked", 'return ""\n            if starts.asked', ENDED + "test_a_person_ends_the_run_of_an_answer_that_was_lost"),
+    Mutation("a retry that is killed before it has looked leaves no run", TASK, 'looks_back = self.context["ti"].try_number > 1 or "requestId" in request', "looks_back = False", "tests/operators/test_on_kill.py::test_a_retry_that_is_killed_before_it_has_looked_knows_of_the_run"),
     # --- the start queue ---
     Mutation("a refusal makes a pause", PACE, "self._next = pause if alone", "self._next = now if alone", PACES),
     Mutation("refusals in a row make it longer", PACE, "_PAUSE * 2 ** min(self._row - 1, 10)", "_PAUSE", PACES),
