@@ -187,7 +187,7 @@ MUTATIONS = (
     Mutation("a deleted Dag run has no next try", DECISION, "state in {UNKNOWN, REMOVED} or", "state == UNKNOWN or", KILLS + "test_the_deadline_of_a_task_whose_dag_run_was_deleted_cancels"),
     Mutation("an eviction cancels nothing", DECISION, "    return state in _BY_A_PERSON\n", "    return state not in _TO_BE_CONTINUED\n", KILLS + "test_a_machine_that_goes_away_does_not"),
     Mutation("a StartRun that answers after the kill is settled", TASK, "        if self._is_killed():\n            #", "        if False:\n            #", KILLS + "test_a_start_that_answers_when_the_kill_has_given_up_is_settled_too"),
-    Mutation("an older run is not the one under way", TASK, "newest.submission >= (driver.asked or 0)", "True", KILLS + "test_a_start_that_never_answers_is_not_taken_for_an_older_one"),
+    Mutation("an older run is not the one under way", TASK, "newest.submission >= (asked or 0)", "True", KILLS + "test_a_start_that_never_answers_is_not_taken_for_an_older_one"),
     Mutation("an id that comes out as nothing cancels nothing", CANCEL, 'if "run_id" in self.given else', "if self.run_id else", CANCELS),
     Mutation("a Dag run that comes out as nothing is not this one", CANCEL, 'self.airflow_run_id if "airflow_run_id" in self.given else', "self.airflow_run_id or", CANCELS),
     Mutation("a run that is not cancelled does not stand in the way of others", CANCEL, "        except Exception as error:  # noqa: BLE001 - the others", "        except KeyError as error:  # the others", CANCELS),
