@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -216,8 +217,8 @@ def create_run_cache(state: State, params: Answer, caller: Caller) -> Answer:
         "cacheBehavior": params.get("cacheBehavior", "CACHE_ON_FAILURE"),
         "status": "ACTIVE",
     }
-    if not params["cacheS3Location"].startswith("s3://"):
-        raise invalid(f"cacheS3Location {params['cacheS3Location']} is not an s3:// URI")
+    if not re.match("s3://[^/]", params["cacheS3Location"]):
+        raise invalid(f"cacheS3Location {params['cacheS3Location']} is not s3:// with a bucket")
     make = lambda: _make(state, state.caches, "runCache", params, caller, **members)  # noqa: E731 - one line, used once
     return state.once("CreateRunCache", params, caller, make)
 

@@ -58,6 +58,8 @@ class Run:
     parameters: dict[str, Any] | None = None
     # What the manifest says of its workflow: ARNs of it and of the version, digest, engine, main.
     workflow: dict[str, Any] = field(default_factory=dict)
+    # What its configuration was when it started, as GetConfiguration answers it.
+    configuration: dict[str, Any] | None = None
     # How it uses its cache: as StartRun says, else as the cache does.
     cache_behavior: str | None = None
 

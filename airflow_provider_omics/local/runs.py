@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from typing import TYPE_CHECKING
 
-from airflow_provider_omics.local import catalog, life, run_parameters
+from airflow_provider_omics.local import catalog, configurations, life, run_parameters
 from airflow_provider_omics.local.clock import later
 from airflow_provider_omics.local.instance_types import instance_type
 from airflow_provider_omics.local.protocol import ServiceError
@@ -43,7 +44,7 @@ def start_answer(run: Record) -> Answer:
         "tags": run.tags,
         "uuid": run.uuid,
         "runOutputUri": run.run_output_uri,
-        "configuration": _configuration(run),
+        "configuration": run.configuration,
         "networkingMode": run.request.get("networkingMode", "RESTRICTED"),
     }
 
@@ -68,6 +69,7 @@ def create_run(
         batch_id=batch_id,
         tags=check_tags(params.get("tags", {})),
         workflow=_about(workflow, request),
+        configuration=configurations.of_run(state, request, caller),
         cache_behavior=_cache_behavior(state, request),
         seq=state.next_seq(),
         caller=caller,
@@ -111,8 +113,8 @@ def _effective_request(state: State, params: Answer, caller: Caller) -> Answer:
 
 def _check_request(state: State, request: Answer, workflow: Resource) -> None:
     """Check what HealthOmics' user guide says of a run's members beyond the model."""
-    if not request["outputUri"].startswith("s3://"):
-        raise invalid(f"outputUri {request['outputUri']} is not an s3:// URI")
+    if not re.match("s3://[^/]", request["outputUri"]):
+        raise invalid(f"outputUri {request['outputUri']} is not s3:// with a bucket")
     if "cacheBehavior" in request and "cacheId" not in request:
         raise invalid("cacheBehavior requires cacheId")
     if request.get("networkingMode") == "VPC" and "configurationName" not in request:
@@ -152,7 +154,8 @@ def get_run(state: State, params: Answer, caller: Caller) -> Answer:
         "retentionMode": request.get("retentionMode", "RETAIN"),
         "storageType": request.get("storageType", "STATIC"),
         "networkingMode": request.get("networkingMode", "RESTRICTED"),
-        "configuration": _configuration(run),
+        "configuration": run.configuration,
+        "vpcConfig": run.configuration["runConfigurations"]["vpcConfig"] if run.configuration else None,
         "runOutputUri": run.run_output_uri,
         "startedBy": f"arn:aws:iam::{run.caller.account}:user/local",
         "creationTime": run.creation_time,
@@ -171,14 +174,6 @@ def get_run(state: State, params: Answer, caller: Caller) -> Answer:
         answer |= {"workflowUuid": workflow.members["uuid"], "digest": run.workflow["digest"]}
         answer["accelerators"] = workflow.members.get("accelerators")
     return answer
-
-
-def _configuration(run: Record) -> Answer | None:
-    name = run.request.get("configurationName")
-    if name is None:
-        return None
-    where = arn(run.caller, f"configuration/{name}")
-    return {"name": name, "arn": where, "uuid": str(uuid.uuid5(uuid.NAMESPACE_URL, where))}
 
 
 def list_runs(state: State, params: Answer, caller: Caller) -> Answer:

@@ -111,6 +111,8 @@ class State:
     workflows: dict[str, Resource] = field(default_factory=dict)
     groups: dict[str, Resource] = field(default_factory=dict)
     caches: dict[str, Resource] = field(default_factory=dict)
+    # By ARN.
+    configurations: dict[str, Resource] = field(default_factory=dict)
     batches: dict[str, Any] = field(default_factory=dict)
     stores: dict[str, Any] = field(default_factory=dict)
     # By run group, None for runs of none.

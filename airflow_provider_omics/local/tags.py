@@ -44,6 +44,7 @@ def _tags(state: State, resource_arn: str, caller: Caller) -> dict[str, str]:
         "runGroup": state.groups,
         "runCache": state.caches,
         "runBatch": state.batches,
+        "configuration": {resource_id: state.configurations.get(resource_arn)},
         "sequenceStore": state.stores,
     }
     resource = kinds.get(kind, {}).get(resource_id)

@@ -20,14 +20,13 @@ UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 
 
 def test_a_run_is_started(start, omics_local):
-    answer = start(tags={"a": "b"}, networkingMode="VPC", configurationName="net")
+    answer = start(tags={"a": "b"})
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 201
     assert re.fullmatch(r"\d{7}", answer["id"])
     assert re.fullmatch(UUID, answer["uuid"])
     assert answer["arn"] == f"arn:aws:omics:us-east-1:123456789012:run/{answer['id']}"
     assert answer["runOutputUri"] == f"s3://bucket/runs/{answer['id']}"
-    assert (answer["status"], answer["tags"], answer["networkingMode"]) == ("PENDING", {"a": "b"}, "VPC")
-    assert answer["configuration"]["name"] == "net"
+    assert (answer["status"], answer["tags"], answer["networkingMode"]) == ("PENDING", {"a": "b"}, "RESTRICTED")
     [run] = omics_local.runs()
     assert (run["id"], run["uuid"]) == (answer["id"], answer["uuid"])
 
