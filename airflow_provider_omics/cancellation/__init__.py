@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cancelling runs: who meant it, and the one way to do it."""
+"""Cancel runs: whether to cancel when a task ends, how to cancel, and how to find runs to cancel."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ask Airflow for the states of tasks from a triggerer: one question for all tasks of a Dag that are ended together."""
+"""Read the states of tasks from Airflow in a triggerer: one call for all tasks of a Dag that are ended together."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
-# Seconds in which those that are to be asked about come together; Airflow answers a triggerer's questions one by one.
+# Seconds in which requests are collected into one call; Airflow answers a triggerer's calls one by one.
 _TOGETHER: Final = 1.0
 
 _Asked = list[tuple["TaskInstance", "asyncio.Future[str | None]"]]
@@ -26,7 +26,7 @@ _asked: dict[tuple[asyncio.AbstractEventLoop, str], _Asked] = {}
 
 
 async def state_of(ti: TaskInstance) -> str | None:
-    """Return a task instance's state, asked for together with those of the same Dag that are asked for meanwhile."""
+    """Return a task instance's state; concurrent requests for tasks of the same Dag share one call."""
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[str | None] = loop.create_future()
     others = _asked.setdefault((loop, ti.dag_id), [])
@@ -41,7 +41,7 @@ async def _ask(dag_id: str) -> None:
     asked = _asked.pop((asyncio.get_running_loop(), dag_id))
     try:
         states = await sync_to_async(task_states)([ti for ti, _ in asked])
-    except Exception as error:  # noqa: BLE001 - each of those who wait is told
+    except Exception as error:  # noqa: BLE001 - it is raised to each caller
         for _, answer in asked:
             if not answer.done():
                 answer.set_exception(error)
@@ -52,5 +52,5 @@ async def _ask(dag_id: str) -> None:
 
 
 async def ask_airflow(question: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Ask Airflow something to the end, even if the trigger is cancelled meanwhile: 3.1 would mix up later answers."""
+    """Call Airflow and complete the call even if the trigger is cancelled: else 3.1 would mix up later answers."""
     return await asyncio.shield(background(sync_to_async(question)(*args, **kwargs), asks=True))

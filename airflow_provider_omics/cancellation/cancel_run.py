@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-The one way to cancel a run.
+Cancel a run.
 
-A run is cancelled when CancelRun was accepted, or when GetRun shows it STOPPING or ended. An answer of 409 or 404 to
-CancelRun says neither: GetRun is asked, and CancelRun again while the run is active. :func:`steps` says what to ask
-next; :func:`cancel` asks from a worker, :func:`cancel_through` from a triggerer, within the limits of its hub.
+A run is cancelled when CancelRun was accepted, or when GetRun shows it STOPPING or ended. After a 409 or a 404 to
+CancelRun, GetRun is called, and CancelRun again while the run is active. :func:`steps` yields the next call;
+:func:`cancel` makes the calls in a worker, :func:`cancel_through` in a triggerer, within the hub's rate limits.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ _AGAIN: Final = 1.0
 @dataclass(frozen=True, slots=True)
 class Cancellation:
     """
-    What became of a run that was to be cancelled.
+    The result of cancelling a run.
 
     :param run: the run as GetRun last showed it.
-    :param accepted: whether CancelRun was accepted; if not, the run was STOPPING or had ended by itself.
+    :param accepted: whether CancelRun was accepted; if not, the run was STOPPING or had ended already.
     """
 
     run: Run
     accepted: bool = False
 
     def __str__(self) -> str:
-        """Say it on one line."""
+        """Return the line for the log."""
         if self.accepted:
             return f"CancelRun of run {self.run.id} was accepted, its last known status is {self.run.status}"
         return f"HealthOmics {self.run}"
@@ -58,7 +58,7 @@ class Step:
     One call about a run.
 
     :param run: the run.
-    :param cancels: whether it is CancelRun, which answers whether it was accepted; GetRun answers the run.
+    :param cancels: whether to call CancelRun, which returns whether it was accepted, or GetRun, which returns the run.
     :param pause: seconds to wait before it.
     """
 
@@ -76,8 +76,8 @@ def steps(run: Run, *, known: bool) -> Generator[Step, bool | Run, Cancellation]
     Yield the next call, and return when the run is cancelled.
 
     :param run: the run.
-    :param known: whether HealthOmics has lately shown that the run has its id; as the ids of deleted runs are reused,
-        GetRun comes first otherwise.
+    :param known: whether HealthOmics has recently shown the run with this id; otherwise GetRun comes first, as the ids
+        of deleted runs are reused.
     """
     pause = 0.0
     if not known:
@@ -93,13 +93,13 @@ def cancel(
     hook: OmicsHook, run: Run, *, known: bool, until: float, pause: Callable[[int], float] = back_off
 ) -> Cancellation:
     """
-    Cancel a run from a worker; faults that pass are repeated. However late it is, the first call is made.
+    Cancel a run from a worker; transient errors are retried. At least one call is made, however late it is.
 
     :param hook: the hook of the connection.
     :param run: the run.
-    :param known: whether HealthOmics has lately shown that the run has its id.
+    :param known: whether HealthOmics has recently shown the run with this id.
     :param until: when to stop, by ``time.monotonic()``.
-    :param pause: returns the seconds to wait after so many faults in a row.
+    :param pause: returns the seconds to wait after so many errors in a row.
     :raises RunNotCancelledError: if the run is not cancelled in time.
     """
     from airflow_provider_omics.aws.errors import should_retry, takes_new_client  # noqa: PLC0415 - not for DAG files
@@ -111,7 +111,7 @@ def cancel(
             step = asking.send(answer)  # type: ignore[arg-type]  # None begins
         except StopIteration as done:
             return cast("Cancellation", done.value)
-        # A step that waits follows such an answer.
+        # A step with a pause follows a 409 or a 404.
         wait, answer, why = step.pause, None, "CancelRun answers 409 or 404"
         for faults in itertools.count(1):
             if wait and time.monotonic() + wait >= until:
@@ -131,11 +131,11 @@ def cancel(
 
 async def cancel_through(hub: Hub, run: Run, *, known: bool) -> Cancellation:
     """
-    Cancel a run from a triggerer, however long it takes: HealthOmics may throttle, or be away.
+    Cancel a run from a triggerer, without a time limit: calls may be throttled, or not answered for long.
 
     :param hub: the hub of the run's connection.
     :param run: the run.
-    :param known: whether HealthOmics has lately shown that the run has its id.
+    :param known: whether HealthOmics has recently shown the run with this id.
     """
     asking = steps(run, known=known)
     answer: bool | Run | None = None
@@ -151,12 +151,12 @@ async def cancel_through(hub: Hub, run: Run, *, known: bool) -> Cancellation:
 
 async def persistently(hub: Hub, limit: RateLimit, call: Callable[[OmicsHook], T], what: str) -> T:
     """
-    Make a call within a limit, again after each fault that passes.
+    Make a call within a rate limit, and repeat it after transient errors.
 
     :param hub: the hub of the connection.
-    :param limit: which of its limits counts the call.
+    :param limit: which of its rate limits applies.
     :param call: what to call, in a thread.
-    :param what: what to say of a fault, once in ten minutes.
+    :param what: the beginning of the warning after an error, at most every ten minutes.
     """
     warning = Reminder(WARN_EVERY)
     for faults in itertools.count(1):
@@ -171,8 +171,8 @@ async def persistently(hub: Hub, limit: RateLimit, call: Callable[[OmicsHook], T
             if throttled := is_throttled(error):
                 limit.budget.throttled(asyncio.get_running_loop().time())
             if warning.due(time.monotonic()):
-                log.warning("%s, and is tried again: %s", what, error)
-            # The limit has slowed down where HealthOmics throttles, or does not answer.
+                log.warning("%s, trying again: %s", what, error)
+            # If it was throttled or not answered, the rate limit has slowed down already.
             await asyncio.sleep(0 if throttled or is_unanswered(error) else back_off(faults))
         else:
             limit.budget.succeeded()

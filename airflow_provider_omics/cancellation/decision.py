@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who ended the task: somebody who meant it, or a machine that went away. Only the first cancels a run."""
+"""Whether to cancel the run of a task that ends: yes if a person ended it, no if a machine was lost."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from airflow_provider_omics.records.run import Run
 
-# What the task's state is said to be when Airflow could not be asked.
+# The task's state if Airflow does not answer.
 UNKNOWN: Final = "unknown"
-# What it is said to be when the task instance is no longer there: its Dag run was deleted.
+# The task's state if the task instance no longer exists, as its Dag run was deleted.
 REMOVED: Final = "removed"
 
-# Clocks of Airflow and HealthOmics differ, in seconds.
+# Seconds by which the clocks of Airflow and HealthOmics may differ.
 _CLOCK_SKEW: Final = 60.0
 _BY_A_PERSON: Final = frozenset({"failed", "success", "skipped", REMOVED, "restarting"})
 _TO_BE_CONTINUED: Final = frozenset({"up_for_retry", "up_for_reschedule", UNKNOWN})
@@ -21,21 +21,21 @@ _TO_BE_CONTINUED: Final = frozenset({"up_for_retry", "up_for_reschedule", UNKNOW
 
 def worker_cancels(state: str | None) -> bool:
     """
-    Decide for a task process that got SIGTERM, by the state that its task has meanwhile.
+    Decide for a task process that got SIGTERM, by the present state of its task.
 
-    An eviction, lost heartbeats or a restarting worker leave it running or up for retry: the next try reattaches.
+    After an eviction, lost heartbeats or a restart of the worker it is running or up for retry: a later try reattaches.
     """
     return state in _BY_A_PERSON
 
 
 def trigger_cancels(state: str | None, *, mine: bool) -> bool:
     """
-    Decide for a trigger that is cancelled, by the state that its task has meanwhile.
+    Decide for a trigger that is cancelled, by the present state of its task.
 
-    A deferred task whose run is still this trigger's only changes its triggerer. If the trigger has not fired, a task
-    leaves deferral, into whatever state, by a person's hand or a time-out alone.
+    If the task is deferred and still waits for this trigger's run, only the triggerer changes. As long as the trigger
+    has not fired, a task leaves the state deferred only through a person or a time-out.
 
-    :param mine: whether the task, if it is deferred, waits for the trigger's run, and not for that of a newer try.
+    :param mine: whether the task, if it is deferred, waits for this trigger's run, and not for that of a newer try.
     """
     if state == "deferred":
         return not mine
@@ -44,10 +44,10 @@ def trigger_cancels(state: str | None, *, mine: bool) -> bool:
 
 def deadline_cancels(state: str | None, *, current: bool) -> bool:
     """
-    Decide when the deadline of a try has passed, by the state that its task has meanwhile.
+    Decide when the deadline of a try has passed, by the present state of its task.
 
-    A process that stood still may have lost its task: then a later try waits for the run, or will do so. A task whose
-    Dag run was deleted has no later try.
+    If the process was suspended, a later try may have begun, which waits for the run. A task whose Dag run was deleted
+    has no later try.
 
     :param current: whether the task is still in this process's try.
     """
@@ -56,13 +56,13 @@ def deadline_cancels(state: str | None, *, current: bool) -> bool:
 
 def is_cancelled_at_deadline(run: Run, deadline: float | None, now: float) -> bool:
     """
-    Tell whether a run was cancelled because the deadline of its try had passed, and not by somebody else before.
+    Tell whether a run was cancelled because the deadline of its try had passed, and not by anybody else before.
 
-    The answer to our CancelRun may be lost, and so may the process that called it: the deadline is known in any case.
+    It is decided by the times alone, as the answer to CancelRun, or the process that called it, may be lost.
 
     :param run: the run as GetRun shows it.
-    :param deadline: until when the try might wait, in epoch seconds.
-    :param now: the present, in epoch seconds.
+    :param deadline: the deadline of the try, in epoch seconds.
+    :param now: the present time, in epoch seconds.
     """
     if run.status != "CANCELLED" or deadline is None or now < deadline:
         return False

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Find the runs that a person wants to cancel: one by its id, or all that tasks of a Dag run have started."""
+"""Find the runs to cancel or delete: one by its id, or all that tasks of a Dag run have started."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_omics.hooks.omics import OmicsHook
 
 log = logging.getLogger(__name__)
-# Seconds for which a run is looked for that GetRun does not find: a new one may not be visible yet.
+# Seconds in which GetRun is repeated if it does not find a run: a new one may not be visible yet.
 VISIBLE_SECONDS: Final = 60.0
 _AGAIN: Final = 2.0
 
@@ -27,10 +27,10 @@ _AGAIN: Final = 2.0
 @dataclass(slots=True)
 class Found:
     """
-    What a search came to.
+    The result of a search.
 
-    :param runs: the runs that are wanted, by their uuids.
-    :param problems: what could not be looked at, a sentence each.
+    :param runs: the runs that match, by their uuids.
+    :param problems: what could not be read, a sentence each.
     """
 
     runs: dict[str, Run] = field(default_factory=dict)
@@ -39,11 +39,11 @@ class Found:
 
 def by_id(hook: OmicsHook, run: Run, until: float) -> Run:
     """
-    Return a run of which only the id is known, and perhaps the uuid, as it is now.
+    Return the present run by its id and, if it is given, its uuid.
 
     :param hook: the hook of the connection.
     :param run: the run.
-    :param until: until when to look for it, by ``time.monotonic()``.
+    :param until: until when to repeat GetRun, by ``time.monotonic()``.
     :raises OmicsError: if it is not found.
     """
     if seen := visible(hook, run, until):
@@ -54,9 +54,9 @@ def by_id(hook: OmicsHook, run: Run, until: float) -> Run:
 
 
 def visible(hook: OmicsHook, run: Run, until: float) -> Run | None:
-    """Return a run of which only the id is known as it is now; None if it has not become visible by then."""
+    """Return the present run by its id; None if it is not visible by then."""
     while True:
-        # A 404 says nothing yet: it counts from this first look.
+        # A 404 does not mean deleted yet: the time for that counts from now.
         now = hook.get_run(replace(run, creation_time=time.time()))
         if now.status:
             return now
@@ -67,12 +67,12 @@ def visible(hook: OmicsHook, run: Run, until: float) -> Run | None:
 
 def by_tags(hook: OmicsHook, wanted: Callable[[Mapping[str, str]], bool], more: Iterable[Run] = ()) -> Found:
     """
-    Return the active runs whose tags are wanted, at one GetRun for each active run of the account.
+    Return the active runs whose tags match, by one GetRun for each active run of the account.
 
     :param hook: the hook of the connection.
-    :param wanted: tells whether a run with these tags is wanted.
-    :param more: more runs to look at, which may be too new to be listed: their ids and, as far as
-        known, ARNs; their creation time is the earliest that it can be.
+    :param wanted: returns whether a run with these tags matches.
+    :param more: more runs to check, which may be too new to be listed: their ids, their ARNs if known, and the
+        earliest time at which they can have been created.
     """
     found = Found()
     seen: set[str] = set()
@@ -85,7 +85,7 @@ def by_tags(hook: OmicsHook, wanted: Callable[[Mapping[str, str]], bool], more: 
             if run_id not in seen:
                 seen.add(run_id)
                 _look(hook, Run(run_id), wanted, found, 0.0)
-    except Exception as error:  # noqa: BLE001 - what was found until then is cancelled nevertheless
+    except Exception as error:  # noqa: BLE001 - the runs found so far are cancelled all the same
         found.problems.append(f"The account's active runs cannot all be listed: {error}")
     return found
 
@@ -93,7 +93,8 @@ def by_tags(hook: OmicsHook, wanted: Callable[[Mapping[str, str]], bool], more: 
 def _active_ids(hook: OmicsHook) -> Iterator[str]:
     pages = hook.conn.get_paginator("list_runs")
     for status in ACTIVE:
-        # Listed whole before the runs are looked at: a run that moves on meanwhile is met again, not missed.
+        # Each status is listed completely before its runs are read, in the order of a run's life: a run whose status
+        # changes meanwhile is listed twice, not missed.
         yield from [item["id"] for page in pages.paginate(status=status) for item in page["items"]]
 
 
@@ -109,14 +110,14 @@ def _look(hook: OmicsHook, run: Run, wanted: Callable[[Mapping[str, str]], bool]
             if run.creation_time and time.time() < run.creation_time + VISIBLE_AFTER:
                 found.problems.append(f"Run {run.id} is not found: it may be too new to be visible, and go on")
             elif until:
-                log.warning("Run %s is not found: it is deleted, or dropped as retention_mode REMOVE allows", run.id)
+                log.warning("Run %s is not found: it was deleted, by a person or by retention_mode REMOVE", run.id)
             return
-        except Exception as error:  # noqa: BLE001 - the others are cancelled nevertheless
+        except Exception as error:  # noqa: BLE001 - the others are cancelled all the same
             if is_denied(error) and not until:
-                # A caller who may not look at it may not cancel it either; it is another's, most likely.
-                log.warning("Run %s may not be looked at, and is left alone: %s", run.id, error)
+                # Without GetRun the caller probably has no CancelRun either: the run is probably not this Dag's.
+                log.warning("GetRun of run %s is denied, so it is not cancelled: %s", run.id, error)
                 return
-            found.problems.append(f"Run {run.id} cannot be looked at: {error}")
+            found.problems.append(f"GetRun of run {run.id} failed: {error}")
             return
         break
     run = Run.from_response(answer)

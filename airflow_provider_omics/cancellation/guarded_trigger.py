@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a trigger does when it is cancelled: only a person's wish, or a time-out, reaches the run."""
+"""A trigger that is cancelled: it cancels its run only if a person or a time-out has ended the task."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 # Airflow 3.3 calls on_kill; older ones only cancel the coroutine.
 _HAS_ON_KILL = hasattr(BaseTrigger, "on_kill")
-# How long Airflow waits for on_kill: at most the 30 seconds of `[triggerer] on_kill_timeout`.
+# Seconds that on_kill may take: less than the 30 seconds of `[triggerer] on_kill_timeout`.
 _ON_KILL_SECONDS = 25.0
-# How long a state is asked for that Airflow does not tell.
+# Seconds in which the task's state is read again if Airflow does not answer.
 _ASK_SECONDS = 300.0
 # The event loop keeps no strong reference to a task.
 _endings: set[asyncio.Task[None]] = set()
@@ -42,10 +42,10 @@ log = logging.getLogger(__name__)
 
 class GuardedTrigger(BaseTrigger):
     """
-    A trigger that cancels its run when somebody ends the task, and leaves it alone when only a triggerer goes away.
+    A trigger that cancels its run if a person ends the task, and does not if only its triggerer stops.
 
     :param hook_params: the connection arguments, as a dict of JSON types.
-    :param cancel_on_kill: whether to cancel the run when somebody ends the task.
+    :param cancel_on_kill: whether to cancel the run when a person ends the task.
     :param version: version of the arguments.
     :param unknown: arguments of a newer release.
     """
@@ -70,39 +70,39 @@ class GuardedTrigger(BaseTrigger):
 
     @abstractmethod
     async def is_awaited(self) -> bool:
-        """Ask whether the task, which is deferred, waits for this trigger and not, after a clear, anew."""
+        """Ask Airflow whether the deferred task waits for this trigger, and not, after a clear, for a newer one."""
 
     @abstractmethod
     def what(self) -> str:
-        """Name what this trigger waits for, for people."""
+        """Return a name for messages of what this trigger waits for."""
 
     @abstractmethod
     async def to_cancel(self, hub: Hub) -> tuple[Run, bool] | str:
-        """Return the run to cancel, and whether HealthOmics has lately shown it; or say why there is none."""
+        """Return the run to cancel, and whether HealthOmics has recently shown it; or a text why there is none."""
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event."""
         begun = asyncio.get_running_loop().time()
         try:
-            event = await self._told()
+            event = await self._checked_event()
             await until_noticed(self, begun)
         except asyncio.CancelledError:
             if not _HAS_ON_KILL:
                 await self.on_kill()
             raise
-        # Not above: an event loop that ends cancels, at this point, a trigger that has done its work.
+        # Outside the try: here a trigger whose event was taken may be cancelled, when the event loop ends.
         yield event
 
-    async def _told(self) -> TriggerEvent:
+    async def _checked_event(self) -> TriggerEvent:
         try:
             check(self.version)
             return await self.wait()
         except UnreadableError as error:
-            self.log.warning("The worker is to look for the run anew: %s", error)
+            self.log.warning("The trigger's arguments cannot be read, the worker looks for the run again: %s", error)
             return TriggerEvent({"version": VERSION})
 
     async def on_kill(self) -> None:
-        """Cancel the run if somebody ended the task; a triggerer that only lost its trigger leaves it alone."""
+        """Cancel the run if a person ended the task, not if the trigger only moves to another triggerer."""
         if not self.cancel_on_kill:
             return
         self.log.info("This trigger was cancelled: the triggerer's own log says whether its run is, too")
@@ -112,16 +112,16 @@ class GuardedTrigger(BaseTrigger):
         loop = asyncio.get_running_loop()
         until = loop.time() + _ON_KILL_SECONDS
         while not ending.done() and (left := until - loop.time()) > 0:
-            # Airflow cancels a trigger that is going again every second; what goes on without it must not mind.
+            # Airflow cancels a trigger that is still running again each second; the background task continues.
             with suppress(asyncio.CancelledError):
                 await asyncio.wait({ending}, timeout=left)
 
     async def _end(self) -> None:
-        """Cancel the run, however long it takes, and say in the triggerer's log what became of it."""
+        """Decide whether to cancel the run, cancel it without a time limit, and log the result."""
         task, meant = _name_of(self.task_instance), False
         try:
             async with join(self.params) as hub:
-                state, mine = await self._told_standing()
+                state, mine = await self._state_or_unknown()
                 meant = trigger_cancels(state, mine=mine)
                 if not meant:
                     log.info("The trigger of %s was cancelled while its task is %s: the run is left alone", task, state)
@@ -133,30 +133,30 @@ class GuardedTrigger(BaseTrigger):
                 run, known = found
                 log.info("%s is %s: %s", task, state, await cancel_through(hub, run, known=known))
         except asyncio.CancelledError:
-            why = "its run was cancelled" if meant else "Airflow said whether somebody ended it"
-            log.error("This triggerer stops before %s: %s; %s", why, task, self._way_out)  # noqa: TRY400 - no traceback
+            why = "its run was cancelled" if meant else "Airflow returned whether a person ended it"
+            log.error("This triggerer stops before %s: %s; %s", why, task, self._advice)  # noqa: TRY400 - no traceback
             raise
         except Exception:
-            log.exception("The run of %s is not cancelled: %s", task, self._way_out)
+            log.exception("The run of %s is not cancelled: %s", task, self._advice)
 
     @property
-    def _way_out(self) -> str:
-        return f"CancelOmicsRunOperator, or HealthOmics' console, ends {self.what()}"
+    def _advice(self) -> str:
+        return f"cancel {self.what()} by CancelOmicsRunOperator or in the HealthOmics console"
 
-    async def _told_standing(self) -> tuple[str | None, bool]:
-        """Return the task's state as Airflow tells it, asked for again while it does not."""
+    async def _state_or_unknown(self) -> tuple[str | None, bool]:
+        """Return the task's state and whether it waits for this trigger; repeat the call until Airflow answers."""
         until = time.monotonic() + _ASK_SECONDS
         while True:
             try:
-                return await self._standing()
-            except Exception as error:  # noqa: BLE001 - whatever Airflow says, the run is safer alive
+                return await self._state()
+            except Exception as error:  # noqa: BLE001 - after any error of Airflow's the run is not cancelled
                 if time.monotonic() >= until:
-                    log.warning("Airflow does not say in which state a task is: %s", error)
+                    log.warning("Airflow does not return a task's state: %s", error)
                     return UNKNOWN, True
             await asyncio.sleep(1)
 
-    async def _standing(self) -> tuple[str | None, bool]:
-        """Return the task's state and, if it is deferred, whether it still waits for what this trigger waits for."""
+    async def _state(self) -> tuple[str | None, bool]:
+        """Return the task's state and, if it is deferred, whether it waits for this trigger."""
         ti: Any = self.task_instance  # Airflow 2's row, or Airflow 3's description
         state = await state_of(ti)
         return state, state != "deferred" or await self.is_awaited()
@@ -168,12 +168,12 @@ class GuardedTrigger(BaseTrigger):
 
 
 def with_shared_names(arguments: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    """Return arguments whose names all triggers have in common: from JSON, each of thousands has names of its own."""
+    """Return arguments with interned names: parsed from JSON, each of thousands of triggers would have copies."""
     return {sys.intern(name): value for name, value in arguments.items()}
 
 
 def _name_of(ti: Any) -> str:  # noqa: ANN401 - Airflow 2's row, or Airflow 3's description
-    """Name a task instance, for people."""
+    """Return a name of a task instance for messages."""
     if ti is None:
         return "A task"
     mapped = f" [{ti.map_index}]" if ti.map_index is not None and ti.map_index >= 0 else ""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a worker asks Airflow before it cancels a run, and how it cancels one when it is killed itself."""
+"""What a worker reads from Airflow before it cancels a run, and its pauses when it is about to be killed."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ log = logging.getLogger(__name__)
 
 
 def state_of(ti: TaskInstance) -> str | None:
-    """Return the task's present state, ``UNKNOWN`` if Airflow does not tell it."""
+    """Return the task's present state, ``UNKNOWN`` if Airflow does not return it."""
     try:
         return task_states([ti])[0]
-    except Exception as error:  # noqa: BLE001 - whatever Airflow says, the run is safer alive
-        log.warning("Airflow does not say in which state the task is: %s", error)
+    except Exception as error:  # noqa: BLE001 - after any error of Airflow's the run is not cancelled
+        log.warning("Airflow does not return the task's state: %s", error)
         return UNKNOWN
 
 
 def may_cancel_late(ti: TaskInstance, state: str | None) -> bool:
     """
-    Tell whether a try whose deadline has passed may cancel the run: not if a later try has come meanwhile.
+    Tell whether a try whose deadline has passed may cancel the run: not if a later try has begun.
 
     :param ti: the task instance.
     :param state: its present state.
     """
     try:
         current = is_current_try(ti)
-    except Exception as error:  # noqa: BLE001 - then our own clock decides
-        log.warning("Airflow does not say in which try the task is: %s", error)
+    except Exception as error:  # noqa: BLE001 - then the deadline alone decides
+        log.warning("Airflow does not return the task's try: %s", error)
         current = True
     return deadline_cancels(state, current=current)
 
 
 def soon(faults: int) -> float:  # noqa: ARG001 - as every function that returns a pause
-    """Return the pause of a process that will be killed in a few seconds, as many others may be."""
+    """Return a short random pause, for a process that will be killed in a few seconds, perhaps with many others."""
     return random.uniform(0.2, 0.6)  # noqa: S311 - no secret

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where Airflow's versions differ, a module for each question. Nothing else in the provider asks for a version."""
+"""Differences between Airflow's versions, by topic. No other module checks Airflow's version."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the context of a task tells, and how a task is resumed."""
+"""A task's context: state store, passes of a loop, and how the task was resumed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     class StateStore(Protocol):
-        """What of a task instance outlives its attempts, on Airflow 3.3 and newer; a clear does not empty it."""
+        """A task instance's store that is kept over tries, and over a clear, on Airflow 3.3 and newer."""
 
         def get(self, key: str) -> object:
             """Return the value of a key, None if there is none."""
@@ -31,7 +31,7 @@ def state_store(context: Context) -> StateStore | None:
 
 def loop_pass(context: Context) -> dict[str, Any]:
     """
-    Return what tells the passes of a task in a task loop apart, in the words of an intention; nothing of other tasks.
+    Return the members of an intention that identify the pass of a task loop; none for a task outside loops.
 
     Airflow 3.4 and newer put ``loop`` into the context of a task if a task group around it is a loop. The region alone
     says nothing: a mapped task has one outside loops, too.
@@ -49,7 +49,7 @@ def is_deferral_timeout(next_method: str, next_kwargs: dict[str, Any] | None) ->
 
 
 def resumed_too_late(execution_timeout: timedelta | None) -> Context | None:
-    """Return the context of a task that Airflow 2 ends, as its time is up, and does not resume; None of any other."""
+    """Return the context of a task that Airflow 2 ends because of its time-out, without resuming it; else None."""
     if not AIRFLOW_2 or not execution_timeout:
         return None
     from airflow.providers.common.compat.sdk import (  # noqa: PLC0415 - keep DAG parsing fast
@@ -66,8 +66,8 @@ def resumed_too_late(execution_timeout: timedelta | None) -> Context | None:
 
 
 def first_poke(context: Context) -> float:
-    """Return when a sensor that is rescheduled looked first, in epoch seconds."""
+    """Return the time of a rescheduled sensor's first poke, in epoch seconds."""
     ti = context["ti"]
-    # Airflow 2 keeps the start of the first one as that of all.
+    # On Airflow 2 the start date is that of the first poke.
     first = ti.get_first_reschedule_date(context) if hasattr(ti, "get_first_reschedule_date") else ti.start_date
     return (first or datetime.now(UTC)).timestamp()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How arguments become what they are: rendered, resolved for a mapped task, stored with a deferral."""
+"""Arguments of operators: rendered, resolved for a mapped task, stored with a deferral."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ def render_text(template: jinja2.Template, context: Context) -> str:
 
 def resolved_when_unmapped(operator: Any, handed_on: Collection[str]) -> set[str]:  # noqa: ANN401 - of either line
     """
-    Return the arguments of a mapped task that Airflow resolved before it made the operator: what its constructor sees.
+    Return the arguments of a mapped task that come from upstream, and that Airflow resolved before the constructor.
 
-    What is written in the DAG itself, ``expand(name=["a", None])``, is not among them. Of ``expand_kwargs()`` Airflow
-    keeps what each constructor was called with: what one hands on to its base looks given, and is not told.
+    Values that are written in the DAG, ``expand(name=["a", None])``, are not among them. Of ``expand_kwargs()`` Airflow
+    keeps the arguments of each constructor: ``handed_on``, which a constructor passes to its base, look given and are
+    left out.
     """
     dag = operator.get_dag()
     mapped = dag.task_dict.get(operator.task_id) if dag else None
@@ -48,11 +49,11 @@ def resolved_when_unmapped(operator: Any, handed_on: Collection[str]) -> set[str
 
 def check_storable(values: dict[str, Any]) -> None:
     """
-    Store values as Airflow stores a trigger's arguments and a resumed task's, and read them again.
+    Serialize values as Airflow serializes the arguments of a trigger and of a resumed task, and read them again.
 
-    Airflow 3 raises what its serialiser does not know when the task defers; 2.11 makes text of it.
+    For an unknown type Airflow 3 raises an error when the task defers; 2.11 turns the value into text.
 
-    :raises TypeError: or ValueError, AttributeError, RecursionError, of Airflow's, if they do not come back the same.
+    :raises TypeError: or ValueError, AttributeError, RecursionError if they do not come back the same.
     """
     kept: Any
     try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Task instances as workers and triggerers have them, and what names one."""
+"""Task instances as workers and triggerers have them, and their keys."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     RunningTask = RuntimeTaskInstanceProtocol
 
     class Named(Protocol):
-        """What names a task instance of a Dag run."""
+        """The ids of a task instance."""
 
         @property
         def dag_id(self) -> str:
@@ -41,9 +41,9 @@ if TYPE_CHECKING:
 
 class TaskKey(NamedTuple):
     """
-    What names a task instance of a Dag run, over all its tries and, in a task loop, passes.
+    The key of a task instance, the same for all its tries and, in a task loop, passes.
 
-    A trigger has it from the task that it waits for: ``dag.test()`` of Airflow 3 sets no ``trigger.task_instance``.
+    A trigger gets it as an argument, as ``dag.test()`` of Airflow 3 does not set ``trigger.task_instance``.
     """
 
     dag_id: str

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a task instance has come to meanwhile, as Airflow knows it: its state, its try, what it waits for."""
+"""The present state of a task instance in Airflow: its state, its try, and what it waits for."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
     from airflow_provider_omics.compat.task_instance import Named, RunningTask, TaskInstance
 
-# The run ids and task ids of one question are a part of its URL; each may have 250 characters.
+# The run ids and task ids of one call are in its URL; each may have 250 characters.
 _IDS_AT_ONCE = 100
 _TRY_KEY = "try_number"
-# As Airflow calls a task instance that its Dag no longer has.
+# Airflow's state of a task instance that its Dag no longer has.
 _REMOVED = "removed"
 
 
 def task_states(tis: Sequence[Named]) -> list[str | None]:
     """
-    Ask Airflow for the present states of task instances of one Dag, in few questions.
+    Return the present states of task instances of one Dag, by few calls of Airflow.
 
-    The state of one that is no longer there is "removed".
+    The state of one that no longer exists is "removed".
     """
     if AIRFLOW_2:
         return [_row_of(ti)[0] for ti in tis]
@@ -37,7 +37,7 @@ def task_states(tis: Sequence[Named]) -> list[str | None]:
 
 
 def _ask_states(tis: list[Named], states: dict[tuple[str, str, int], str | None]) -> list[Named]:
-    """Ask one question; return the task instances that did not fit into it."""
+    """Make one call; return the task instances that did not fit into it."""
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: PLC0415 - needed in a running task only
 
     asked: list[Named] = []
@@ -45,7 +45,7 @@ def _ask_states(tis: list[Named], states: dict[tuple[str, str, int], str | None]
     run_ids: dict[str, None] = {}
     task_ids: dict[str, None] = {}
     for ti in tis:
-        # In the answer, which has every map index of a task, task `a` with map index 1 has the name of a task `a_1`.
+        # In the answer, task `a` with map index 1 has the same name as a task `a_1`: not both in one call.
         clash = ti.task_id not in task_ids and any(
             ti.task_id == _unmapped(other) or other == _unmapped(ti.task_id) for other in task_ids
         )
@@ -72,26 +72,26 @@ def _name(task_id: str, map_index: int) -> str:
 
 
 def _unmapped(name: str) -> str | None:
-    """Return the task whose mapped instance would have a task's name, None if there can be none."""
+    """Return the task id whose mapped instance would have this name, None if there is none."""
     task_id, _, map_index = name.rpartition("_")
     return task_id if map_index.isdecimal() else None
 
 
 def is_current_try(ti: TaskInstance) -> bool:
-    """Tell whether a task instance is still in the try that :func:`note_try` has noted, and not in a later one."""
+    """Tell whether a task instance is still in the try that :func:`note_try` has noted."""
     if AIRFLOW_2:
         return _row_of(ti)[1] == ti.try_number
     return waits_for(ti, _TRY_KEY, ti.try_number)
 
 
 def note_try(ti: RunningTask) -> None:
-    """Note which try this is, for :func:`is_current_try`: Airflow 3 tells no task which try it is in by now."""
+    """Push the try as an XCom, for :func:`is_current_try`: Airflow 3 does not return a task's present try."""
     if not AIRFLOW_2:
         ti.xcom_push(key=_TRY_KEY, value=ti.try_number)
 
 
 def waits_for(ti: TaskInstance, key: str, value: object) -> bool:
-    """Tell whether a deferred task instance still waits for what an XCom of it names, and not, after a clear, anew."""
+    """Tell whether a deferred task instance has this XCom, and so is still in the same try."""
     if AIRFLOW_2:
         return _row_of(ti)[1] == ti.try_number
     from airflow.sdk.exceptions import AirflowRuntimeError  # noqa: PLC0415 - Airflow 2 has none
@@ -99,7 +99,7 @@ def waits_for(ti: TaskInstance, key: str, value: object) -> bool:
     try:
         return bool(pull_in_trigger(TaskKey.of(ti), key) == value)
     except AirflowRuntimeError as error:
-        # Of a loop 3.4 tells nothing to a process that does not ask in the name of a trigger.
+        # For a task in a loop, 3.4 answers only calls on behalf of a live trigger.
         if "A loop producer requires" not in str(error):
             raise
         return False

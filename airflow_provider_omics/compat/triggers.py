@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a triggerer is to a trigger, and the bases of those that watch assets."""
+"""Triggers: whether a triggerer runs them, their context, and the base classes of asset watchers."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 
 def is_triggerer_process() -> bool:
-    """Tell whether this is a triggerer's process, of Airflow 3: what parses DAG files does not know its module."""
+    """Tell whether this is a triggerer's process, of Airflow 3: others have not imported its module."""
     return "airflow.jobs.triggerer_job_runner" in sys.modules
 
 
 def is_in_triggerer(trigger: BaseTrigger) -> bool:
-    """Tell whether a triggerer runs a trigger, which alone gives it an id, and not ``dag.test()``."""
+    """Tell whether a triggerer runs a trigger, and not ``dag.test()``: only a triggerer gives it an id."""
     return getattr(trigger, "trigger_id", None) is not None
 
 
 def asking_context() -> contextvars.Context:
-    """Return a context that has of the present one only by which trigger Airflow 3.4 is asked: for passes of a loop."""
+    """Return a context that has only Airflow 3.4's variable for the calling trigger, which loops need."""
     context = contextvars.Context()
     for variable, value in contextvars.copy_context().items():
         if variable.name == "airflow_current_trigger_ti":
@@ -34,9 +34,9 @@ def asking_context() -> contextvars.Context:
 
 def event_trigger_classes() -> tuple[type[Any], type[Any]]:
     """
-    Return the bases of an asset's trigger and of what reads its messages; older Airflows do not ask for the latter.
+    Return the base classes of an asset's trigger and of its shared producer, which is new in Airflow 3.3.
 
-    Airflow 2 has neither: there the trigger is one like any other, and no asset can be watched.
+    Airflow 2 has neither: there it is an ordinary trigger, and no asset can be watched.
     """
     from airflow.triggers import base  # noqa: PLC0415 - a DAG file that watches no asset does not pay for it
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which of Airflow's lines this is, and what follows for all."""
+"""Airflow's major version, and the time between SIGTERM and SIGKILL."""
 
 from __future__ import annotations
 

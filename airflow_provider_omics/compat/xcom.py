@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How XComs of a task are written and read where there is no ``ti.xcom_push``: in its trigger, and links everywhere."""
+"""Write and read XComs of a task where there is no ``ti.xcom_push``: in its trigger, and for links."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ def push_from_trigger(task: TaskKey, key: str, value: JsonValue) -> None:
     """
     Write an XCom of the task that a trigger waits for, through a custom XCom backend if there is one.
 
-    Called by ``ask_airflow``, in asgiref's thread as it blocks. It takes about 20 ms on Airflow 3, which answers a
-    whole triggerer one by one, and 3 ms on 2.11. Every Airflow but 3.4 lets a trigger of an earlier try write, too.
+    Called by ``ask_airflow``, in asgiref's thread, as it blocks. It takes about 20 ms on Airflow 3, which answers the
+    calls of a triggerer one by one, and 3 ms on 2.11. On every Airflow but 3.4 a trigger of an earlier try can write,
+    too.
 
-    :raises AirflowRuntimeError: of Airflow 3, which cannot do it: of 3.4 if the task no longer waits for a trigger of
-        this triggerer. ``dag.test()`` raises other errors, 3.4's always in a task loop.
+    :raises AirflowRuntimeError: if Airflow 3 refuses it: 3.4 does if the task no longer waits for a trigger of this
+        triggerer. ``dag.test()`` raises other errors, on 3.4 always in a task loop.
     """
     XCom.set(key=key, value=value, **task._asdict())
 
@@ -35,7 +36,7 @@ def pull_in_trigger(task: TaskKey, key: str) -> Any:  # noqa: ANN401 - any JSON
     """
     Return an XCom of the task that a trigger waits for, None if there is none; called as :func:`push_from_trigger`.
 
-    On Airflow 3.4 there is none if the trigger's try is over.
+    On Airflow 3.4 there is none if the trigger's try has ended.
     """
     if AIRFLOW_2:
         return XCom.get_one(key=key, **task._asdict())
@@ -51,10 +52,10 @@ def pull_in_trigger(task: TaskKey, key: str) -> Any:  # noqa: ANN401 - any JSON
 
 def push_link_from_trigger(task: TaskKey, link: BaseOperatorLink, url: str) -> None:
     """
-    Show a link of the task from now on; called in a trigger as :func:`push_from_trigger`.
+    Show a link of the task from now on; called in a trigger like :func:`push_from_trigger`.
 
-    Airflow 3 reads a link from the table of XComs and writes it when the task leaves the worker, too late for one who
-    waits in it or in the triggerer; 2.11 asks the link whenever somebody looks. Neither asks a custom XCom backend.
+    Airflow 3 reads a link from the table of XComs, and writes it only when the task leaves the worker, too late for a
+    task that waits; 2.11 computes it when a page is opened. Neither uses a custom XCom backend for it.
     """
     if AIRFLOW_2:
         return
@@ -64,5 +65,5 @@ def push_link_from_trigger(task: TaskKey, link: BaseOperatorLink, url: str) -> N
 
 
 def push_link(context: Context, link: BaseOperatorLink, url: str) -> None:
-    """Show a link of the task that this worker executes, before it is over."""
+    """Show a link of the task that this worker executes, before the task ends."""
     push_link_from_trigger(TaskKey.of(context["ti"]), link, url)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which datasets a run reads and writes, in OpenLineage's names, as far as URIs in documents tell."""
+"""The datasets that a run reads and writes, by OpenLineage's naming, from the URIs in documents."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SCHEMES: Final = ("s3://", "omics://")
 @dataclass(frozen=True, slots=True)
 class DatasetName:
     """
-    What names a dataset everywhere (`OpenLineage, "Naming" <https://openlineage.io/docs/spec/naming>`__).
+    The name of a dataset (`OpenLineage, "Naming" <https://openlineage.io/docs/spec/naming>`__).
 
     :param namespace: the bucket, or the HealthOmics storage of an account and Region, as a URI without a path.
     :param name: the object's key, or the path of a read set or reference.
@@ -27,7 +27,7 @@ class DatasetName:
 
 
 def uris(document: object) -> Iterator[str]:
-    """Yield the S3 and HealthOmics URIs that are values of a document, however deep, in its order."""
+    """Yield the S3 and HealthOmics URIs that are values of a document, at any depth, in order."""
     if isinstance(document, str):
         if document.startswith(_SCHEMES):
             yield document
@@ -43,8 +43,8 @@ def dataset(uri: str) -> DatasetName | None:
     """
     Return the dataset that a URI names, None if it names none.
 
-    A prefix is named without its last slash, so that it meets the ``run_output_uri`` of the run that wrote it; a glob
-    (Nextflow's ``*``) by the folder that it looks in; a whole bucket ``/``, as Airflow's assets are.
+    A prefix is named without its last slash, so that it equals the ``run_output_uri`` of the run that wrote it; a glob
+    (Nextflow's ``*``) by its folder; a whole bucket as ``/``, as Airflow's assets are.
     """
     scheme, _, rest = uri.partition("://")
     authority, _, path = rest.partition("/")
@@ -56,7 +56,7 @@ def dataset(uri: str) -> DatasetName | None:
 
 
 def datasets(found: Iterable[str]) -> dict[DatasetName, str]:
-    """Return the datasets of URIs, each once, in their order, with the first URI that named it."""
+    """Return the datasets of URIs, each once, in order, with the first URI of each."""
     named: dict[DatasetName, str] = {}
     for uri in found:
         if name := dataset(uri):

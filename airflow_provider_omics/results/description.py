@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What HealthOmics knows of a run and its workflow, for those who tell others of it."""
+"""GetRun's answer with the workflow's engine, for assets and lineage."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ log = logging.getLogger(__name__)
 
 
 def description(hook: OmicsHook, run: Run) -> dict[str, Any]:
-    """Return GetRun's answer with the workflow's ``engine``; what cannot be had, for whatever cause, is missing."""
+    """Return GetRun's answer with the workflow's ``engine``; after any error without it."""
     try:
         answer: dict[str, Any] = hook.conn.get_run(id=run.id)
-    except Exception as error:  # noqa: BLE001 - it only adds to what is known without it
-        log.info("Run %s is told of without GetRun: %s", run.id, error)
+    except Exception as error:  # noqa: BLE001 - the answer is optional
+        log.info("Run %s is reported without GetRun's members: %s", run.id, error)
         return {}
     if answer.get("uuid") != run.uuid:
         return {}  # Its id belongs to another run now.
@@ -27,5 +27,5 @@ def description(hook: OmicsHook, run: Run) -> dict[str, Any]:
         which = {name: answer[member] for name, member in names.items() if member in answer}
         answer["engine"] = hook.conn.get_workflow(**which)["engine"]
     except Exception as error:  # noqa: BLE001 - likewise
-        log.info("Run %s is told of without its workflow's engine: %s", run.id, error)
+        log.info("Run %s is reported without its workflow's engine: %s", run.id, error)
     return answer

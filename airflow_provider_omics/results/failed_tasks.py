@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Why a run failed, as far as AWS tells: its failed tasks, and the end of the log that says most."""
+"""Why a run failed: its failed tasks, and the last lines of the most useful log."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _LINES: Final = 30
 
 
 def failed_tasks(hook: OmicsHook, run: Run) -> tuple[list[FailedTask], int]:
-    """Return the first failed tasks of a run, and how many of its failed ones there are, 101 standing for more."""
-    faults = Faults(f"A look at the failed tasks of run {run.id}")
+    """Return the first failed tasks of a run, and the number of all of them; 101 means more than 100."""
+    faults = Faults(f"ListRunTasks of run {run.id}")
 
     def ask(operation: str, **members: Any) -> Any:  # noqa: ANN401 - boto3's
         def look(it: OmicsHook) -> Any:  # noqa: ANN401 - likewise
@@ -40,7 +40,7 @@ def failed_tasks(hook: OmicsHook, run: Run) -> tuple[list[FailedTask], int]:
 
     try:
         answer = ask("list_run_tasks", status="FAILED", maxResults=100)
-    except Exception as error:  # noqa: BLE001 - any error: how the run failed is what counts
+    except Exception as error:  # noqa: BLE001 - any error: the run's own failure is reported
         log.warning("The failed tasks of run %s cannot be listed: %s", run.id, error)
         return [], 0
     items = answer["items"]
@@ -52,7 +52,7 @@ def _task(ask: Callable[..., Any], run: Run, item: dict[str, Any]) -> FailedTask
     try:
         answer = ask("get_run_task", taskId=item["taskId"])
     except Exception as error:  # noqa: BLE001 - likewise
-        log.warning("Why task %s of run %s failed cannot be asked: %s", item["taskId"], run.id, error)
+        log.warning("GetRunTask of task %s of run %s failed: %s", item["taskId"], run.id, error)
     return FailedTask(
         str(item["taskId"]),
         str(item.get("name") or "?"),
@@ -63,9 +63,9 @@ def _task(ask: Callable[..., Any], run: Run, item: dict[str, Any]) -> FailedTask
 
 def log_end(hook: OmicsHook, run: Run, task: FailedTask | None) -> LogEnd | None:
     """
-    Return the end of the log that says most of why a run failed; None if no log is there, or may be read.
+    Return the last lines of the log of the failed task, else of the engine, else of the run; None if none can be read.
 
-    :param task: the first failed task; without one, or without a log of it, the engine's log counts, then the run's.
+    :param task: the first failed task, None if there is none.
     """
     streams = {"engine": engine_stream(run), "run": f"run/{run.id}"}
     if task:

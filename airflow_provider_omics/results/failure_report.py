@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The error of a run that FAILED: its reason, the failed tasks, the end of their log, and what helps."""
+"""The error of a run that FAILED: its reason, the failed tasks, the last lines of a log, and advice."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def failure_of(
 
     :param hook: the hook of the connection.
     :param run: the run as GetRun last showed it.
-    :param retry_on: classes and reasons after which Airflow may try again; by default transient and capacity.
+    :param retry_on: classes and reasons after which Airflow may retry; by default transient and capacity.
     :param cached: whether the run uses a run cache.
     :param links: names and pages of the AWS console.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Why a run failed, whether a retry may help, and what to do: the reasons that the user guide lists, and one text."""
+"""Classes of failure reasons, from the user guide's list: whether Airflow may retry, advice, and the error's text."""
 
 from __future__ import annotations
 
@@ -46,35 +46,35 @@ CLASSES: Final = {
     "TASK_TIMED_OUT": "limit",
 }
 _ADVICE: Final = {
-    "transient": "The cause passes: a retry starts another run.",
-    "capacity": "AWS had no machine of the size asked for: a retry after a while, or another size, may find one.",
-    "task": "A task of the workflow failed: its log says why.",
+    "transient": "The cause is transient: a retry starts another run.",
+    "capacity": "AWS had no instance of the requested size: a later retry, or another size, may help.",
+    "task": "A task of the workflow failed: see its log.",
     "input": (
-        "Check the parameters: that a parameters_uri holds one JSON object, and that each URI exists, is active, "
-        "and may be read by role_arn in this Region."
+        "Check the parameters: a parameters_uri must hold one JSON object, and each URI must exist, be active and be "
+        "readable by role_arn in this Region."
     ),
-    "permission": "Check role_arn: what it may assume, read, pull and write.",
+    "permission": "Check role_arn: its trust policy, and its permissions to read, pull images and write.",
     "definition": "Check the workflow's definition: images, task resources, version.",
     "sizing": "Give the task more memory, or the run more storage (storage_capacity, or storage_type DYNAMIC).",
     "limit": "Raise the time limit of the run group or the task, or split the work.",
-    "unknown": "This reason is not in the user guide's list: nothing is known of a retry; retry_on can name it.",
+    "unknown": "This reason is not in the user guide's list, so there is no retry; name it in retry_on to allow one.",
 }
 RETRIED: Final = ("transient", "capacity")
-# User guide: "review the engine log stream"; of a run that failed outside its tasks, or before it had any.
+# User guide: "review the engine log stream", for a run that failed outside its tasks, or before it had any.
 _ENGINE_FAILED: Final = "WORKFLOW_RUN_FAILED"
 _REVIEW: Final = "No task is known to have failed: review the engine log (stream {}), if log_level is not OFF."
-# Reasons that say no more than that a task failed, whose own reason then counts.
+# The class of reasons that only say that a task failed; then the task's own reason decides.
 _AMBIGUOUS: Final = "task"
 
-# User guide, "How call caching works": what leaves nothing in the run cache.
+# User guide, "How call caching works": failures after which nothing is in the run cache.
 _UNCACHED: Final = frozenset({"RUN_TIMED_OUT", "FILE_SYSTEM_OUT_OF_SPACE", "EXPORT_FAILED"})
-# GetRunTask has no member for it; a task's message or log may name it, 0 that of something else.
+# GetRunTask has no member for the exit code; a task's message or log may contain it. An exit code 0 is not the cause.
 _EXIT: Final = re.compile(r"(?i)\bexit(?:ed)?(?: with)?(?: non-zero)? (?:code|status)\W{0,3}([1-9]\d{0,2})\b")
 
 MAX_TASKS: Final = 5
 # One page of ListRunTasks.
 _MAX_FAILED: Final = 100
-# In bytes: below the first line of the exception; of a task or a line of its log; of all links.
+# In bytes: the text below the first line of the exception; a task or a line of its log; all links.
 _MOST: Final = 2700
 _MOST_OF_LINE: Final = 220
 _MOST_OF_LINKS: Final = 900
@@ -91,7 +91,7 @@ class FailedTask:
     exit_code: str | None = None
 
     def __str__(self) -> str:
-        """Say which task, how its command ended, and why, on one line."""
+        """Return one line: name, id, exit code, reason and message."""
         code = self.exit_code or exit_code([self.status_message or ""])
         why = ": ".join(part for part in (self.failure_reason, self.status_message) if part)
         return one_line(f"{self.name} ({self.id})" + (f", exit {code}" if code else "") + (f": {why}" if why else ""))
@@ -103,7 +103,7 @@ def engine_stream(run: Run) -> str:
 
 
 def exit_code(lines: Sequence[str]) -> str | None:
-    """Return the exit code that the last line to name one names."""
+    """Return the exit code in the last line that has one."""
     return next((found[-1] for line in reversed(lines) if (found := _EXIT.findall(line))), None)
 
 
@@ -122,16 +122,16 @@ class LogEnd:
 @dataclass(frozen=True, slots=True)
 class Failure:
     """
-    A failed run, understood.
+    The classified failure of a run.
 
     :param kind: the class of its reason.
-    :param retry: whether Airflow may try again.
-    :param advice: what helps, in one sentence.
+    :param retry: whether Airflow may retry.
+    :param advice: what to do, in one sentence.
     :param tasks: the first of the failed tasks.
-    :param failed: how many failed in all.
-    :param log: the last lines of the log that says most of it.
-    :param engine: whether the engine's log is where to look.
-    :param cached: whether such a failure leaves the tasks that were done in a run cache.
+    :param failed: the number of all failed tasks.
+    :param log: the last lines of the most useful log.
+    :param engine: whether to refer to the engine's log.
+    :param cached: whether finished tasks are in the run cache after such a failure.
     """
 
     kind: str
@@ -145,10 +145,10 @@ class Failure:
 
     def text(self, *, cached: bool, links: Sequence[str] = ()) -> str:
         """
-        Return what to tell below the reason: failed tasks, the end of a log, advice, links; under 2.7 KB.
+        Return the text below the reason: failed tasks, the last lines of a log, advice, links; under 2.7 KB.
 
         :param cached: whether the run uses a run cache.
-        :param links: pages of the AWS console; those that are too long are left to the task's page.
+        :param links: pages of the AWS console; those that do not fit are left out.
         """
         head = [clipped(f"Failed task {task}", _MOST_OF_LINE) for task in self.tasks[:MAX_TASKS]]
         if self.failed > len(head):
@@ -169,7 +169,7 @@ class Failure:
 
 
 def _fitting(lines: Sequence[str], room: int) -> list[str]:
-    """Return lines, from the first on, for which there is room in bytes."""
+    """Return the first lines that fit into a number of bytes."""
     fitting = []
     for line in lines:
         room -= size(line) + 1
@@ -180,7 +180,7 @@ def _fitting(lines: Sequence[str], room: int) -> list[str]:
 
 
 def misnamed(retry_on: object) -> str | None:
-    """Return why ``retry_on`` names no failures, None if it does; reasons there are more of than the table has."""
+    """Return why ``retry_on`` is invalid, None if it is valid; it may have reasons that are not in the table."""
     if isinstance(retry_on, str) or not isinstance(retry_on, Sequence | AbstractSet):
         return f"must be a list of classes and reasons, not {retry_on!r}"
     for name in retry_on:
@@ -198,13 +198,13 @@ def understand(
     retry_on: Collection[str] | None = None,
 ) -> Failure:
     """
-    Return what a failure is.
+    Classify the failure of a run.
 
     :param run: the run as GetRun shows it.
     :param tasks: the first of its failed tasks.
-    :param failed: how many failed in all.
-    :param log: the last lines of the log that says most of it.
-    :param retry_on: classes and reasons after which Airflow may try again; by default transient and capacity.
+    :param failed: the number of all failed tasks.
+    :param log: the last lines of the most useful log.
+    :param retry_on: classes and reasons after which Airflow may retry; by default transient and capacity.
     """
     reasons = [run.failure_reason or ""]
     kind = CLASSES.get(reasons[0], "unknown")

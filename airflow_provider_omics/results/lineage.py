@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # ruff: noqa: N815 - a facet's members have the API's names
-"""What OpenLineage is told of a task; imported only when its provider, which need not be installed, asks."""
+"""Inputs, outputs and run facet for OpenLineage; imported only if OpenLineage's provider calls for them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _OTHERS = (
 
 @define(kw_only=True)
 class HealthOmicsRunFacet(RunFacet):
-    """The HealthOmics run of a task, in the words of GetRun; ``engine`` is GetWorkflow's."""
+    """The HealthOmics run of a task, with GetRun's names; ``engine`` is GetWorkflow's."""
 
     runId: str
     uuid: str
@@ -78,7 +78,7 @@ def of_end(
 
     :param run: the run as it is now.
     :param about: what is known of it, by GetRun's names.
-    :param parameters: its parameters, as far as GetRun does not tell.
+    :param parameters: its parameters, if GetRun's answer does not have them.
     :param parameters_uri: the file that holds them.
     :param named_outputs: its named outputs, if they were read.
     :param waits: whether its task waits for its end.
@@ -96,7 +96,7 @@ def _inputs(parameters: object, parameters_uri: str | None, digests: Mapping[str
         try:
             parameters = documents.parse(parameters)
         except ValueError:
-            return []  # The task fails of it, and says why.
+            return []  # The task fails with this error.
     versions = {dataset(uri): digest for uri, digest in digests.items()}
     return [
         Dataset(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The log streams of a run in CloudWatch Logs, in the bounds of the run's own time, and of what a task log may hold."""
+"""The log streams of a run in CloudWatch Logs: only lines of the run's own time, and not too many for a task log."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from airflow_provider_omics.records.run import Run
 
 log = logging.getLogger(__name__)
-# Ids are reused, and so are log streams: only lines of the run's own time are its own. Clocks differ a little.
+# Ids, and so log streams, are reused: only lines of the run's own time belong to it. Clocks may differ by so much.
 _SLACK_SECONDS: Final = 300
-# Of one look: lines, their bytes, and those of a single line.
+# The most that is copied at a time: lines, bytes, and bytes of a line.
 MAX_LINES: Final = 1000
 MAX_BYTES: Final = 200_000
 _MAX_LINE: Final = 2000
@@ -83,7 +83,7 @@ class EngineLog:
         self._in_vain = False
 
     def copy(self, run: Run) -> None:
-        """Log what is new, of a run that has ended the end of all that is left; what cannot be read fails nothing."""
+        """Log the new lines or, if the run has ended, the last of the remaining ones; errors do not fail the task."""
         if self._in_vain:
             return
         try:
@@ -93,12 +93,12 @@ class EngineLog:
             return
         shown = _last_that_fit(lines)
         if not whole or len(shown) < len(lines):
-            log.info("engine | … lines are left out here: log stream %s has them all", self._log.stream)
+            log.info("engine | … lines are left out here: all are in log stream %s", self._log.stream)
         for line in shown:
             log.info("engine | %s", line)
 
     def _rest(self, run: Run) -> tuple[list[str], bool]:
-        """Return the last lines of all that were not copied yet, and whether those are all."""
+        """Return the last of the lines that were not copied yet, and whether these are all."""
         rest: list[str] = []
         whole = True
         for _ in range(_MAX_PAGES):
@@ -111,7 +111,7 @@ class EngineLog:
 
     def _note(self, run: Run, error: Exception) -> None:
         if isinstance(error, ClientError) and error_code(error) == "ResourceNotFoundException":
-            # It may come; by one page of the user guide it does so when the run has failed.
+            # It may be created later; by one page of the user guide, when the run has failed.
             if run.ended:
                 log.info("Run %s has no engine log (stream %s)", run.id, self._log.stream)
             return

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the outlets of a task, assets and aliases of them, are told of its run."""
+"""The events of a task's outlets, which are assets and asset aliases, for its run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 # A workflow may write thousands of files; each asset is a row of Airflow's database.
 _MAX_ASSETS: Final = 100
-# Airflow takes an S3 URI for one of the web: of an object's name it drops or sorts what follows these.
+# Airflow treats an S3 URI as a web URL: it drops or sorts the part of an object's key after these characters.
 _SPECIAL: Final = re.compile(r"[#?\x00-\x1f\x7f]")
 _ENCODED: Final = re.compile(rf"%|{_SPECIAL.pattern}")
 
@@ -34,20 +34,20 @@ def tell_outlets(
     extra: dict[str, JsonValue],
 ) -> None:
     """
-    Give each asset the extra, and each alias an asset for each URI among the named outputs of a completed run.
+    Set the extra of each asset's event, and add to each alias an asset for each URI in a completed run's named outputs.
 
     :param outlets: the task's outlets.
-    :param outlet_events: their events, as Airflow's context has them.
+    :param outlet_events: their events, from Airflow's context.
     :param run: the run.
-    :param named_outputs: its named outputs; without any, an alias gets one asset, of the run's outputs.
-    :param extra: what the events say of the run.
+    :param named_outputs: its named outputs; without any, an alias gets one asset for ``run_output_uri``.
+    :param extra: the extra of the events.
     """
     written = _assets(run, named_outputs) if run.succeeded else {}
     for outlet in outlets:
         try:
             events = outlet_events[outlet]
         except TypeError:
-            continue  # Airflow 3 has events of assets alone, not of a File or Table, which are lineage's.
+            continue  # Airflow 3 has events only for assets, not for a File or Table of lineage.
         if isinstance(outlet, AssetAlias):
             for uri, asset in written.items():
                 events.add(asset, extra=extra if asset.uri == uri else {**extra, "uri": uri})
@@ -56,23 +56,23 @@ def tell_outlets(
 
 
 def _assets(run: Run, named_outputs: Mapping[str, JsonValue] | None) -> dict[str, Asset]:
-    """Return the assets of what a run has written, by its own URIs; what Airflow refuses is left out."""
+    """Return the assets of a run's outputs, by their URIs; a URI that Airflow does not accept is left out."""
     assets: dict[str, Asset] = {}
     for uri in list(dict.fromkeys(uris(named_outputs)))[:_MAX_ASSETS] or [run.output_uri]:
         try:
             assets[uri] = asset_of(uri)
         except ValueError as error:
-            log.warning("%.200s of run %s is no asset to Airflow, and is left out: %s", uri, run.id, error)
+            log.warning("%.200s of run %s cannot be an asset of Airflow and is left out: %s", uri, run.id, error)
     return assets
 
 
 def asset_of(uri: str) -> Asset:
     """
-    Return the asset of an S3 URI, percent-encoded if Airflow would take a part of the object's name for something else.
+    Return the asset of an S3 URI, percent-encoded if Airflow would drop a part of the object's key.
 
-    :param uri: the URI, with the object's name as it is.
-    :raises ValueError: if Airflow refuses such an asset, be it in the task or in its API server, where that would fail
-        a task that has succeeded.
+    :param uri: the URI, with the object's key unchanged.
+    :raises ValueError: if Airflow does not accept such an asset, in the task or later in its API server, where it would
+        fail a task that has succeeded.
     """
     if not uri.isascii():
         raise ValueError("it is not ASCII")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The named outputs of a run that has COMPLETED, from the summary that its engine leaves in S3."""
+"""The named outputs of a COMPLETED run, from the file that its engine writes to S3."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
     from airflow_provider_omics.records.run import Run
 
 log = logging.getLogger(__name__)
-# User guide, "Run outputs"; the page on logs and that on outputs name it differently.
+# User guide: the page on outputs and that on logs have different names for the file.
 _SUMMARIES: Final = ("outputs.json", "output.json")
 MAX_OUTPUTS: Final = 48_000
-# In bytes: the names of all outputs in the log.
+# In bytes: the names of the outputs in the log.
 _MAX_NAMES: Final = 1000
 
 
 def outputs(hook: OmicsHook, run: Run) -> dict[str, Any] | None:
     """
-    Return the named outputs of a WDL or CWL run; None, with a warning, if there are none that can be read.
+    Return the named outputs of a WDL or CWL run; None, with a warning, if they cannot be read.
 
-    What is too big for XCom becomes ``{"truncated": why}``.
+    If they are too big for XCom, the result is ``{"truncated": why}``.
     """
     try:
         return with_retries(
-            hook, lambda it: _outputs(it, run), Faults(f"A look at the outputs of run {run.id}"), most=MOST_FAULTS
+            hook, lambda it: _outputs(it, run), Faults(f"Reading the outputs of run {run.id}"), most=MOST_FAULTS
         )
     except Exception as error:  # noqa: BLE001 - any error: the run has COMPLETED
         log.warning("The outputs of run %s cannot be read: %s", run.id, error)
@@ -45,7 +45,7 @@ def outputs(hook: OmicsHook, run: Run) -> dict[str, Any] | None:
 
 
 def names_of(named: Mapping[str, object]) -> str:
-    """Return the names of outputs or, of those that are too many for XCom, why they are not there."""
+    """Return the names of outputs, or why they are truncated."""
     names = named["truncated"] if named.keys() == {"truncated"} else ", ".join(named)
     return clipped(one_line(str(names)), _MAX_NAMES)
 
@@ -73,8 +73,8 @@ def _outputs(hook: OmicsHook, run: Run) -> dict[str, Any] | None:
 
 
 def _summary(text: bytes, name: str) -> Any:  # noqa: ANN401 - any JSON
-    """Read a summary; ValueError says what Airflow would refuse in an XCom."""
-    # Python reads NaN and Infinity, which are no JSON.
+    """Parse the file; ValueError if Airflow cannot store a value in an XCom."""
+    # Python's parser accepts NaN and Infinity, which are not JSON.
     named = json.loads(text, parse_constant=str)
     if wrong := next(documents.not_json(named, name), None):
         raise ValueError(wrong)

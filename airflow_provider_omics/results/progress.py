@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is said of a run: every few minutes its status, since when and how far its tasks are; at the end what it was."""
+"""Log lines on a run: every few minutes its status, times and tasks; at the end a summary."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class TaskCounts:
     """
     A run's tasks by status, from one page of all of them or, if there are more, from one page of each status.
 
-    Iterate over the statuses to ask ListRunTasks for, None for all, and add each answer. A run may have thousands of
-    tasks: of each status a hundred are counted.
+    Iterate over the statuses for ListRunTasks, None for all, and add each answer. A run may have thousands of tasks: of
+    each status at most a hundred are counted.
     """
 
     _counts: Counter[str] = field(default_factory=Counter)
@@ -34,7 +34,7 @@ class TaskCounts:
     _all: bool = True
 
     def __iter__(self) -> Iterator[str | None]:
-        """Yield each status to ask for."""
+        """Yield each status for ListRunTasks."""
         yield None
         if not self._all:
             yield from _STATUSES
@@ -43,8 +43,8 @@ class TaskCounts:
         """
         Add a page.
 
-        :param asked: the status that was asked for.
-        :param statuses: those of the tasks on the page.
+        :param asked: the status that was listed, None for all.
+        :param statuses: the statuses of the tasks on the page.
         :param more: whether there is another page.
         """
         if asked is None and more:
@@ -55,13 +55,13 @@ class TaskCounts:
             self._more.add(asked)
 
     def __str__(self) -> str:
-        """Say how many tasks are in which status."""
-        told = [f"{self._counts[it]}{'+' * (it in self._more)} {it}" for it in _STATUSES if self._counts[it]]
-        return ", ".join(told) or "none yet"
+        """Return the number of tasks in each status."""
+        counts = [f"{self._counts[it]}{'+' * (it in self._more)} {it}" for it in _STATUSES if self._counts[it]]
+        return ", ".join(counts) or "none yet"
 
 
 class UnknownStatus:
-    """Says of a status that this release does not know what is made of it: at once, and every hour."""
+    """Warns of a status that this release does not know: at first, and then every hour."""
 
     __slots__ = ("_reminder",)
 
@@ -69,7 +69,7 @@ class UnknownStatus:
         self._reminder = Reminder(UNKNOWN_EVERY)
 
     def warning(self, seen: Run | ReadSetJob, now: float) -> str | None:
-        """Return what there is to say now."""
+        """Return the warning, None if there is none to log now."""
         if seen.known or not self._reminder.due(now):
             return None
         return (
@@ -80,11 +80,11 @@ class UnknownStatus:
 
 def heartbeat(run: Run, now: float, tasks: TaskCounts | None = None) -> str:
     """
-    Say how a run is going, on one line.
+    Return one line on a run's progress.
 
     :param run: the run.
     :param now: the time, in epoch seconds.
-    :param tasks: its tasks, if they were asked for.
+    :param tasks: its tasks, if they were counted.
     """
     line = f"run {run.id} {run.status}"
     if run.creation_time:
@@ -98,10 +98,10 @@ def heartbeat(run: Run, now: float, tasks: TaskCounts | None = None) -> str:
 
 def summary(run: Run, about: Iterable[str] = ()) -> str:
     """
-    Say what run it was, how long it was in the queue and running, and where its outputs are, on one line.
+    Return one line on a run that has ended: its times in the queue and running, and its output URI.
 
-    :param run: the run, at best as GetRun showed it at its end.
-    :param about: what else is known of it.
+    :param run: the run, if possible as GetRun showed it at its end.
+    :param about: more parts of the line.
     """
     facts = list(about)
     if run.creation_time and run.start_time:

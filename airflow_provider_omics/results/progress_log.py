@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a task that waits in its worker says of its run meanwhile."""
+"""The log lines of a task that waits in its worker."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_omics.results.logs import EngineLog
 
 log = logging.getLogger(__name__)
-# A client that keeps nobody waiting for what only tells a person more.
+# Options of a client with short time-outs, for calls that only add to the log.
 _BRIEF: dict[str, Any] = {
     "connect_timeout": 5,
     "read_timeout": 10,
@@ -28,9 +28,9 @@ _BRIEF: dict[str, Any] = {
 
 class RunProgressLogger:
     """
-    Logs each change of a run's status, every few minutes how it is going, and if asked for the log of its engine.
+    Logs each change of a run's status, its progress every few minutes and, if wanted, the log of its engine.
 
-    :param hook: returns a new hook with these options of botocore's.
+    :param hook: returns a new hook with the given options of botocore's.
     :param forward_logs: whether to copy the engine's log.
     """
 
@@ -44,12 +44,12 @@ class RunProgressLogger:
         self._engine_log: EngineLog | None = None
 
     def repeat(self, said: Iterable[str]) -> None:
-        """Say what the trigger has said: its log gets lost."""
+        """Log again the lines of the trigger, whose log may be lost."""
         for line in said:
             log.info("While this task was deferred: %s", line)
 
     def seen(self, before: Run, run: Run) -> None:
-        """Say what there is to say after a look."""
+        """Log what has changed after a poll."""
         silent = self._heartbeat > 0 and time.monotonic() - self._told >= self._heartbeat
         if run.status != before.status:
             log.info("HealthOmics %s", run)
@@ -63,7 +63,7 @@ class RunProgressLogger:
             self.copy_log(run)
 
     def copy_log(self, run: Run) -> None:
-        """Copy what is new in the engine's log, of a run that has ended all that is left, if the task is to do so."""
+        """Copy the new lines of the engine's log, if ``forward_logs`` is set."""
         if not self._forward_logs:
             return
         if self._engine_log is None:

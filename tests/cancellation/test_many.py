@@ -114,7 +114,9 @@ def test_a_triggerer_that_stops_before_airflow_has_told_says_so(triggers, monkey
     monkeypatch.setattr(ask_airflow, "task_states", unreachable)
     [trigger] = triggers(1)
     asyncio.run(end(trigger))
-    assert "This triggerer stops before Airflow said whether somebody ended it: Task cohort.start [0]" in caplog.text
+    assert (
+        "This triggerer stops before Airflow returned whether a person ended it: Task cohort.start [0]" in caplog.text
+    )
 
 
 def test_sixty_workers_that_are_killed_at_once(start, omics_local):

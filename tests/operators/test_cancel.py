@@ -200,7 +200,7 @@ def test_a_run_of_this_dag_run_that_may_not_be_looked_at_fails_the_task(started,
     pushed = started("a", "b")
     ti.xcom_pull = lambda task_ids, key: [pushed[task][key] for task in task_ids]
     omics_local.fault("GetRun", "error", code="AccessDeniedException", times=1)
-    with pytest.raises(OmicsError, match=r"1 of 1 runs are cancelled; Run \d+ cannot be looked at: .*AccessDenied"):
+    with pytest.raises(OmicsError, match=r"1 of 1 runs are cancelled; GetRun of run \d+ failed: .*AccessDenied"):
         CancelOmicsRunOperator(task_id="cancel", airflow_task_ids=["a", "b"]).execute(context)
     assert statuses(omics_local) == {"a": "PENDING", "b": "STOPPING"}
 
@@ -263,7 +263,7 @@ def test_a_run_is_cancelled_though_nobody_can_look_at_it_then(started, context, 
 def test_an_xcom_that_names_no_run_does_not_stand_in_the_way(started, context, ti, omics_local):
     started("a")
     ti.xcom_pull = lambda task_ids, key: [f"{key} of {task}" for task in task_ids if task != "a"]
-    with pytest.raises(OmicsError, match=r"1 of 1 runs are cancelled; Run run_id of other cannot be looked at"):
+    with pytest.raises(OmicsError, match=r"1 of 1 runs are cancelled; GetRun of run run_id of other failed"):
         CancelOmicsRunOperator(task_id="cancel", airflow_task_ids=["a", "other"]).execute(context)
     assert statuses(omics_local) == {"a": "STOPPING"}
 

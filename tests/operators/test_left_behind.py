@@ -141,7 +141,7 @@ def test_tasks_that_cannot_be_asked_for_are_told_by_name(finish, omics, warnings
     with pytest.raises(RunFailedError) as caught:
         finish()
     assert re.fullmatch(r"Failed task call \(\d+\)", str(caught.value).splitlines()[1])
-    assert "cannot be asked" in warnings()[0]
+    assert "GetRunTask of task" in warnings()[0]
 
 
 @pytest.mark.parametrize(("reason", "told"), [("SERVICE_ERROR", "A retry"), ("INPUT_URI_NOT_FOUND", "A clear")])

@@ -84,7 +84,7 @@ def test_what_airflow_refuses_is_left_out(uri, told, aws_default, request, caplo
     aws_default.script(outputs={"w.refused": uri, "w.taken": "s3://bucket/x"})
     extra, by_alias, _ = told(f"refused_{request.node.callspec.id}", File("s3://bucket/cohort.vcf"))
     assert by_alias == {"s3://bucket/x": extra}
-    assert f"{uri:.200} of run {extra['run_id']} is no asset to Airflow" in caplog.text
+    assert f"{uri:.200} of run {extra['run_id']} cannot be an asset of Airflow" in caplog.text
 
 
 def test_a_folder_that_airflow_refuses_is_left_out(told):

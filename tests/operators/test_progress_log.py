@@ -194,7 +194,7 @@ def test_of_a_huge_log_the_end_is_copied(pages, running, write, engine, monkeypa
     write(running, *(f"line {number}" for number in range(12_345)))
     engine_log(running).copy(ended(running))
     marker, *lines = engine()
-    assert marker == f"… lines are left out here: log stream run/{running.id}/engine has them all"
+    assert marker == f"… lines are left out here: all are in log stream run/{running.id}/engine"
     assert lines == [f"line {number}" for number in range(11_345, 12_345)]
 
 

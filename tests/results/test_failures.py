@@ -71,7 +71,7 @@ def test_what_is_told_comes_in_order():
         "Last lines of the log of task call-0:",
         "  first",
         "  last",
-        "A task of the workflow failed: its log says why. A clear of the task resumes from the run cache.",
+        "A task of the workflow failed: see its log. A clear of the task resumes from the run cache.",
         "the console: https://x",
     ]
 
@@ -138,7 +138,7 @@ def test_it_is_never_long_and_keeps_the_advice():
     assert lines[7].startswith("  ü")
     # A link that does not fit is left out whole.
     assert lines[-2:] == [
-        "A task of the workflow failed: its log says why. A clear of the task resumes from the run cache.",
+        "A task of the workflow failed: see its log. A clear of the task resumes from the run cache.",
         "y" * 300,
     ]
 
