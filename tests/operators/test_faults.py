@@ -71,7 +71,7 @@ def test_the_connection_is_read_anew_while_a_worker_waits(start_run, context, om
 
 def test_when_the_time_to_start_is_up_the_error_says_what_is_wrong(start_run, context, omics_local):
     omics_local.fault("StartRun", "drop", probability=1)
-    with pytest.raises(StartRunRefusedError, match=r"HealthOmics does not answer: Connection.*a retry finds the run"):
+    with pytest.raises(StartRunRefusedError, match=r"HealthOmics does not answer: Connection.*a retry finds it"):
         start_run(submit_timeout=timedelta(seconds=0.2)).execute(context)
 
 

@@ -94,7 +94,7 @@ def test_the_deadline_of_a_retry_ends_the_run_that_it_was_looking_for(start_run,
 
     monkeypatch.setattr(HubDriver, "to_cancel", later)
     operator = start_run(deferrable=True, execution_timeout=timedelta(seconds=3))
-    with pytest.raises(StartRunRefusedError, match="a retry finds the run"):
+    with pytest.raises(StartRunRefusedError, match="a retry finds it"):
         resumed(operator, context, deferred(operator, context))
     assert [run["status"] for run in omics_local.runs()] == ["STOPPING"]
 
