@@ -130,7 +130,7 @@ def test_a_refusal_is_waited_out_and_told(start_run, context, omics_local, caplo
             {"kind": "error", "code": "ServiceQuotaExceededException", "message": "You have 100000 runs"},
             "retention_mode",
         ),
-        ({"kind": "drop"}, "does not answer: .*a retry finds the run"),
+        ({"kind": "drop"}, "does not answer: .*a retry finds it"),
     ],
     ids=["throttled", "full", "drop"],
 )
