@@ -116,13 +116,11 @@ def _items(
     """Return the sources, of a list or of one in JSON."""
     if value is UNRENDERED:
         return []
-    if isinstance(value, str):
-        try:
-            value = documents.parse(value)
-        except ValueError as error:
-            violations.append(f"sources {error}")
-            return []
-    value = documents.plain(value)
+    try:
+        value = documents.plain(documents.parse(value) if isinstance(value, str) else value)
+    except (ValueError, RecursionError) as error:
+        violations.append(f"sources {'contains itself' if isinstance(error, RecursionError) else error}")
+        return []
     if not isinstance(value, list):
         violations.append(f"sources must be a list of 1 to {most}, not {type(value).__name__}")
         return []

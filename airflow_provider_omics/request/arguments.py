@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 _LONGEST: Final = timedelta.max.total_seconds()
-_REGION: Final = re.compile(r"[A-Za-z0-9-]{1,63}")
+_REGION: Final = re.compile(r"[a-z0-9-]{1,63}")
 
 
 def seconds_of(name: str, value: object, *, zero: bool = False) -> float:
@@ -59,7 +59,9 @@ def broken_connection_rules(
         elif name != "verify" and not (value is None or isinstance(value, str)) and rendered(value):
             yield f"{name} must be a string or None, not {value!r}"
         elif name == "region_name" and isinstance(value, str) and rendered(value) and not _REGION.fullmatch(value):
-            yield f"region_name must be letters, digits and hyphens, such as us-east-1, not {value!r:.80}"
+            yield f"region_name must be small letters, digits and hyphens, such as us-east-1, not {value!r:.80}"
+        elif isinstance(value, str):
+            yield from documents.not_json(value, name)
     if not (verify is None or isinstance(verify_of(verify), bool | str)) and rendered(verify):
         yield f"verify must be True, False or the path of a CA bundle, not {verify!r}"
     if botocore_config is None:

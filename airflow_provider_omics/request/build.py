@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -45,12 +46,21 @@ UNRENDERED: Final = _Unrendered()
 
 def rendered(value: object) -> bool:
     """Tell whether a value is final: no Jinja in it and nothing that Airflow resolves when the task runs."""
+    try:
+        return _rendered(value)
+    except RecursionError:
+        return True  # It contains itself, which the checks report.
+
+
+def _rendered(value: object) -> bool:
     if isinstance(value, str):
         return not any(mark in value for mark in ("{{", "{%", "{#"))
     if isinstance(value, dict):
-        return all(rendered(item) for item in value.values())
+        return all(_rendered(item) for item in value.values())
     if isinstance(value, list | tuple | set):
-        return all(rendered(item) for item in value)
+        return all(_rendered(item) for item in value)
+    if isinstance(value, os.PathLike):
+        return True  # It has a `resolve` of its own.
     return not (callable(value) or hasattr(value, "resolve") or hasattr(value, "template_fields"))
 
 
@@ -87,10 +97,11 @@ def build_request(
             continue
         try:
             request[member.name] = _coerce(member, value, (files or {}).get(member.argument))
+            violations += _broken_rules(member, request[member.name], reserved_tags)
         except RequestError as error:
             violations += error.violations
-            continue
-        violations += _broken_rules(member, request[member.name], reserved_tags)
+        except ValueError as error:  # Python writes no number of more than 4,300 digits.
+            violations.append(f"{member.argument}: {error}")
     try:
         request |= _extra_members(extra)
     except RequestError as error:

@@ -65,8 +65,11 @@ def test_a_template_is_of_no_type_yet(template):
         ({"aws_conn_id": 5}, "aws_conn_id must be a string or None, not 5"),
         ({"region_name": b"eu"}, "region_name must be a string or None, not b'eu'"),
         *(
-            ({"region_name": name}, f"region_name must be letters, digits and hyphens, such as us-east-1, not {name!r}")
-            for name in ("us-east-1\n", " us-east-1", "us_east_1", "us-east-1.amazonaws.com", "x" * 64)
+            (
+                {"region_name": name},
+                f"region_name must be small letters, digits and hyphens, such as us-east-1, not {name!r}",
+            )
+            for name in ("us-east-1\n", " us-east-1", "us_east_1", "US-EAST-1", "us-east-1.amazonaws.com", "x" * 64)
         ),
         ({"verify": 1.5}, "verify must be True, False or the path of a CA bundle, not 1.5"),
         ({"verify": b"/ca"}, "verify must be True, False or the path of a CA bundle, not b'/ca'"),
@@ -75,6 +78,8 @@ def test_a_template_is_of_no_type_yet(template):
             {"botocore_config": {"client_cert": Path("/x")}},
             "botocore_config.client_cert: PosixPath is not a JSON type; write it as text or number",
         ),
+        ({"aws_conn_id": Path("/x")}, f"aws_conn_id must be a string or None, not {Path('/x')!r}"),
+        ({"verify": "/M\udcfcller.pem"}, r"verify: '/M\udcfcller.pem' is no Unicode text"),
         ({"botocore_config": {1: 2}}, "botocore_config: keys must be strings, not 1"),
     ],
 )

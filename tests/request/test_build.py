@@ -222,6 +222,10 @@ def test_what_cannot_be_written_is_told():
         rf"parameters.b[0]: '\x00' {why}",
     ]
     assert violations(parameters="a: &a [*a]") == ["parameters contains itself"]
+    itself: dict[str, object] = {}
+    itself["a"] = itself
+    assert rendered(itself)
+    assert violations(parameters=itself) == ["parameters contains itself"]
     for extra in (5, [1]):
         assert violations(extra)[0].startswith("start_run_kwargs must be a JSON object, not ")
 
@@ -239,6 +243,9 @@ def test_no_text_is_sent_that_airflow_cannot_keep(text):
 def test_a_number_of_any_length_is_told():
     [violation] = violations(priority="9" * 5000)
     assert violation.startswith("priority must be an integer, not '999")
+    for argument in ("priority", "workflow_id"):
+        [violation] = violations(**{argument: 10**5000})
+        assert violation.startswith(f"{argument}: Exceeds the limit (4300 digits)")
 
 
 @pytest.mark.parametrize("text", ["a: !!timestamp x", "a: !!bool x", 'a: !!int ""', "a: !!float x"])

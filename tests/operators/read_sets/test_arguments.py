@@ -18,6 +18,7 @@ from tests.operators.stores import ROLE, STORE, source
         ({"role_arn": None}, "role_arn is required"),
         ({"sources": []}, r"sources must be 1 to 100 .*, not 0: skip the task if there are none"),
         ({"sources": [source("a")] * 101}, "not 101: map the task over smaller lists"),
+        ({"sources": "- &a [*a]"}, "sources contains itself"),
         ({"sources": "a, b"}, "sources must be a list of 1 to 100, not str"),
         ({"sources": [{}]}, r"sources\[0\].sourceFileType is required; sources\[0\].subjectId is required"),
         ({"sources": [source("a", sourceFileType="VCF")]}, r"sources\[0\].sourceFileType must be one of FASTQ, BAM"),
