@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
 
     from airflow_provider_omics.records.run import Run
-    from tests.protocol.world import Process, World
+    from tests.protocol.process import Process
+    from tests.protocol.world import World
 
 FOR_EVER = 1e9
 

@@ -7,7 +7,10 @@ import pytest
 
 from airflow_provider_omics.lifecycle.protocol import Fail, Succeed, Wait
 from airflow_provider_omics.local import life
-from tests.protocol.world import START, KilledError, Task, TaskInstance, World, lost, world_time
+from tests.protocol.process import KilledError, lost
+from tests.protocol.tasks import START, Task, TaskInstance
+from tests.protocol.world import World
+from tests.protocol.world_time import world_time
 
 
 @pytest.fixture
