@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -166,6 +167,29 @@ def omics(server, airflow):
                 server.force(run["id"], "CANCELLED")
         assert time.monotonic() < deadline, "a Dag run goes on after the test"
         time.sleep(0.5)
+
+
+@pytest.fixture
+def held(airflow):
+    """Return a context in which XComs are held up before or after one of a name is written."""
+    folder = airflow.home / "hold"
+    folder.mkdir(exist_ok=True)
+
+    @contextmanager
+    def hold(moment):
+        file = folder / moment
+        file.touch()
+
+        def reached(run):
+            airflow.until(file.with_suffix(".held").exists, f"the trigger to come to {moment}", run=run)
+
+        try:
+            yield reached
+        finally:
+            file.unlink()
+            file.with_suffix(".held").unlink(missing_ok=True)
+
+    return hold
 
 
 def processes_of(home):
