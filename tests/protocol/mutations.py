@@ -312,7 +312,7 @@ MUTATIONS = (
     Mutation("a refusal says nothing of the room", QUEUE, "self._room.unknown(now)", "pass", REFUSALS + "test_too_many_calls_to_a_full_account_are_asked_again_at_once"),
     Mutation("four calls are under way at most", QUEUE, "if self._under_way >= self._at_once:", "if False:", STARTS + "test_calls_that_hang_hold_up_nobody_and_four_are_under_way_at_most"),
     Mutation("an endpoint that is away is asked to start one run at a time", QUEUE, "budget.pause(now) if budget.faults > 1 else 0.0", "0.0", REFUSALS + "test_what_is_away_is_asked_by_one_call_at_a_time"),
-    Mutation("StartRun does not wait for looks", "polling/hub.py", "starts = Client(params, _config(read_timeout=10), RateLimit(limits.calls), threads=_STARTS)", "starts = self._client", STARTED + "test_start_run_has_a_client_of_its_own_that_gives_up_soon_and_repeats_nothing"),
+    Mutation("StartRun does not wait for looks", "polling/hub.py", "starts = Client(params, _config(read_timeout=10), RateLimit(limits.calls), threads=_STARTS)", "starts = self.client", STARTED + "test_start_run_has_a_client_of_its_own_that_gives_up_soon_and_repeats_nothing"),
     # --- what it says and hands on ---
     Mutation("what Airflow's server refuses is no asset", TOLD, "if not uri.isascii():", "if False:", OUTLETS),
     Mutation("an object's name stays whole in its asset", TOLD, "if _SPECIAL.search(uri):", "if False:", OUTLETS),

@@ -232,12 +232,12 @@ def test_a_connection_that_is_throttled_does_not_hold_up_another(monkeypatch):
     async def go():
         async with hubs.join(HookParams()) as one, hubs.join(HookParams(region_name="eu-west-1")) as other:
             # As where all is refused; so slow a budget lets a call go every ten seconds.
-            monkeypatch.setattr(one.budget, "rate", 0.1)
-            await one.spend()
-            waiting = asyncio.create_task(one.spend())
+            monkeypatch.setattr(one.client.budget, "rate", 0.1)
+            await one.client.spend()
+            waiting = asyncio.create_task(one.client.spend())
             async with asyncio.timeout(5):
                 for _ in range(20):
-                    await other.spend()
+                    await other.client.spend()
             assert not waiting.done()
             waiting.cancel()
 
