@@ -27,6 +27,7 @@ _CHECKER = "airflow_provider_omics.local.wdl_check"
 _LENIENT = " (The local endpoint takes WDL_LENIENT for WDL: what HealthOmics tolerates beyond WDL is not emulated.)"
 _MOST_PARSED = 100
 _parsed: dict[tuple[object, ...], dict[str, Any]] = {}
+_parsing: set[subprocess.Popen[bytes]] = set()
 
 
 class DefinitionError(ValueError):
@@ -121,21 +122,31 @@ def parsed(content: bytes, main: str) -> dict[str, Any]:
     return dict(found)
 
 
+def stop() -> None:
+    """Kill what still parses: a server that is stopped does not wait for it."""
+    for process in list(_parsing):
+        process.kill()
+
+
 def _checked(root: Path, main: str) -> dict[str, Any]:
     kept = {key: os.environ[key] for key in ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH") if key in os.environ}
-    try:
-        done = subprocess.run(  # noqa: S603  no shell, and the command is our own
-            [*namespaces(), sys.executable, "-P", "-m", _CHECKER, str(root), main],
-            cwd=root,
-            env={**kept, "PYTHONPATH": python_path()},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-            timeout=_SECONDS_TO_PARSE,
-        )
-    except subprocess.TimeoutExpired:
-        raise DefinitionError(f"{main} could not be parsed in {_SECONDS_TO_PARSE} seconds.") from None
-    if done.returncode:
-        raise DefinitionError(f"{main} could not be parsed: {done.stderr.decode(errors='replace')[-500:].strip()}")
-    found: dict[str, Any] = json.loads(done.stdout)
+    with subprocess.Popen(  # noqa: S603  no shell, and the command is our own
+        [*namespaces(), sys.executable, "-P", "-m", _CHECKER, str(root), main],
+        cwd=root,
+        env={**kept, "PYTHONPATH": python_path()},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        _parsing.add(process)
+        try:
+            answer, said = process.communicate(timeout=_SECONDS_TO_PARSE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise DefinitionError(f"{main} could not be parsed in {_SECONDS_TO_PARSE} seconds.") from None
+        finally:
+            _parsing.discard(process)
+    if process.returncode:
+        raise DefinitionError(f"{main} could not be parsed: {said.decode(errors='replace')[-500:].strip()}")
+    found: dict[str, Any] = json.loads(answer)
     return found

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import uvicorn
 
-from airflow_provider_omics.local import examples
+from airflow_provider_omics.local import definitions, examples
 from airflow_provider_omics.local.app import App
 from airflow_provider_omics.local.aws import AwsPublisher
 from airflow_provider_omics.local.control import configure
@@ -72,6 +72,7 @@ class Server:
         # First, so that no run that is to end waits for a large file on its way to or from S3.
         self._uvicorn.should_exit = True
         self.engine.close()
+        definitions.stop()
         for thread in self._threads:
             thread.join()
         self._socket.close()

@@ -4,16 +4,20 @@
 from __future__ import annotations
 
 import io
+import threading
 import zipfile
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import pytest
-from botocore.exceptions import WaiterError
+from botocore.exceptions import ClientError, HTTPClientError, WaiterError
 
 from airflow_provider_omics.local import definitions
 from airflow_provider_omics.local.definitions import DefinitionError, main_of
 from airflow_provider_omics.local.records import Definition
+from airflow_provider_omics.local.server import Server
 from airflow_provider_omics.local.staging import RunError, unpack
+from airflow_provider_omics.local.testing import LocalOmics
 from airflow_provider_omics.local.wdl_check import check
 
 INVALID, CONFLICT = ("ValidationException", 400), ("ConflictException", 409)
@@ -239,3 +243,20 @@ def test_a_definition_is_exported(create, client, omics_local):
     assert exported(client.get_workflow_version, **version) == exported(client.get_run, id=run["id"]) == ["v.nf"]
     assert "definition" not in client.get_workflow(id=workflow["id"])
     assert "definition" not in client.get_workflow(id="1234567", export=["DEFINITION"])
+
+
+def test_a_server_that_is_stopped_does_not_wait_for_a_parser(monkeypatch, wait_for):
+    monkeypatch.setattr(definitions, "namespaces", lambda: ("bash", "-c", "sleep 300"))
+    with Server() as server:
+        client = LocalOmics(server.url).client("omics")
+
+        def create():
+            with suppress(ClientError, HTTPClientError):
+                client.create_workflow(name="w", definitionZip=zipped({"slow.wdl": INPUTS}))
+
+        creation = threading.Thread(target=create)
+        creation.start()
+        wait_for(lambda: definitions._parsing)
+
+    creation.join()
+    assert not definitions._parsing
