@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from airflow_provider_omics.local import isolation
 from airflow_provider_omics.local.environment import environment
 
 if TYPE_CHECKING:
@@ -44,7 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("omics-local", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    serve = commands.add_parser("serve", help="serve the endpoint until SIGTERM, SIGHUP or Ctrl-C")
+    about = (
+        "Serve the endpoint until SIGTERM, SIGHUP or Ctrl-C. All state lives in memory, S3 included, and ends with it."
+    )
+    serve = commands.add_parser("serve", help="serve the endpoint until SIGTERM, SIGHUP or Ctrl-C", description=about)
     serve.add_argument("--host", default="127.0.0.1", help="a loopback address (default: %(default)s)")
     serve.add_argument("--port", type=_port, default=_PORT, help="0 is any free one (default: %(default)s)")
     serve.add_argument("--simulate", action="store_true", help="simulate all runs instead of executing WDL")
@@ -52,6 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--quotas", action="store_true", help="throttle as HealthOmics' published quotas do")
     serve.add_argument("--examples", action="store_true", help="register what AWS' start-run documents name")
     serve.add_argument("--config", type=Path, metavar="FILE", help="JSON or YAML: settings, scripts, faults, workflows")
+    serve.add_argument(
+        "--require-sandbox", action="store_true", help="refuse to execute tasks that bubblewrap does not isolate"
+    )
     serve.set_defaults(run=_serve)
     env = commands.add_parser("env", help="print AWS_* exports and Airflow's connection, ready to paste")
     env.add_argument("--url", default=f"http://127.0.0.1:{_PORT}", help="the endpoint's (default: %(default)s)")
@@ -73,12 +80,19 @@ def _serve(options: argparse.Namespace) -> int:
 
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     config = _config(options)
+    if options.require_sandbox and not options.simulate and isolation.backend() != "omics_sandbox":
+        raise ValueError(
+            "--require-sandbox: bubblewrap is not installed, or this kernel does not let it isolate a task; install it "
+            "(apt-get install bubblewrap), allow user namespaces, or leave the option out."
+        )
     # Handled, not blocked: a blocked signal would stay blocked in the processes that execute workflows.
     stop = threading.Event()
     for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         if signum != signal.SIGHUP or signal.getsignal(signum) != signal.SIG_IGN:  # ignored is what nohup asks for
             signal.signal(signum, lambda _signum, _frame: stop.set())
     with Server(config, host=options.host, port=options.port, simulate=options.simulate) as server:
+        if not options.simulate:
+            logging.getLogger("omics-local").info(isolation.description())
         print(f"omics-local ready {server.url}", flush=True)  # noqa: T201 - who started it waits for this line
         # Python runs a handler between two of its steps: a signal just before an endless wait would be heard after it.
         peak = 0

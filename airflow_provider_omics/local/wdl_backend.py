@@ -18,7 +18,7 @@ from WDL.runtime.backend.cli_subprocess import SubprocessBase
 from WDL.runtime.download import able
 
 from airflow_provider_omics.local import task_usage
-from airflow_provider_omics.local.isolation import BWRAP, ending_with_parent
+from airflow_provider_omics.local.isolation import BWRAP, ending_with_parent, visible
 from airflow_provider_omics.local.wdl_downloads import fetch
 
 if TYPE_CHECKING:
@@ -105,18 +105,18 @@ class _WithoutContainer(SubprocessBase):
 
 
 class SandboxContainer(_WithoutContainer):
-    """Tasks under bubblewrap: a /tmp and processes of their own, the host read-only, no network."""
+    """Tasks under bubblewrap: a /tmp and processes of their own, programs and inputs read-only, nothing else."""
 
     cli_name = "bwrap"
 
     def _isolation(self) -> list[str]:
-        tools = {str(Path(entry).parent) for entry in os.environ["PATH"].split(os.pathsep)}
-        inputs = [source.rstrip("/") for source in self.input_path_map]
-        invocation = [*BWRAP]
-        for path in map(Path, (*sorted({sys.prefix, sys.base_prefix, *tools}), *inputs)):
-            if path.is_relative_to("/tmp"):  # noqa: S108  the private /tmp hides what this host keeps under its own
-                invocation += ["--ro-bind", str(path), str(path)]
-        return [*invocation, "--bind", self.host_dir, self.host_dir, "--chdir", self.host_work_dir()]
+        invocation = [*BWRAP, *visible()]
+        for source in self.input_path_map:
+            path = source.rstrip("/")
+            invocation += ["--ro-bind", path, path]
+        invocation += ["--bind", self.host_dir, self.host_dir, "--chdir", self.host_work_dir()]
+        # What was made only to mount something in it takes no file, either.
+        return [*invocation, "--remount-ro", "/"]
 
 
 class HostContainer(_WithoutContainer):

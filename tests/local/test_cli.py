@@ -200,6 +200,11 @@ def test_what_cannot_be_served_is_one_sentence(options, says, tmp_path):
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_help_and_readme_say_that_state_lives_in_memory():
+    assert "All state lives in memory, S3 included" in " ".join(run("serve", "--help").stdout.split())
+    assert "All state lives in memory" in README
+
+
 def test_each_entry_that_cannot_be_is_a_line(tmp_path):
     config = tmp_path / "config.yaml"
     config.write_text(

@@ -154,9 +154,8 @@ def test_runs_beyond_the_limit_wait_in_pending(lab, wait_for):
     assert third.status == "COMPLETED"
 
 
-def test_a_task_has_no_network_and_no_credentials(lab, monkeypatch):
-    if not namespaces():
-        pytest.skip("this kernel gives no namespaces")
+def test_a_task_has_no_network_and_no_credentials(lab, monkeypatch, require):
+    require(namespaces(), "unshare")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-for-tasks")
     wdl = """
 version 1.1
@@ -176,9 +175,8 @@ task Peek {
     assert seen == {"Peek.seen": ["cut off", "0"]}
 
 
-def test_a_sandboxed_task_has_its_own_tmp_and_cannot_write_elsewhere(lab):
-    if backend() != "omics_sandbox":
-        pytest.skip("bubblewrap does not work here")
+def test_a_sandboxed_task_has_its_own_tmp_and_cannot_write_elsewhere(lab, require):
+    require(backend() == "omics_sandbox", "bubblewrap")
     wdl = """
 version 1.1
 task Look {
@@ -194,6 +192,36 @@ task Look {
 
     seen = json.loads(lab.shelf.get(f"{run.run_output_uri}/logs/outputs.json"))
     assert seen == {"Look.seen": ["refused", "0"]}
+
+
+def test_a_sandboxed_task_sees_programs_and_its_inputs_alone(lab, tmp_path, require):
+    require(backend() == "omics_sandbox", "bubblewrap")
+    wdl = """
+version 1.1
+task Look {
+    input { File file  Array[String] hidden }
+    command <<<
+        for path in ~{sep=" " hidden}; do test -e $path && echo sees $path; done
+        echo more 2>/dev/null >> ~{file} && echo wrote its input
+        mount -o remount,bind,rw /usr 2>/dev/null && echo remounted
+        touch /usr/written 2>/dev/null && echo wrote to /usr
+        python3 -c 'print("runs python")'
+        cat ~{file}
+    >>>
+    output { Array[String] seen = read_lines(stdout()) }
+}
+"""
+    sockets = tmp_path / "docker.sock"
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(sockets))
+        hidden = ["/etc/shadow", "/etc/ssh", "/run", "/var", "/home", "/srv", "/mnt", str(sockets), "/etc/ssl/private"]
+        hidden += [f"{Path.home()}/{name}" for name in (".bashrc", ".aws", ".ssh", ".cargo/env", ".config", ".cache")]
+        run, _ = lab.finish(wdl, {"file": "s3://lab/in/greeting.txt", "hidden": hidden})
+
+    assert run.status == "COMPLETED", run.status_message
+    seen = json.loads(lab.shelf.get(f"{run.run_output_uri}/logs/outputs.json"))["Look.seen"]
+    # The programs on PATH may be somewhere in a home; else nothing of it is there.
+    assert [line for line in seen if not line.startswith("sees /home")] == ["runs python", "Hello"]
 
 
 @pytest.mark.parametrize(("default", "parameters"), [("/etc/hostname", {}), ("", {"file": "/etc/hostname"})])
