@@ -73,9 +73,9 @@ def play(scratch: Path, *, chain: bool, stay: bool) -> bool:
             show = show_chain if chain else show_one
             succeeded = show(airflow, url, data)
             if stay:
-                say(f"Look around: {airflow.url}/dags/{dag_id} (no password). Ctrl-C ends everything.")
                 seed(url)
                 airflow.cli("pools", "set", "omics", "50", "omics", "--include-deferred")
+                say(f"Look around: {airflow.url}/dags/{dag_id} (no password). Ctrl-C ends everything.")
                 say("To run it again, trigger it, with the form as it is; the other DAGs' runs are simulated.")
                 say("A DAG that needs something first says so on its page. The links of a task lead to AWS.")
                 while True:

@@ -95,3 +95,10 @@ def test_omics_local_says_what_it_lacks(run_installed):
 def test_omics_local_tells_the_environment_without_the_extra(run_installed):
     done = run_installed("from airflow_provider_omics.local.__main__ import main; sys.exit(main(['env']))")
     assert "export AIRFLOW_CONN_AWS_DEFAULT=" in done.stdout, done.stderr
+
+
+def test_the_fixtures_say_what_they_lack(run_installed):
+    done = run_installed("from airflow_provider_omics.local.testing import installed_server; installed_server()")
+    assert done.stderr.strip().endswith(
+        "is not installed; the endpoint needs: pip install 'airflow-provider-omics[local]'"
+    )
