@@ -116,13 +116,17 @@ class GuardedTrigger(BaseTrigger):
             with suppress(asyncio.CancelledError):
                 await asyncio.wait({ending}, timeout=left)
 
+    def cancels(self, state: str | None, *, mine: bool) -> bool:
+        """Tell whether the run is to be cancelled, by the state of the task; parameters as of ``trigger_cancels``."""
+        return trigger_cancels(state, mine=mine)
+
     async def _end(self) -> None:
         """Decide whether to cancel the run, cancel it without a time limit, and log the result."""
         task, meant = _name_of(self.task_instance), False
         try:
             async with join(self.params) as hub:
                 state, mine = await self._state_or_unknown()
-                meant = trigger_cancels(state, mine=mine)
+                meant = self.cancels(state, mine=mine)
                 if not meant:
                     log.info("The trigger of %s was cancelled while its task is %s: the run is left alone", task, state)
                     return

@@ -216,6 +216,10 @@ class OmicsStartRunTrigger(OmicsRunTrigger):
             return super().what()
         return f"the run of intention {Intention.deserialize(self.intention).digest}, if there is one"
 
+    def cancels(self, state: str | None, *, mine: bool) -> bool:
+        """Leave the run of a task that does not wait and has succeeded, as another triggerer has told it by now."""
+        return (self.waits or state != "success") and super().cancels(state, mine=mine)
+
     async def to_cancel(self, hub: Hub) -> tuple[Run, bool] | str:
         """Return the run, if it has been started."""
         if self.run_args:

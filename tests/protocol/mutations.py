@@ -219,7 +219,7 @@ MUTATIONS = (
     Mutation("DeleteRun asks first whose the id is", HOOK, "            if run.uuid and now.uuid != run.uuid:\n                self", "            if False:\n                self", CANCELS + "test_another_run_that_has_taken_over_the_id_is_left_alone"),
     Mutation("the task's state decides whether to cancel", "tasks/attempt_end.py", "else worker_cancels(state)", "else True", KILLS + "test_a_machine_that_goes_away_does_not"),
     Mutation("a deferred task's trigger only moves", DECISION, "return not mine", "return True", DECISIONS),
-    Mutation("a trigger asks before it cancels", GUARDED, "meant = trigger_cancels(state, mine=mine)", "meant = True", TRIGGERS),
+    Mutation("a trigger asks before it cancels", GUARDED, "meant = self.cancels(state, mine=mine)", "meant = True", TRIGGERS),
     Mutation("a trigger's clean-up cancels nothing", GUARDED, "if not _HAS_ON_KILL:", "if True:", TRIGGERS),
     Mutation("a person's clear of a deferred task cancels its run", DECISION, "return not mine", "return False", TRIGGERS),
     Mutation("an unknown state cancels nothing", DECISION, '"up_for_reschedule", UNKNOWN}', '"up_for_reschedule"}', DECISIONS),
@@ -283,6 +283,7 @@ MUTATIONS = (
     Mutation("what botocore refuses fails for good", HOOK, "except ParamValidationError as error:", "except ZeroDivisionError as error:", "tests/operators/test_parameters_uri.py::test_a_newer_member_of_a_wrong_type_fails_for_good"),
     Mutation("a task that is ended in the queue is looked up", HUB_DRIVER, "return newest.run\n            if starts.asked", 'return ""\n            if starts.asked', ENDED + "test_a_person_ends_the_run_of_an_answer_that_was_lost"),
     Mutation("a retry that is killed before it has looked leaves no run", TASK, 'looks_back = self.context["ti"].try_number > 1 or "requestId" in request', "looks_back = False", "tests/operators/test_on_kill.py::test_a_retry_that_is_killed_before_it_has_looked_knows_of_the_run"),
+    Mutation("the run of a task that does not wait outlives its success", "triggers/start_run.py", '(self.waits or state != "success") and ', "", "tests/operators/in_triggerer/test_taken_over.py::test_the_run_of_a_task_that_has_succeeded_without_waiting_goes_on"),
     # --- the start queue ---
     Mutation("a refusal makes a pause", PACE, "self._next = pause if alone", "self._next = now if alone", PACES),
     Mutation("refusals in a row make it longer", PACE, "_PAUSE * 2 ** min(self._row - 1, 10)", "_PAUSE", PACES),

@@ -6,11 +6,12 @@ import asyncio
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
+from airflow_provider_omics.cancellation import guarded_trigger
 from airflow_provider_omics.exceptions import RunFailedError
 from airflow_provider_omics.lifecycle import claim, in_hub
 from airflow_provider_omics.lifecycle.marker import KEY
 from tests.operators.deferring import deferred, next_try
-from tests.operators.in_triggerer.triggerer import THROTTLED, of_database, resumed, started
+from tests.operators.in_triggerer.triggerer import THROTTLED, fired, of_database, resumed, started
 from tests.operators.state_store import Store
 
 pytestmark = pytest.mark.usefixtures("in_triggerer")
@@ -201,3 +202,23 @@ def test_a_task_whose_event_cannot_be_read_goes_on_with_its_run(start_run, conte
     with pytest.raises(RunFailedError):
         resumed(operator, context, again.value)
     assert len(omics_local.runs()) == 1
+
+
+@pytest.mark.usefixtures("frozen")
+@pytest.mark.parametrize("known", [True, False], ids=["it knows the run", "it has not looked"])
+@pytest.mark.parametrize("state", ["success", "failed"])
+def test_the_run_of_a_task_that_has_succeeded_without_waiting_goes_on(
+    state, known, in_triggerer, start_run, context, ti, omics_local, monkeypatch
+):
+    """A triggerer that stood still learns late that another one has started the run, and that the task is over."""
+    monkeypatch.setattr(guarded_trigger, "_ON_KILL_SECONDS", 60.0)
+    operator = start_run(deferrable=True, wait_for_completion=False)
+    deferral = deferred(operator, context)
+    stood_still = of_database(deferral.trigger)
+    stood_still.task_instance = ti
+    event = fired(deferral)
+    assert operator.execute_complete(context, event, **deferral.kwargs)["status"] == "PENDING"
+    stood_still.run_args = event["run"] if known else {}
+    in_triggerer(state)
+    asyncio.run(stood_still.on_kill())
+    assert [run["status"] for run in omics_local.runs()] == ["PENDING" if state == "success" else "STOPPING"]
