@@ -101,6 +101,10 @@ test-all: lint setup $(READY31) $(READY34) ## the same and the slow tests, those
 	$(BIN31)/python -m pytest tests/airflow -m airflow $(PYTEST)
 	$(BIN34)/python -m pytest tests/airflow tests/operators tests/triggers $(PYTEST)
 
+.PHONY: conformance
+conformance: $(READY3) ## run HealthOmics clients that are not ours against the local endpoint (docs/clients-of-the-local-endpoint.md)
+	$(BIN3)/python -m pytest tests/conformance $(PYTEST)
+
 # Never the lock files: what there is today.
 .PHONY: newest
 newest: ## say what the newest botocore has that the provider lacks, and try that and the newest Airflow, pre-releases too

@@ -36,6 +36,7 @@ def test_cpus_and_memory_of_a_task_are_in_the_manifest(lab, isolated):
     metrics = line["metrics"]
     assert (metrics["cpusReserved"], metrics["memoryReservedGiB"]) == (4, 32)
     assert 0 < metrics["cpusAverage"] <= metrics["cpusMaximum"] < 4
+    assert metrics["cpusAverage"] * metrics["runningSeconds"] > 0.1  # however busy the machine is
     assert 0.13 < metrics["memoryMaximumGiB"] < 1
     assert 0 < metrics["memoryAverageGiB"] <= metrics["memoryMaximumGiB"]
 
