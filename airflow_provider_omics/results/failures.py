@@ -184,7 +184,8 @@ def misnamed(retry_on: object) -> str | None:
     if isinstance(retry_on, str) or not isinstance(retry_on, Sequence | AbstractSet):
         return f"must be a list of classes and reasons, not {retry_on!r}"
     for name in retry_on:
-        if str(name) not in _ADVICE and not re.fullmatch(r"[A-Z][A-Z0-9_]*", str(name)):
+        reason = re.fullmatch(r"[A-Z][A-Z0-9_]*", str(name)) and str(name).lower() not in _ADVICE
+        if str(name) not in _ADVICE and not reason:
             return f"must name classes ({', '.join(_ADVICE)}) or reasons, such as RUN_TASK_FAILED, not {name!r}"
     return None
 

@@ -38,7 +38,9 @@ def test_retry_on_names_classes_and_reasons(named):
     assert misnamed(named) is None
 
 
-@pytest.mark.parametrize("named", ["capacity", 5, ["trasient"], ["Capacity"], ["run_task_failed"], [7], [None]])
+@pytest.mark.parametrize(
+    "named", [["CAPACITY"], "capacity", 5, ["trasient"], ["Capacity"], ["run_task_failed"], [7], [None]]
+)
 def test_what_retry_on_cannot_mean_is_told(named):
     assert misnamed(named).startswith("must ")
 
