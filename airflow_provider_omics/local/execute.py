@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_omics.local.manifest import manifest_lines
 from airflow_provider_omics.local.run_folders import RunFolders
 from airflow_provider_omics.local.staging import RunError, unpack, upload, upload_outputs
-from airflow_provider_omics.local.wdl_inputs import Inputs
+from airflow_provider_omics.local.wdl_inputs import Inputs, no_uri
 from airflow_provider_omics.local.wdl_run import Progress, WdlError, failure_reason, run_wdl
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LONGEST_MESSAGE = 1024
+# What miniwdl says of a File or Directory that has a scheme for which there is no plugin.
+_FOREIGN_URI = re.compile(r"(?:not found|not expressly supplied .*): ([A-Za-z][\w+.-]*:/\S*)$")
 
 
 class WdlExecutor:
@@ -148,7 +151,8 @@ class _Execution:
 
     def _verdict(self, error: WdlError, progress: Progress) -> RunError:
         if progress.failed is None:
-            return RunError("WORKFLOW_RUN_FAILED", str(error))
+            foreign = _FOREIGN_URI.search(str(error))
+            return no_uri(foreign[1]) if foreign else RunError("WORKFLOW_RUN_FAILED", str(error))
         name, task_id, message = progress.failed
         region, account = self.run.arn.split(":")[3:5]
         group = f"arn:aws:logs:{region}:{account}:log-group:/aws/omics/WorkflowLog"

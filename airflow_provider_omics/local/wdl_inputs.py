@@ -114,8 +114,13 @@ def _object_of(uri: str) -> tuple[str, str]:
         )
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     if not uri.startswith("s3://") or not bucket:
-        raise RunError("INVALID_URI_INPUT", f"Input {uri} is not an s3:// or omics:// URI, and a run reads no other.")
+        raise no_uri(uri)
     return bucket, key
+
+
+def no_uri(uri: str) -> RunError:
+    """Return the error of an input that is no URI that HealthOmics takes."""
+    return RunError("INVALID_URI_INPUT", f"Input {uri} is not an s3:// or omics:// URI, and a run reads no other.")
 
 
 def _check_names(uri: str, *names: str) -> None:

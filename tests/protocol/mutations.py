@@ -351,9 +351,9 @@ MUTATIONS = (
     # --- secrets ---
     Mutation("the presigned URL of parameters is taken out of GetRun's answers", HOOK, '        getattr(session, "_session", session).register("before-parse.omics.GetRun", drop_presigned)\n', "", "tests/operators/test_parameters_uri.py"),
     # --- the local endpoint: the files that a run reads ---
-    Mutation("a URI of another scheme than S3's is no input", "local/wdl_inputs.py", 'if not uri.startswith("s3://") or not bucket:', "if not bucket:", INPUTS + "test_every_other_scheme_is_known_to_be_a_uri_and_refused"),
+    Mutation("a URI of another scheme than S3's is no input", "local/wdl_inputs.py", 'if not uri.startswith("s3://") or not bucket:', "if not bucket:", INPUTS + "test_every_other_scheme_is_refused"),
     Mutation("what a workflow reads by itself comes from the endpoint's S3", "local/wdl_downloads.py", "if able(library.cfg, filename, directory):", "if False:", INPUTS + "test_every_file_comes_from_the_endpoints_s3"),
-    Mutation("a scheme that miniwdl does not know is one of a URI", "local/wdl_plugins.py", '"omics", *REFUSED_SCHEMES)', '"omics")', INPUTS + "test_an_input_that_cannot_be_had_fails_the_run_and_starts_nothing"),
+    Mutation("miniwdl's own downloaders are never asked", "local/wdl_plugins.py", '"omics", *REFUSED_SCHEMES)', '"omics")', INPUTS + "test_an_input_that_cannot_be_had_fails_the_run_and_starts_nothing"),
     Mutation("two keys never become one file", "local/wdl_inputs.py", 'self._folder(f"{bucket}/{prefix}", directory=False)', 'self._folder("", directory=False)', INPUTS + "test_keys_never_become_paths"),
     Mutation("a Directory takes nothing beside its prefix", "local/wdl_inputs.py", 'below = f"{prefix}/" if prefix else ""', "below = prefix", INPUTS + "test_a_prefix_that_no_directory_can_be_is_refused"),
     Mutation("no key of a Directory leads out of it", "local/wdl_inputs.py", '_check_names(f"s3://{bucket}/{key}", *parents, *([name] if name else ()))', "pass", INPUTS + "test_a_prefix_that_no_directory_can_be_is_refused"),
