@@ -12,7 +12,7 @@ from airflow_provider_omics.hooks.omics import OmicsHook
 from airflow_provider_omics.polling import faults
 from airflow_provider_omics.records.run import Run
 from airflow_provider_omics.records.run_event import RunEvent
-from airflow_provider_omics.results import outputs
+from airflow_provider_omics.results import failed_tasks, outputs
 from airflow_provider_omics.results.failures import CLASSES, RETRIED
 from tests.operators.deferring import deferred, fired
 
@@ -113,8 +113,9 @@ def test_a_run_that_failed_without_a_task_shows_the_engines_log(reason, start_ru
     assert len(str(error).encode()) < 4096
 
 
-def test_without_an_engine_log_the_runs_log_is_shown(start_run, context, traces):
+def test_without_an_engine_log_the_runs_log_is_shown(start_run, context, traces, monkeypatch):
     traces.script(status="FAILED", failureReason="IMPORT_FAILED", tasks=[])
+    monkeypatch.setattr(failed_tasks, "engine_stream", lambda run: f"run/{run.id}/none")
     error = fail(start_run(), context)
     [_, title, line, advice, *links] = str(error).splitlines()
     assert (title, line) == ("Last lines of the run log:", f"  Run {error.run.id} is running")
