@@ -140,7 +140,9 @@ class CancelOmicsRunOperator(OmicsOperator):
         if is_nothing(dag_id) or is_nothing(run_id) or tasks == []:
             self.log.info("An argument rendered to nothing, so no run is cancelled")
             return [], []
-        of_run = {"airflow:dag_id": tag_value(str(dag_id)), "airflow:run_id": tag_value(str(run_id))}
+        # A template may leave spaces around them, which Airflow's ids do not have.
+        dag_id, run_id = str(dag_id).strip(), str(run_id).strip()
+        of_run = {"airflow:dag_id": tag_value(dag_id), "airflow:run_id": tag_value(run_id)}
         of_tasks = None if tasks is None else {tag_value(task) for task in tasks}
 
         def wanted(tags: Mapping[str, str]) -> bool:
