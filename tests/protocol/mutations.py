@@ -284,6 +284,7 @@ MUTATIONS = (
     Mutation("a task that is ended in the queue is looked up", HUB_DRIVER, "return newest.run\n            if starts.asked", 'return ""\n            if starts.asked', ENDED + "test_a_person_ends_the_run_of_an_answer_that_was_lost"),
     Mutation("a retry that is killed before it has looked leaves no run", TASK, 'looks_back = self.context["ti"].try_number > 1 or "requestId" in request', "looks_back = False", "tests/operators/test_on_kill.py::test_a_retry_that_is_killed_before_it_has_looked_knows_of_the_run"),
     Mutation("the run of a task that does not wait outlives its success", "triggers/start_run.py", '(self.waits or state != "success") and ', "", "tests/operators/in_triggerer/test_taken_over.py::test_the_run_of_a_task_that_has_succeeded_without_waiting_goes_on"),
+    Mutation("spaces around an id of Airflow's cancel no less", CANCEL, "str(dag_id).strip(), str(run_id).strip()", "str(dag_id), str(run_id)", "tests/operators/cancelling/test_runs.py::test_runs_are_cancelled_by_whose_they_are"),
     # --- the start queue ---
     Mutation("a refusal makes a pause", PACE, "self._next = pause if alone", "self._next = now if alone", PACES),
     Mutation("refusals in a row make it longer", PACE, "_PAUSE * 2 ** min(self._row - 1, 10)", "_PAUSE", PACES),

@@ -27,6 +27,7 @@ def test_a_run_is_cancelled_by_its_id(started, context, omics_local):
         ({}, {"a", "b", "c"}),
         ({"airflow_task_ids": ["a", "c"]}, {"a", "c"}),
         ({"airflow_run_id": "another"}, set()),
+        ({"airflow_run_id": " manual__2026-01-01\n", "airflow_dag_id": "cohort "}, {"a", "b", "c"}),
         ({"airflow_dag_id": "cohort", "airflow_run_id": "manual__2026-01-01", "airflow_task_ids": ["b"]}, {"b"}),
     ],
     ids=str,
