@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_omics.local import run_queue
 from airflow_provider_omics.local.protocol import ServiceError
 from airflow_provider_omics.local.records import ACTIVE
+from airflow_provider_omics.local.run_caches import Entries
 from airflow_provider_omics.local.state import Caller, Resource, arn, check_tags, found, invalid, page
 
 if TYPE_CHECKING:
@@ -236,6 +237,8 @@ def _make(
     members |= {"creationTime": state.clock.now(), **more}
     tags = check_tags(params.get("tags", {}))
     where[new] = Resource(new, arn(caller, f"{kind}/{new}"), state.next_seq(), caller.account, members, tags)
+    if kind == "runCache":
+        where[new].entries = Entries(f"{members['cacheS3Uri'].rstrip('/')}/{uuid.uuid4()}")
     return {"arn": where[new].arn, "id": new, "status": "ACTIVE", "tags": tags}
 
 

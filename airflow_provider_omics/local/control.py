@@ -140,7 +140,7 @@ def _runs(engine: Engine, _asked: Asked) -> Json:
 
 def _about(run: Record) -> Json:
     about = asdict(run)
-    for kept in ("caller", "plan", "generation", "cancelling", "counted"):
+    for kept in ("caller", "plan", "generation", "cancelling", "counted", "cache"):
         del about[kept]
     return about
 

@@ -340,3 +340,9 @@ class RunJournal:
         """Keep what a task used, under the manifest's names."""
         with self._state.lock:
             next(task for task in self._run.tasks if task.id == task_id).metrics = metrics
+
+    def task_cached(self, task_id: str, uri: str) -> None:
+        """Say that a task did not run, since its outputs were in the cache."""
+        with self._state.lock:
+            task = next(task for task in self._run.tasks if task.id == task_id)
+            task.status, task.cache_uri, task.creation_time = "COMPLETED", uri, None

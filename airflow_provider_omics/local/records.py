@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from airflow_provider_omics.local.run_caches import Entries
+
 # HealthOmics user guide, "Run lifecycle": a run passes STOPPING on its way to every end that follows RUNNING.
 ACTIVE = ("PENDING", "STARTING", "RUNNING", "STOPPING")
 ENDED = ("COMPLETED", "FAILED", "CANCELLED", "DELETED")
@@ -34,6 +36,8 @@ class Task:
     uuid: str = field(default_factory=lambda: str(uuid4()))
     # What it used, under the manifest's names (cpusAverage, memoryMaximumGiB, …); what nobody measured is not here.
     metrics: dict[str, float] = field(default_factory=dict)
+    # Where its run's cache had its outputs.
+    cache_uri: str | None = None
 
 
 @dataclass(slots=True)
@@ -60,6 +64,7 @@ class Run:
     workflow: dict[str, Any] = field(default_factory=dict)
     # What its configuration was when it started, as GetConfiguration answers it.
     configuration: dict[str, Any] | None = None
+    cache: Entries | None = None
     # How it uses its cache: as StartRun says, else as the cache does.
     cache_behavior: str | None = None
 
@@ -88,6 +93,9 @@ class Journal(Protocol):
         self, task_id: str, status: str, *, failure_reason: str | None = None, status_message: str | None = None
     ) -> None:
         """Move a task to ``status``; RUNNING sets its start time, an end its stop time."""
+
+    def task_cached(self, task_id: str, uri: str) -> None:
+        """Say that a task did not run, since its outputs were in the cache."""
 
     def task_used(self, task_id: str, metrics: dict[str, float]) -> None:
         """Keep what a task used, under the manifest's names."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_omics.local.plans import Plan, Script
     from airflow_provider_omics.local.records import Executor
+    from airflow_provider_omics.local.run_caches import Entries
     from airflow_provider_omics.local.run_queue import Queue
     from airflow_provider_omics.local.traces import Traces
 
@@ -85,6 +86,8 @@ class Resource:
     # The name of the workflow in its WDL, which may stand before the name of a parameter.
     namespace: str | None = None
     versions: dict[str, Resource] = field(default_factory=dict)
+    # Of a run cache.
+    entries: Entries | None = None
 
 
 class _Token(NamedTuple):

@@ -16,6 +16,8 @@ PLUGINS = """
 {file_schemes}
 [miniwdl.plugin.directory_download]
 {directory_schemes}
+[miniwdl.plugin.cache_backend]
+omics_local = airflow_provider_omics.local.wdl_cache:RunCache
 [miniwdl.plugin.workflow]
 omics_local = airflow_provider_omics.local.wdl_downloads:workflow
 """

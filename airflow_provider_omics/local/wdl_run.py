@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omics.local.definitions import python_path
 from airflow_provider_omics.local.isolation import backend, ending_with_parent, namespaces
+from airflow_provider_omics.local.run_caches import NEW
 from airflow_provider_omics.local.run_folders import MARKER, kill
 from airflow_provider_omics.local.tails import Tail
 from airflow_provider_omics.local.wdl_inputs import CONNECTION
@@ -44,6 +45,8 @@ container_backend = {backend}
 [file_io]
 root = {directory}
 output_hardlinks = true
+[call_cache]
+backend = {cache}
 [plugins]
 enable_patterns = ["airflow_provider_omics.*", "WDL.runtime.cache:*"]
 """
@@ -70,6 +73,7 @@ class _Call:
     output: list[Tail] = field(default_factory=list)
     error: Path | None = None
     usage: Path | None = None
+    directory: str = ""
 
 
 class Progress:
@@ -83,6 +87,8 @@ class Progress:
         self.failed: tuple[str, str, str] | None = None  # name, id and error of the first task that failed for good
         self._engine = Tail(directory / "miniwdl.jsonl", longest=_LONGEST_ENTRY)
         self._calls: dict[str, _Call] = {}
+        self._threads: dict[int, str] = {}  # which call each of miniwdl's threads is at
+        self.task_ids: dict[str, str] = {}  # by miniwdl's directory of the call, the last of a repeated task
         self._journal = journal
         self._log = log
 
@@ -107,8 +113,7 @@ class Progress:
         source, message = str(entry.get("source")), str(entry["message"])
         if not source:
             self.plain.append(message)
-        if message == "task setup":
-            self._calls[source] = _Call(str(entry["name"]))
+        self._meet(source, message, entry)
         call = self._calls.get(source)
         if call is None:
             return
@@ -131,9 +136,21 @@ class Progress:
         elif {"error", "dir"} <= entry.keys():
             call.error = Path(entry["dir"]) / "error.json"  # written a moment later, and says more
 
+    def _meet(self, source: str, message: str, entry: dict[str, Any]) -> None:
+        """Begin to follow a call; one whose outputs are in the cache is over when they are found."""
+        if message == "task setup":
+            self._calls[source] = _Call(str(entry["name"]), directory=str(entry["dir"]).rstrip("/."))
+            self._threads[entry["thread"]] = source
+        elif message == "task found in cache":
+            call = self._calls[self._threads[entry["thread"]]]
+            call.resources = {key: entry[key] for key in ("cpus", "memory", "gpus")}
+            self._journal.task_cached(self._begin(call), entry["uri"])
+            call.task_id = None
+
     def _begin(self, call: _Call) -> str:
         if call.task_id is None:
             call.task_id = self._journal.task(call.name, **call.resources)
+            self.task_ids[call.directory] = call.task_id
         return call.task_id
 
     def _pass_on(self, call: _Call, *, end: bool = False) -> None:
@@ -168,7 +185,8 @@ def run_wdl(
     root = directory / "definition"
     write_plugins(directory / "plugins")
     (directory / "inputs.json").write_text(json.dumps(parameters))
-    (directory / "miniwdl.cfg").write_text(CONFIG.format(backend=backend(), directory=directory))
+    cache = "omics_local" if (directory / NEW).exists() else "dir"
+    (directory / "miniwdl.cfg").write_text(CONFIG.format(backend=backend(), directory=directory, cache=cache))
     (directory / "run").mkdir()
     # unshare changes credentials, which may take back what was said of the parent: it is said again.
     isolated = [*ending_with_parent(), *namespaces(), *ending_with_parent()]

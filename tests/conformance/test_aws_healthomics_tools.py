@@ -53,8 +53,12 @@ def test_rerun_repeats_all_of_a_run(client, executed, endpoint):
     same = ("workflowId", "workflowVersionName", "roleArn", "outputUri", "parameters", "runGroupId", "storageType")
     for name in (*same, "cacheId", "cacheBehavior"):
         assert asked[name] == executed[name], name
-    again = json.loads(text.partition("StartRun response:\n")[2])
-    assert endpoint.client().get_run(id=again["id"])["name"] == "again"
+    again = json.loads(text.partition("StartRun response:\n")[2])["id"]
+    omics = endpoint.client()
+    assert omics.get_run(id=again)["name"] == "again"
+    omics.get_waiter("run_completed").wait(id=again, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
+    _, error = client(PROGRAM, "run_analyzer", again, "--timeline", status=1)
+    assert "all tasks in this run were served from call cache" in error
 
 
 def test_what_the_docs_say_that_it_may_not(client, executed):

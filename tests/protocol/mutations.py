@@ -41,7 +41,7 @@ DECISION, SERVICE, HOOK, TASK = (
 )
 NONE = "tests/operators/test_none.py::"
 INPUTS, DEFINITIONS = "tests/local/execute/test_inputs.py::", "tests/local/test_definitions.py::"
-GROUPS = "tests/local/test_run_groups.py::"
+GROUPS, CACHES = "tests/local/test_run_groups.py::", "tests/local/execute/test_run_caches.py::"
 ARGUMENTS = "tests/operators/test_arguments.py::"
 DEFERRAL, BASE = "tasks/deferral.py", "tasks/base.py"
 GUARDED, RUN, CANCEL = "cancellation/guarded_trigger.py", "tasks/start_run_task.py", "operators/cancel.py"
@@ -371,6 +371,8 @@ MUTATIONS = (
     Mutation("a DAG that fails fails its test", "testing/dag_runs.py", "if ends not in (None, state):", "if False:", "tests/testing/test_run_dag.py::test_a_task_that_fails_is_tried_again_at_once_and_fails_the_test"),
     Mutation("runs beyond a group's maxRuns wait", "local/run_queue.py", 'queue.runs >= _limit(state, group, "maxRuns")', "False", GROUPS + "test_runs_beyond_max_runs_wait_until_another_one_ends"),
     Mutation("a run that ends makes room in its group", "local/life.py", "run_queue.leave(state, run, now)", "pass", GROUPS + "test_a_run_that_ends_early_makes_room"),
+    Mutation("a changed input is not found in a run cache", "local/wdl_cache.py", 'return f"{path.name}#{digest.hexdigest()}"', "return path.name", CACHES + "test_another_content_is_another_input"),
+    Mutation("a completed run is cached only if that is asked for", "local/execute.py", 'if not self.stop.is_set() and self.run.cache_behavior == "CACHE_ALWAYS":', "if not self.stop.is_set():", CACHES + "test_a_completed_run_is_cached_if_that_is_asked_for"),
     Mutation("an answer that was given is not changed later", "local/state.py", "_Token(digest, deepcopy(answer), now)", "_Token(digest, answer, now)", "tests/local/test_runs.py::test_a_replay_answers_as_the_first_time"),
     Mutation("a page token belongs to its call", "local/page_tokens.py", "if seal != _seal(operation, params, caller):", "if not seal:", "tests/local/test_runs.py::test_a_page_token_belongs_to_its_call"),
 )  # fmt: skip

@@ -86,6 +86,10 @@ class Diary:
         elif status in ENDED:
             task.stop_time = datetime.now(UTC)
 
+    def task_cached(self, task_id, uri):
+        task = self.run.tasks[int(task_id) - 1]
+        task.status, task.cache_uri, task.creation_time = "COMPLETED", uri, None
+
     def task_used(self, task_id, metrics):
         self.run.tasks[int(task_id) - 1].metrics = metrics
 
@@ -99,6 +103,7 @@ class Lab:
         self.runs = 0
 
     def start(self, wdl, parameters, *, engine="WDL", main=None, output="s3://lab/results", **request):
+        cache, behavior = request.pop("cache", None), request.pop("cache_behavior", None)
         self.runs += 1
         zipped = wdl if isinstance(wdl, bytes) else _zip(wdl if isinstance(wdl, dict) else {"main.wdl": wdl})
         run_id = str(self.runs)
@@ -109,6 +114,8 @@ class Lab:
             request={"parameters": parameters, "outputUri": output, **request},
             run_output_uri=f"{output}/{run_id}",
             creation_time=datetime.now(UTC),
+            cache=cache,
+            cache_behavior=behavior,
         )
         diary = Diary(run)
         self.executor.submit(run, Definition("7", "wf", engine, zipped, main), diary)

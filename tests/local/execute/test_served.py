@@ -91,6 +91,18 @@ def test_runs_of_a_group_are_executed_one_after_the_other_by_priority(endpoint, 
     assert finish(low)["startTime"] >= finish(high)["stopTime"]
 
 
+def test_outputs_are_found_in_a_run_cache(endpoint, finish):
+    omics, s3 = endpoint.client(), endpoint.client("s3")
+    cache = omics.create_run_cache(cacheS3Location="s3://lab/cache/")["id"]
+    runs = [finish(start(endpoint, QUICK, {}, cacheId=cache, cacheBehavior="CACHE_ALWAYS"))["id"] for _ in range(2)]
+    first, second = (omics.list_run_tasks(id=run)["items"][0] for run in runs)
+    assert (first["cacheHit"], second["cacheHit"], second["status"]) == (False, True, "COMPLETED")
+    task = omics.get_run_task(id=runs[1], taskId=second["taskId"])
+    bucket, _, prefix = task["cacheS3Uri"].removeprefix("s3://").partition("/")
+    keys = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]]
+    assert {key.rpartition(".")[2] for key in keys} == {"txt", "json"}
+
+
 def test_a_run_is_killed_that_takes_longer_than_its_group_allows(endpoint, finish, wait_for, alive):
     omics, marker = endpoint.client(), uuid.uuid4().hex
     group = omics.create_run_group(maxDuration=30)["id"]
