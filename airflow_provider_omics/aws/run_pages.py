@@ -8,14 +8,14 @@ from typing import Any, Final
 from airflow_provider_omics.aws.answers import Listed, date_of
 from airflow_provider_omics.records.run import ACTIVE
 
-# How many runs of a name, or jobs of a store, a look-up is ready to ask about, and how many pages of 100 it reads.
+# How many runs of a name, or jobs of a store, a look-up checks at most, and how many pages of 100 it reads.
 MAX_CANDIDATES: Final = 200
 _MAX_PAGES: Final = 50
 
 
 def runs_of(client: Any, name: str, since: float) -> Listed:  # noqa: ANN401 - boto3 makes its clients at run time
     """
-    Return the runs of a name, the newest first; if very many runs have it, all that are active, and others.
+    Return the runs of a name, the newest first; of very many, all active ones and some others.
 
     :param client: the client of HealthOmics.
     :param name: the runs' exact name.
@@ -44,7 +44,7 @@ def page_of(client: Any, status: str, token: str | None) -> tuple[list[dict[str,
     Return one page of up to 100 of ListRuns' items, and the token of the next page.
 
     :param client: the client of HealthOmics.
-    :param status: which runs, of the caller's and of all others in the account.
+    :param status: the runs' status; runs of all callers in the account are listed.
     :param token: the token of the page, None for the first one.
     """
     more = {"startingToken": token} if token else {}

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 def calling_class(function: str) -> str:
     """
-    Return the class whose method of this name is being called, "Unknown" if there is none.
+    Return the class whose method of this name is being executed, "Unknown" if there is none.
 
-    The amazon provider's own way (``AwsBaseHook._get_caller``) reads the source of every frame, 0.1 s of CPU for each
-    process. If it no longer calls that method, it names the caller itself, and nothing else changes.
+    The amazon provider's own ``AwsBaseHook._get_caller`` reads the source of every frame, 0.1 s of CPU time in each
+    process. If a newer release of it no longer calls that method, only its own value is used again.
 
     :param function: the name of the method.
     """

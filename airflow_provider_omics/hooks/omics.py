@@ -43,22 +43,23 @@ if TYPE_CHECKING:
 # Explicit, because botocore's default mode and number of attempts differ between its releases.
 _DEFAULTS: Final = Config(retries={"mode": "adaptive", "total_max_attempts": 10})
 
-# Seconds in which a new run may not be visible yet, so that a 404 says nothing.
+# Seconds in which a new run may not be visible yet, so that a 404 does not mean deleted.
 VISIBLE_AFTER: Final = 15 * 60
 
 
 class OmicsHook(AwsBaseHook):
     """
-    Talk to AWS HealthOmics.
+    Call AWS HealthOmics.
 
-    The connection's ``config_kwargs`` hold beside a ``config``; a loopback or IP endpoint is reached without the host
-    prefixes of HealthOmics (``workflows-`` …); retries are explicit.
+    A ``config`` is merged into the connection's ``config_kwargs``. For an endpoint that is an IP address or localhost,
+    HealthOmics' host prefixes (``workflows-`` …) are left out. By default calls are retried in adaptive mode, with ten
+    attempts.
 
     :param aws_conn_id: Airflow connection of type ``aws``; None takes boto3's own credentials.
     :param region_name: AWS Region; by default the connection's.
     :param verify: whether to verify TLS certificates, or the path of a CA bundle.
     :param config: options of ``botocore.config.Config``, which win over the connection's.
-    :raises OmicsRequestError: if botocore does not know one of them, or not its value.
+    :raises OmicsRequestError: if botocore does not know an option, or does not accept its value.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class OmicsHook(AwsBaseHook):
             except (TypeError, ValueError, AttributeError, BotoCoreError) as error:
                 raise OmicsRequestError(f"botocore_config: {error}") from error
         super().__init__(aws_conn_id, verify=verify, region_name=region_name, client_type="omics", config=config)
-        # When HealthOmics first answered this hook, by its own clock: whole seconds since the epoch.
+        # The time of HealthOmics' first answer to this hook, by its own clock: whole seconds since the epoch.
         self.first_answer: float | None = None
 
     @classmethod
@@ -91,10 +92,10 @@ class OmicsHook(AwsBaseHook):
     @classmethod
     def get_connection(cls, conn_id: str) -> Any:  # noqa: ANN401 - Airflow's lines have a Connection each
         """
-        Return an Airflow connection; the amazon provider goes on without one, in whatever account it finds.
+        Return an Airflow connection; without it the amazon provider would use the credentials of any account it finds.
 
         :param conn_id: the connection's id.
-        :raises ConnectionNotFoundError: if it is not there; ``aws_default`` may be missing.
+        :raises ConnectionNotFoundError: if it does not exist, unless it is ``aws_default``.
         """
         try:
             return super().get_connection(conn_id)
@@ -102,13 +103,13 @@ class OmicsHook(AwsBaseHook):
             if conn_id == cls.default_conn_name:
                 raise
             raise ConnectionNotFoundError(
-                f"aws_conn_id={conn_id!r}: Airflow has no connection of this id, and nothing was asked of AWS; create "
-                "it where workers and triggerers find it, or give aws_conn_id=None to take boto3's own credentials"
+                f"aws_conn_id={conn_id!r}: Airflow has no connection of this id, and AWS was not called; create it "
+                "where workers and triggerers find it, or give aws_conn_id=None to use boto3's own credentials"
             ) from error
 
     @cached_property
     def conn_config(self) -> AwsConnectionWrapper:
-        """The connection, with the configurations of provider, connection and caller merged in that order."""
+        """The connection, with the botocore configs of provider, connection and caller merged in that order."""
         connection = super().conn_config
         options = options_of(connection.extra_config.get("config_kwargs") or {})
         config = _DEFAULTS
@@ -118,7 +119,7 @@ class OmicsHook(AwsBaseHook):
         return connection
 
     def get_session(self, region_name: str | None = None, deferrable: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - the base's signature
-        """Return a boto3 session; GetRun of every client that is made of it answers no presigned parametersUri."""
+        """Return a boto3 session whose clients remove the presigned parametersUri from GetRun's answers."""
         session = super().get_session(region_name, deferrable)
         # aiobotocore's has no `events`.
         getattr(session, "_session", session).register("before-parse.omics.GetRun", drop_presigned)
@@ -133,19 +134,19 @@ class OmicsHook(AwsBaseHook):
 
     @property
     def region(self) -> str | None:
-        """The Region that is called; no credentials are needed to know it."""
+        """The Region that is called, found without credentials."""
         connection = self.conn_config
-        # Of all that names one, botocore's own options win.
+        # region_name in botocore's own options wins.
         own: str | None = getattr(connection.botocore_config, "region_name", None)
         return own or connection.region_name or boto3.session.Session(**connection.session_kwargs).region_name
 
     def renew(self) -> None:
-        """Make the next call with the connection and the credentials as they are then."""
+        """Read the connection and the credentials again for the next call."""
         for name in ("conn_config", "conn", "logs", "sqs"):
             self.__dict__.pop(name, None)
 
     def _get_caller(self, target_function_name: str = "execute") -> str:
-        """Name the caller in the user agent, at less cost than the amazon provider does."""
+        """Return the caller's class for the user agent, faster than the amazon provider does."""
         return calling_class(target_function_name)
 
     def _note_date(self, parsed: dict[str, Any], **_: object) -> None:
@@ -154,7 +155,7 @@ class OmicsHook(AwsBaseHook):
 
     def start_run(self, request: Mapping[str, JsonValue]) -> Run:
         """
-        Start a run, or get the one that an earlier call with the same requestId started.
+        Start a run, or return the one that an earlier call with the same requestId has started.
 
         :param request: the members of StartRun, by the API's names.
         :raises StartRunRequestError: if this botocore is too old for a member, or HealthOmics refuses the request.
@@ -172,16 +173,16 @@ class OmicsHook(AwsBaseHook):
         return run
 
     def _sts(self) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-        """Return a client of STS that keeps nobody waiting."""
+        """Return a client of STS with short time-outs."""
         return self.client_of("sts", identity.BRIEF)
 
     def caller(self) -> str | None:
-        """Return the ARN of the caller that this hook has credentials of, None if STS does not say."""
+        """Return the ARN of the caller, None if STS does not return it."""
         return identity.caller_of(self._sts)
 
     def list_runs(self, name: str, since: float) -> Listed:
         """
-        Return the runs of a name, the newest first; if very many runs have it, all that are active, and others.
+        Return the runs of a name, the newest first; of very many, all active ones and some others.
 
         :param name: the runs' exact name.
         :param since: the earliest creation, in epoch seconds.
@@ -189,23 +190,23 @@ class OmicsHook(AwsBaseHook):
         return runs_of(self.conn, name, since)
 
     def lighten_pages(self) -> None:
-        """Make the client, and have it read ListRuns in a third of the time, without ``startTime`` and ``stopTime``."""
+        """Make the client, and let it parse ListRuns in a third of the time, without ``startTime`` and ``stopTime``."""
         self.conn.meta.events.register("before-parse.omics.ListRuns", lighten)
 
     def list_page(self, status: str, token: str | None) -> tuple[list[dict[str, Any]], str | None]:
         """
         Return one page of up to 100 of ListRuns' items, and the token of the next page.
 
-        :param status: which runs, of the caller's and of all others in the account.
+        :param status: the runs' status; runs of all callers in the account are listed.
         :param token: the token of the page, None for the first one.
         """
         return page_of(self.conn, status, token)
 
     def get_run(self, run: Run) -> Run:
         """
-        Return a run as it is now; DELETED if the API no longer has it and its manifest does not say how it ended.
+        Return the present run; if the API no longer has it, with the status of its manifest, else DELETED.
 
-        :param run: the run as StartRun or an earlier GetRun answered it; a new one may not be visible yet.
+        :param run: the run of StartRun's or an earlier GetRun's answer; a new one may not be visible yet.
         """
         try:
             now = Run.from_response(self.conn.get_run(id=run.id))
@@ -215,8 +216,8 @@ class OmicsHook(AwsBaseHook):
                 return run
             if ended := how_it_ended(self.logs, run):
                 return ended
-            why = "GetRun does not find it: deleted, or dropped as too old"
-            if not run.arn:  # Only an id is known, which may be that of another Region, or of nothing.
+            why = "GetRun does not find it: it was deleted, or is too old"
+            if not run.arn:  # Known by its id alone, which may be wrong, or of another Region.
                 why += f". {self.where_to_look(None, {'id': run.id})}"
             return run.deleted(why)
         except ClientError as error:
@@ -231,9 +232,9 @@ class OmicsHook(AwsBaseHook):
 
     def where_to_look(self, error: ClientError | None, request: Mapping[str, object]) -> str:
         """
-        Return where what a request names was looked for, and which arguments to check.
+        Return one sentence: Region and account that were searched, and the arguments to check.
 
-        :param error: the answer that it is not found, whose message names what.
+        :param error: HealthOmics' answer, whose message names what it does not find.
         :param request: the request, by the API's names.
         """
         account = self.account()
@@ -241,15 +242,15 @@ class OmicsHook(AwsBaseHook):
         return where_to_look(message, request, str(self.conn.meta.region_name), account)
 
     def account(self) -> str | None:
-        """Return the account that the connection leads to, None if STS does not say."""
+        """Return the account of the connection, None if STS does not return it."""
         return identity.account_of(self.conn_config, self._sts)
 
     def check_place(self, account: str | None, region: str | None) -> None:
         """
-        Raise if the connection leads to another account or Region than it leads the worker of a task to.
+        Raise if the connection leads to another account or Region than in the task's worker.
 
-        :param account: the worker's account, None if STS did not say.
-        :param region: the worker's Region.
+        :param account: the account in the worker, None if STS did not return it.
+        :param region: the Region in the worker.
         :raises StartRunElsewhereError: if it does.
         """
         ours = str(self.conn.meta.region_name)
@@ -257,9 +258,9 @@ class OmicsHook(AwsBaseHook):
 
     def check_owner(self, run: Run) -> None:
         """
-        Raise if a run is in another account or Region than this hook's, which sees another run, or none, in its place.
+        Raise if a run is in another account or Region than this hook's, where its id names another run, or none.
 
-        :param run: the run; without its ARN there is nothing to compare.
+        :param run: the run; without its ARN nothing is checked.
         :raises WrongAccountError: if it is.
         """
         region = str(self.conn.meta.region_name)
@@ -270,7 +271,7 @@ class OmicsHook(AwsBaseHook):
         Return the statuses of up to 100 of a run's tasks, and whether it has more.
 
         :param run: the run.
-        :param status: the status that the tasks have; None takes any.
+        :param status: the tasks' status; None for any.
         """
         only = {"status": status} if status else {}
         page = self.conn.list_run_tasks(id=run.id, maxResults=100, **only)
@@ -297,7 +298,7 @@ class OmicsHook(AwsBaseHook):
 
     def output_files(self, output_uri: str) -> list[str]:
         """
-        Return the URIs of all files that a run has written, its logs among them: for engines without a summary.
+        Return the URIs of all files that a run has written, with its logs: for engines without a file of named outputs.
 
         :param output_uri: the run's ``run_output_uri``, as its task pushes it to XCom.
         :raises ClientError: if the caller may not list them (``s3:ListBucket``).
@@ -308,29 +309,29 @@ class OmicsHook(AwsBaseHook):
 
     def delete_run(self, run: Run) -> None:
         """
-        Delete the API's record of a run that has ended; its outputs and logs stay. One that is gone is no error.
+        Delete the API's record of a run that has ended; its outputs and logs stay. A missing run is no error.
 
         :raises OmicsError: if the run has not ended.
         """
         try:
             now = Run.from_response(self.conn.get_run(id=run.id))
             if run.uuid and now.uuid != run.uuid:
-                self.log.info("Run %s is gone, its id belongs to another run now", run.id)
+                self.log.info("Run %s is deleted already, its id belongs to another run now", run.id)
                 return
             if not now.ended:
                 raise OmicsError(f"HealthOmics {now}: only a run that has ended can be deleted, cancel it first")
             self.conn.delete_run(id=run.id)
         except self.conn.exceptions.ResourceNotFoundException as error:
-            self.log.info("Run %s is gone already: %s", run.id, error)
+            self.log.info("Run %s is deleted already: %s", run.id, error)
 
     def request_cancel(self, run: Run) -> bool:
         """
-        Call CancelRun once, and tell whether it was accepted; 409 and 404 leave open whether the run goes on.
+        Call CancelRun once, and return whether it was accepted; after 409 or 404 the run may go on.
 
-        What it answers of a run that has ended is not published: it may be a ValidationException, too.
+        How it answers for a run that has ended is not published: it may also be a ValidationException.
 
-        :param run: the run, whose id must not belong to another one meanwhile.
-        :raises WrongAccountError: if it is in another account or Region, where a stranger's run may have its id.
+        :param run: the run, whose id must still be its own.
+        :raises WrongAccountError: if the run is in another account or Region, where its id may name another run.
         """
         self.check_owner(run)
         errors = self.conn.exceptions

@@ -85,7 +85,7 @@ class ActivateOmicsReadSetsOperator(ReadSetJobOperator):
 
         return build_activation(arguments), []
 
-    def pursue(
+    def find_and_wait(
         self,
         context: Context,
         *,
@@ -155,13 +155,13 @@ class ActivateOmicsReadSetsOperator(ReadSetJobOperator):
         request = waiting.get("request") or self.build_request()
         again = {"request": request, "deadline": waiting["deadline"], "until": waiting["until"]}
         if not waiting["ours"]:
-            return self.pursue(context, retry=True, **again)
+            return self.find_and_wait(context, retry=True, **again)
         until = math.inf if waiting["deadline"] is None else waiting["deadline"]
         ids = _ids(request)
         faults = Faults(f"GetReadSetMetadata after {job.name}")
         found = with_retries(self.hook(), lambda hook: read_sets(hook, job.store_id, ids), faults, until=until)
         if self.wait_for_completion and job.succeeded and any(item["status"] == "ACTIVATING" for item in found):
-            return self.pursue(context, retry=True, **again)
+            return self.find_and_wait(context, retry=True, **again)
         result = self._result(context, found, job)
         if self.wait_for_completion and not job.succeeded:
             advice = f"{len(result['read_set_ids'])} of the read sets are active; XCom read_set_ids has them."
@@ -174,7 +174,7 @@ class ActivateOmicsReadSetsOperator(ReadSetJobOperator):
         """Push and return the active read sets or, without waiting for the job, all that were given."""
         shown = [item for item in found if item["status"] == "ACTIVE" or not self.wait_for_completion]
         known = job.xcom() if job else {"job_id": None, "sequence_store_id": self.sequence_store_id, "status": None}
-        return {**known, **self.hand_on(context, [_about(item) for item in shown])}
+        return {**known, **self.push_read_sets(context, [_about(item) for item in shown])}
 
 
 def _ids(request: dict[str, Any]) -> list[str]:

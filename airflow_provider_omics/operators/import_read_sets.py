@@ -87,7 +87,7 @@ class ImportOmicsReadSetsOperator(ReadSetJobOperator):
 
         return build_import(arguments, reserved_tags=OWN_TAGS if self.airflow_tags else 0)
 
-    def pursue(
+    def find_and_wait(
         self,
         context: Context,
         *,
@@ -124,7 +124,7 @@ class ImportOmicsReadSetsOperator(ReadSetJobOperator):
                 f"HealthOmics does not return which sources of {job} are imported; a retry asks again"
             )
         region = waiting.get("region") or str(self.hook().region)
-        shown = self.hand_on(context, [*waiting["earlier"], *imported(job, self.role_arn, region)])
+        shown = self.push_read_sets(context, [*waiting["earlier"], *imported(job, self.role_arn, region)])
         if self.wait_for_completion and not job.succeeded:
             advice = f"{len(shown['read_sets'])} of the sources are imported; XCom read_set_ids has them. "
             if self.client_token:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What jobs that import or activate read sets add to the life of a run."""
+"""Jobs that import or activate read sets: requests, calls and look-up."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is asked of HealthOmics about read sets and the jobs that import and activate them."""
+"""The calls of HealthOmics about read sets and the jobs that import and activate them."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     from airflow_provider_omics.records.read_set_job import Kind
 
 log = logging.getLogger(__name__)
-# One read set of these can be read, or will be; the others have no reads to activate.
+# Statuses of read sets that can be read or activated; the others have no reads.
 _ACTIVE: Final = ("ACTIVE", "ACTIVATING", "ARCHIVED")
 
 
 def start_job(hook: OmicsHook, kind: Kind, request: Mapping[str, JsonValue]) -> ReadSetJob:
     """
-    Start a job, or get the one that an earlier call with the same clientToken started.
+    Start a job, or return the one that an earlier call with the same clientToken has started.
 
     :param request: the members of StartReadSetImportJob or StartReadSetActivationJob, by the API's names.
     :raises OmicsRequestError: if HealthOmics refuses the request.
@@ -63,9 +63,9 @@ def start_job(hook: OmicsHook, kind: Kind, request: Mapping[str, JsonValue]) -> 
 
 def get_job(hook: OmicsHook, job: ReadSetJob) -> ReadSetJob:
     """
-    Return a job as it is now, with its sources.
+    Return the present job with its sources.
 
-    :param job: the job as Start or an earlier Get answered it; a new one may not be visible yet.
+    :param job: the job of Start's or an earlier Get's answer; a new one may not be visible yet.
     :raises OmicsError: if the store has no such job.
     """
     get = getattr(hook.conn, f"get_read_set_{job.kind}_job")
@@ -80,9 +80,9 @@ def get_job(hook: OmicsHook, job: ReadSetJob) -> ReadSetJob:
 
 def list_jobs(hook: OmicsHook, kind: Kind, store_id: str, since: float) -> list[ReadSetJob]:
     """
-    Return a store's jobs, with their sources, the oldest first: one Get for each; of very many, those that may matter.
+    Return a store's jobs with their sources, the oldest first, by one Get for each.
 
-    A job that goes on matters most, then one that is new.
+    Of very many, only the active ones and then the newest ones are returned.
 
     :param since: the earliest creation, in epoch seconds.
     """
@@ -93,16 +93,16 @@ def list_jobs(hook: OmicsHook, kind: Kind, store_id: str, since: float) -> list[
         jobs += [ReadSetJob.from_response(kind, item) for item in page.get(f"{kind}Jobs", ())]
     jobs.sort(key=lambda job: (not job.ended, job.creation_time or 0.0))
     if len(jobs) > MAX_CANDIDATES:
-        log.warning("Of %s %s jobs of sequence store %s %s are looked at", len(jobs), kind, store_id, MAX_CANDIDATES)
+        log.warning("Of %s %s jobs of sequence store %s only %s are checked", len(jobs), kind, store_id, MAX_CANDIDATES)
     jobs = sorted(jobs[-MAX_CANDIDATES:], key=lambda job: job.creation_time or 0.0)
     return [get_job(hook, job) for job in jobs]
 
 
 def read_sets(hook: OmicsHook, store_id: str, ids: list[str]) -> list[dict[str, Any]]:
     """
-    Return what GetReadSetMetadata says of read sets.
+    Return GetReadSetMetadata's answers for read sets.
 
-    :raises OmicsRequestError: if one does not exist or has no reads, all told at once.
+    :raises OmicsRequestError: if some do not exist or have no reads; the text names all of them.
     """
     found, wrong = [], []
     for read_set_id in ids:
@@ -130,13 +130,13 @@ def wait_for(
     deadline: float | None,
 ) -> ReadSetJob:
     """
-    Look at a job at once, and then until it has ended or the deadline has passed; faults that pass are waited out.
+    Poll a job, at once and until it has ended or the deadline has passed; transient errors are retried.
 
     :param new_hook: returns a hook, with new credentials.
-    :param poll_interval: seconds between two looks; by default ``shortest``, which stretches with the job's age.
+    :param poll_interval: seconds between two polls; by default ``shortest``, and longer for an older job.
     :param deadline: until when to wait, in epoch seconds.
     """
-    hook, faults, unknown = new_hook(), Faults(f"A look at {job.name}"), UnknownStatus()
+    hook, faults, unknown = new_hook(), Faults(f"A poll of {job.name}"), UnknownStatus()
     while True:
         try:
             now = get_job(hook, job)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From rendered arguments to the requests of a sequence store's jobs: every violation in one error, before any call."""
+"""Build the requests of a sequence store's jobs from rendered arguments; one error names every violation."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SOURCE: Final = (
         choices=("FASTQ", "BAM", "CRAM", "UBAM"),
         required=True,
     ),
-    Member("subjectId", Kind.TEXT, "Whose sample it is.", 1, 127, PRINTABLE, required=True),
+    Member("subjectId", Kind.TEXT, "Subject of the sample.", 1, 127, PRINTABLE, required=True),
     Member("sampleId", Kind.TEXT, "Sample.", 1, 127, PRINTABLE, required=True),
     Member("generatedFrom", Kind.TEXT, "Where the source originated.", 1, 127, PRINTABLE),
     Member("referenceArn", Kind.TEXT, "Reference genome of aligned reads.", 1, 127, "arn:.+"),
@@ -58,7 +58,7 @@ def build_import(arguments: Mapping[str, object], *, reserved_tags: int = 0) -> 
     """
     Return the StartReadSetImportJob request of the arguments that are not None, and warnings.
 
-    :param arguments: rendered values by argument name; ``UNRENDERED`` ones are taken for given and not checked.
+    :param arguments: rendered values by argument name; ``UNRENDERED`` ones count as given and are not checked.
     :param reserved_tags: how many of a read set's 50 tags the caller may not use.
     :raises RequestError: with every violation.
     """

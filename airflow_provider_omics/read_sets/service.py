@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The requests for the read set job of one intention, and how its jobs are found again."""
+"""The requests for the read set job of one intention, and the look-up of its jobs."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ log = logging.getLogger(__name__)
 
 class ReadSetJobSubmissions(Submissions[ReadSetJob]):
     """
-    The requests for the job of one intention, and how it is found again.
+    The requests for the job of one intention, and the look-up of its jobs.
 
-    An import job is known by the tag of its sources, or by the sources themselves if they carry none; a job after one
-    that ended badly imports what is still missing. An activation job is known by its read sets.
+    An import job is recognised by the tag of its sources or, without tags, by the sources themselves; a job after one
+    that ended without success imports the missing sources. An activation job is recognised by its read sets.
 
     :param kind: ``import`` or ``activation``.
     :param request: the Start request without its token.
-    :param intention: whose job it is.
-    :param airflow_tags: whether the sources carry the tags that name the intention.
-    :param first_answer: when HealthOmics first answered this attempt, by its own clock, in epoch seconds.
+    :param intention: the intention.
+    :param airflow_tags: whether to tag the sources with the intention.
+    :param first_answer: the time of HealthOmics' first answer to this attempt, by its own clock, in epoch seconds.
     """
 
     what = "job"
@@ -54,11 +54,11 @@ class ReadSetJobSubmissions(Submissions[ReadSetJob]):
         super().__init__(intention, request.get("clientToken"))
         self._first_answer = first_answer
         self.kind = kind
-        # What is asked for, without its identity and whatever is there already.
+        # The request without token and tags, with all sources.
         self.asked = request
         self._airflow_tags = airflow_tags and kind == "import"
         self._wanted: dict[str, Any] = {source_of(item).key: item for item in request["sources"]}  # type: ignore[union-attr, arg-type]  # a list of objects
-        # What earlier jobs of this intention have finished, by its key.
+        # The sources that earlier jobs of this intention have finished, by their keys.
         self.finished: dict[str, Source] = {}
 
     @property
@@ -67,7 +67,7 @@ class ReadSetJobSubmissions(Submissions[ReadSetJob]):
         return f"StartReadSet{self.kind.capitalize()}Job"
 
     def request(self, submission: int) -> dict[str, JsonValue]:
-        """Return the request of a submission: what earlier ones have not finished."""
+        """Return the request of a submission, with the sources that earlier ones have not finished."""
         token = self.request_id(submission)
         sources = [item for key, item in self._wanted.items() if key not in self.finished]
         if self._airflow_tags:
@@ -84,13 +84,13 @@ class ReadSetJobSubmissions(Submissions[ReadSetJob]):
         return get_job(hook, run)
 
     def newest(self) -> Calls[Found[ReadSetJob]]:
-        """Look for the intention's jobs, by one call of several pages."""
+        """Look up the intention's newest job."""
         found: Found[ReadSetJob] = yield lambda hook: Found(self._newest(hook), hook.first_answer)
         return found
 
     def _newest(self, hook: OmicsHook) -> ExistingRun[ReadSetJob] | None:
-        """Look for the intention's jobs among those that the store has had since the Dag run began."""
-        # A token of the caller's own may be of a job of long before, which only a tag tells from others.
+        """Look up the intention's jobs among the store's jobs since the Dag run's start."""
+        # With the caller's own token it may be an older job, which is recognised by its tag.
         start = None if self._own_request_id and self._airflow_tags else self.intention.dag_run_start
         since = max(0.0, start.timestamp() - CLOCK_SKEW) if start else 0.0
         jobs = list_jobs(hook, self.kind, str(self.asked["sequenceStoreId"]), since)
@@ -107,8 +107,8 @@ class ReadSetJobSubmissions(Submissions[ReadSetJob]):
         )
 
     def _submission(self, job: ReadSetJob, older: int) -> int | None:
-        """Return which of the intention's jobs this is, None if it is none of them."""
-        if not job.sources:  # Listed, and not visible to Get: Start's answer says which job it is.
+        """Return the submission of a job, None if it is not of this intention."""
+        if not job.sources:  # Listed, but not visible to Get yet: it is found by Start's answer.
             return None
         if self.kind == "activation":
             return older if self._wanted.keys() <= job.keys else None
@@ -122,7 +122,7 @@ class ReadSetJobSubmissions(Submissions[ReadSetJob]):
         return self.intention.submission(job.request_id)
 
     def _import_so_far(self, ours: list[ExistingRun[ReadSetJob]], newest: ReadSetJob) -> ReadSetJob:
-        """Note what all jobs have finished; together they may have succeeded."""
+        """Note the sources that all jobs have finished; if these are all sources, the result is COMPLETED."""
         for existing in ours:
             if existing.run.ended:
                 self.finished |= {source.key: source for source in existing.run.sources if source.finished}
@@ -130,7 +130,7 @@ class ReadSetJobSubmissions(Submissions[ReadSetJob]):
         return replace(newest, status="COMPLETED") if whole else newest
 
     def _still(self, newest: ReadSetJob) -> ReadSetJob:
-        """Return a job that was over before this attempt saw its read sets archived as one that did not help."""
+        """Return a job as FAILED if it had COMPLETED before this attempt found its read sets archived."""
         first, completed = self._first_answer, newest.completion_time
         if not newest.succeeded or first is None or completed is None or completed >= first:
             return newest

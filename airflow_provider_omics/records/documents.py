@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 JsonValue: TypeAlias = "dict[str, JsonValue] | list[JsonValue] | str | int | float | bool | None"
 
 SUFFIXES = (".json", ".yaml", ".yml")
-# What Airflow 3's processes can tell each other: integers of 64 bits, and documents nested less than 250 deep.
+# Airflow 3's processes can exchange integers of 64 bits, and documents nested less than 250 deep.
 _SMALLEST, _BIGGEST = -(2**63), 2**64 - 1
 _DEEPEST = 200
 
 
 def is_file_name(text: str) -> bool:
-    """Tell whether a text names a document's file, not a document and not an object in S3."""
+    """Tell whether a text is a file name, and not a document or an S3 URI."""
     return text.endswith(SUFFIXES) and "\n" not in text and "://" not in text and not text.lstrip().startswith("{")
 
 
 def parse(text: str) -> object:
-    """Read JSON or, where the text is none, YAML; ValueError says what is wrong with it."""
+    """Parse JSON or, if the text is not JSON, YAML; ValueError if it is neither."""
     try:
-        return _parse(text.removeprefix("\ufeff"))  # Which some editors begin a file with.
+        return _parse(text.removeprefix("\ufeff"))  # Some editors write a byte order mark.
     except RecursionError:
         raise ValueError(f"is nested more than {_DEEPEST} deep") from None
 
@@ -53,13 +53,13 @@ def _parse_yaml(text: str) -> object:
         return yaml.load(text, _yaml_loader())  # noqa: S506 - a subclass of SafeLoader
     except RecursionError:
         raise
-    except Exception as error:  # noqa: BLE001 - of a tag such as `!!bool x` PyYAML raises whatever its own code meets
+    except Exception as error:  # noqa: BLE001 - for a tag such as `!!bool x` PyYAML raises any type of error
         raise ValueError(f"is neither JSON nor YAML ({' '.join(str(error).split())})") from None
 
 
 @cache
 def _yaml_loader() -> type[SafeLoader]:
-    """Read plain scalars as JSON does: `0012`, `NO`, `1:30` and `2026-01-31` stay text, as sample sheets mean them."""
+    """Return a loader that reads scalars as JSON does: `0012`, `NO`, `1:30` and `2026-01-31` stay text."""
     import yaml  # noqa: PLC0415 - only YAML documents pay for it
 
     class Loader(yaml.SafeLoader):
@@ -77,7 +77,7 @@ def _yaml_loader() -> type[SafeLoader]:
 
 
 def plain(value: object) -> object:
-    """Return mappings as dicts, and tuples and what mapped tasks have pushed, which is read on demand, as lists."""
+    """Return mappings as dicts, and tuples and the lazily read XComs of mapped tasks as lists."""
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray):
@@ -109,7 +109,7 @@ def _not_json(value: object) -> str | None:
     if isinstance(value, str) and any("\ud800" <= char <= "\udfff" for char in value):
         return f"{value!a} is no Unicode text"
     if isinstance(value, str) and "\0" in value:
-        return f"{value!a:.100} holds the character U+0000, for which PostgreSQL has no room; leave it out"
+        return f"{value!a:.100} holds the character U+0000, which PostgreSQL cannot store; leave it out"
     if isinstance(value, float) and not math.isfinite(value):
         return f"JSON has no {value}; leave it out or write it as text"
     if isinstance(value, int) and not _SMALLEST <= value <= _BIGGEST:
@@ -120,5 +120,5 @@ def _not_json(value: object) -> str | None:
 
 
 def to_json(value: JsonValue) -> str:
-    """Write a document in the fewest characters, the same whatever order its source had."""
+    """Return a document as compact JSON with sorted keys."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, sort_keys=True)

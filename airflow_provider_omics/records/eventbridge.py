@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Events that EventBridge has put into a queue, HealthOmics' own and of objects new in S3, and which are wanted."""
+"""Events of EventBridge from a queue, of HealthOmics and of new objects in S3, and the filter of a watcher."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ STATUSES: Final = {
     "Read Set Export Job Status Change": _JOB,
     "Reference Status Change": ("ACTIVE", "DELETING", "DELETED"),
     "Reference Import Job Status Change": _JOB,
-    # S3's, of which only the kind that means an arrival.
+    # Of S3's events only that of a new object.
     "Object Created": (),
 }
-# What only some events tell.
-_TOLD_BY: Final = {
+# Members that only some events have.
+_EVENTS_WITH: Final = {
     "workflow_id": ("Run Status Change", "Task Status Change", "RunBatch Status Change"),
     "run_name": ("Run Status Change", "Task Status Change"),
 }
@@ -51,7 +51,7 @@ _MAX_TEXT: Final = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event as EventBridge tells it; what it is about is in ``detail``."""
+    """One event of EventBridge; HealthOmics' own members are in ``detail``."""
 
     id: str
     detail_type: str
@@ -74,13 +74,13 @@ class Event:
         if not (isinstance(told.get("detail"), dict) and isinstance(told.get("id"), str) and "detail-type" in told):
             if "TopicArn" in told and "Message" in told:
                 raise ValueError(
-                    "it is an SNS envelope: switch on raw message delivery for the queue's subscription to the topic"
+                    "it is an SNS envelope: enable raw message delivery for the queue's subscription to the topic"
                 )
             if "Records" in told or told.get("Event") == "s3:TestEvent":
                 raise ValueError(
-                    "it is no event of EventBridge but a notification of S3's own: let the bucket send to EventBridge"
+                    "it is a direct notification of S3, not an event of EventBridge: let the bucket send to EventBridge"
                 )
-            raise ValueError("it is no event of EventBridge")
+            raise ValueError("it is not an event of EventBridge")
         if told.get("source") not in _SOURCES:
             raise ValueError(f"its source is not {' or '.join(_SOURCES)}")
         resources = told.get("resources")
@@ -98,7 +98,7 @@ class Event:
         )
 
     def payload(self) -> dict[str, JsonValue]:
-        """Return it under EventBridge's own names; no text in its detail is longer than 2,000 characters."""
+        """Return the event with EventBridge's names; texts in its detail are cut after 2,000 characters."""
         return {
             "id": self.id,
             "detail-type": self.detail_type,
@@ -115,7 +115,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which events are wanted; what is empty is not asked for."""
+    """The filter of a watcher; an empty member matches every event."""
 
     detail_types: tuple[str, ...]
     statuses: tuple[str, ...] = ()
@@ -123,11 +123,11 @@ class Wanted:
     run_name: str | None = None
 
     def violations(self) -> list[str]:
-        """Return why this would never match an event."""
+        """Return why this could never match an event."""
         return [*self._wrong_types(), *self._wrong_statuses(), *self._wrong_runs()]
 
     def matches(self, event: Event) -> bool:
-        """Tell whether an event is wanted."""
+        """Tell whether an event matches."""
         detail = event.detail
         return (
             event.detail_type in self.detail_types
@@ -150,7 +150,7 @@ class Wanted:
 
     def _wrong_statuses(self) -> list[str]:
         known = [status for name in self.detail_types for status in STATUSES.get(name, ())]
-        # Of an event that is newer than this release, no status is known.
+        # The statuses of an event that is newer than this release are not known.
         if any(name not in STATUSES for name in self.detail_types):
             return []
         if self.statuses and not known:
@@ -169,7 +169,7 @@ class Wanted:
         if self.run_name is not None and not (isinstance(self.run_name, str) and self.run_name):
             wrong.append(f"run_name must be a name or a pattern such as 'cohort-*', not {self.run_name!r}")
         for argument, value in (("workflow_id", self.workflow_ids), ("run_name", self.run_name)):
-            silent = [name for name in self.detail_types if name in STATUSES and name not in _TOLD_BY[argument]]
+            silent = [name for name in self.detail_types if name in STATUSES and name not in _EVENTS_WITH[argument]]
             if value and silent:
-                wrong.append(f"{argument} must be left out: {', '.join(silent)} events do not tell it")
+                wrong.append(f"{argument} must be left out: {', '.join(silent)} events do not have it")
         return wrong

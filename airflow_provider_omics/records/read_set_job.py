@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An import or activation job of a sequence store as the provider sees it."""
+"""An import or activation job of a sequence store."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
 
 Kind: TypeAlias = Literal["import", "activation"]
 
-# GetReadSetImportJob, GetReadSetActivationJob: status. One that is in neither is of a newer HealthOmics, and active.
+# Statuses of GetReadSetImportJob and GetReadSetActivationJob. An unknown one, of a newer HealthOmics, counts as active.
 ACTIVE: Final = frozenset({"SUBMITTED", "IN_PROGRESS", "CANCELLING"})
 ENDED: Final = frozenset({"COMPLETED", "COMPLETED_WITH_FAILURES", "FAILED", "CANCELLED"})
 MAX_FAILED: Final = 5
-# What makes two sources the same: the service may fill in the others.
+# Two sources are the same if these members are: the service may fill in the others.
 _IDENTITY: Final = ("sourceFiles", "sourceFileType", "subjectId", "sampleId")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """
-    One source of a job, and what became of it.
+    One source of a job, and its status.
 
-    :param key: what makes it the same as one that is asked for.
-    :param label: what a person calls it.
-    :param members: ``name``, ``subject_id`` and ``sample_id``, as far as they are known.
-    :param files: ``source1`` and, of pairs, ``source2``.
+    :param key: identifies the source in requests and answers.
+    :param label: its name in messages.
+    :param members: ``name``, ``subject_id`` and ``sample_id``, if they are known.
+    :param files: ``source1`` and, for pairs, ``source2``.
     """
 
     key: str
@@ -47,22 +47,22 @@ class Source:
 
     @property
     def finished(self) -> bool:
-        """Whether its read set is there."""
+        """Whether its read set exists."""
         return self.status == "FINISHED" and bool(self.read_set_id)
 
     def __str__(self) -> str:
-        """Say which source, how it stands and why, on one line."""
+        """Return one line: label, status and message."""
         return f"{self.label}: {self.status}" + (f": {self.message}" if self.message else "")
 
 
 @dataclass(frozen=True, slots=True)
 class ReadSetJob:
     """
-    What Start, List or Get said of a job; Start and List say nothing of its sources.
+    A job of Start's, List's or Get's answer; Start and List do not return its sources.
 
     :param creation_time: in epoch seconds.
     :param completion_time: in epoch seconds.
-    :param request_id: the tag of its sources by which a look-up knows its own jobs.
+    :param request_id: the tag of its sources by which a look-up recognises its own jobs.
     """
 
     kind: Kind
@@ -77,7 +77,7 @@ class ReadSetJob:
 
     @classmethod
     def from_response(cls, kind: Kind, response: Mapping[str, Any]) -> ReadSetJob:
-        """Read what Start, List or Get answered."""
+        """Read the answer of Start, List or Get."""
         items = response.get("sources") or []
         return cls(
             kind=kind,
@@ -93,35 +93,35 @@ class ReadSetJob:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more happens to the job."""
+        """Whether the job has ended."""
         return self.status in ENDED
 
     @property
     def known(self) -> bool:
-        """Whether its status is one that this release knows."""
+        """Whether this release knows its status."""
         return self.status in ENDED or self.status in ACTIVE
 
     @property
     def succeeded(self) -> bool:
-        """Whether each of its sources has its read set."""
+        """Whether each of its sources has a read set."""
         return self.status == "COMPLETED"
 
     @property
     def keys(self) -> set[str]:
-        """What its sources are."""
+        """The keys of its sources."""
         return {source.key for source in self.sources}
 
     @property
     def name(self) -> str:
-        """What a person calls it."""
+        """Its name in messages."""
         return f"read set {self.kind} job {self.id} of sequence store {self.store_id}"
 
     def xcom(self) -> dict[str, str]:
-        """Return what names the job to those downstream."""
+        """Return the job as XComs."""
         return {"job_id": self.id, "sequence_store_id": self.store_id, "status": self.status}
 
     def failures(self) -> list[str]:
-        """Return a line for each of the first sources that failed, and one that tells how many there are."""
+        """Return a line for each of the first failed sources, and one with the number of all failed sources."""
         failed = [source for source in self.sources if not source.finished]
         lines = [f"  {one_line(str(source))}" for source in failed[:MAX_FAILED]]
         if len(failed) > MAX_FAILED:
@@ -129,12 +129,12 @@ class ReadSetJob:
         return lines
 
     def __str__(self) -> str:
-        """Say which job, how it stands and why, on one line."""
+        """Return one line: name, status and message."""
         return one_line(f"{self.name} {self.status}" + (f": {self.status_message}" if self.status_message else ""))
 
 
 def source_of(item: Mapping[str, Any]) -> Source:
-    """Read a source, as it is asked for or as Get answers it."""
+    """Read a source of a request or of Get's answer."""
     read_set_id = str(item.get("readSetId") or "")
     known = {"name": "name", "subjectId": "subject_id", "sampleId": "sample_id"}
     files = item.get("sourceFiles")
@@ -152,10 +152,10 @@ def source_of(item: Mapping[str, Any]) -> Source:
 
 def imported(job: ReadSetJob, role_arn: str, region: str) -> list[dict[str, str | list[str]]]:
     """
-    Return what those downstream need of each read set that a job has imported.
+    Return the read sets that a job has imported, for XCom.
 
-    :param role_arn: the job's role, whose ARN tells the account; without it the ``omics_uris`` are empty.
-    :param region: where the sequence store is.
+    :param role_arn: the job's role, whose ARN has the account; if it has none, the ``omics_uris`` are empty.
+    :param region: the Region of the sequence store.
     """
     account = re.match(r"arn:[\w-]+:iam::(\d{12}):", role_arn)
     store = f"omics://{account[1]}.storage.{region}.amazonaws.com/{job.store_id}/readSet" if account else ""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A HealthOmics run as the provider sees it."""
+"""A HealthOmics run."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from airflow_provider_omics.records.text import one_line, storable
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-# The tag by which a look-up knows its own runs and jobs.
+# The tag by which a look-up recognises its own runs and jobs.
 REQUEST_ID_TAG: Final = "airflow:request_id"
-# User guide, "Run lifecycle". Failed runs pass STOPPING too, so it says nothing about the end.
+# User guide, "Run lifecycle". STOPPING comes before every end, so it does not mean cancelled.
 ENDED: Final = frozenset({"COMPLETED", "FAILED", "CANCELLED", "DELETED"})
-# In the order of a run's life: one that moves on while each is listed is met again, not missed. A status that is in
-# neither list is of a newer HealthOmics, and counts as active.
+# In the order of a run's life: a run whose status changes while they are listed is listed twice, not missed. A status
+# that is in neither list, of a newer HealthOmics, counts as active.
 ACTIVE: Final = ("PENDING", "STARTING", "RUNNING", "STOPPING")
 
 
 def is_id(text: str, longest: int = 18) -> bool:
-    """Tell whether a text is an id of HealthOmics: ASCII digits, other than which GetRun refuses."""
+    """Tell whether a text is an id of HealthOmics: ASCII digits, as GetRun requires."""
     return text.isascii() and text.isdecimal() and len(text) <= longest
 
 
 def uuid_of(value: object) -> str:
-    """Return a uuid as HealthOmics writes it, however a template or a person has written it."""
+    """Return a uuid as HealthOmics writes it: lower case, without spaces."""
     return str(value).strip().lower()
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """
-    What StartRun or GetRun said.
+    A run of StartRun's, GetRun's or ListRuns' answer.
 
-    ``uuid`` is the identity, because HealthOmics reuses the ids of deleted runs. Times are in epoch seconds;
-    ``creation_time`` is, until GetRun tells it, that of StartRun's answer, ``start_time`` that of RUNNING.
-    ``request_id`` is the tag by which a look-up knows its own runs.
+    Only ``uuid`` is unique, because HealthOmics reuses the ids of deleted runs. Times are in epoch seconds;
+    ``creation_time`` is the time of StartRun's answer until GetRun returns it, ``start_time`` that of RUNNING.
+    ``request_id`` is the tag by which a look-up recognises its own runs.
     """
 
     id: str
@@ -73,7 +73,7 @@ class Run:
             uuid=text("uuid"),
             arn=text("arn"),
             output_uri=text("runOutputUri"),
-            # Of thousands of runs each would have the few words of its own.
+            # Interned: else each of thousands of runs would have its own copy of the few statuses.
             status=sys.intern(text("status")),
             failure_reason=text("failureReason") or None,
             status_message=text("statusMessage") or None,
@@ -86,30 +86,30 @@ class Run:
     @classmethod
     def from_xcom(cls, pull: Callable[[str], Any]) -> Run | None:
         """
-        Return the run of which a task has pushed :meth:`shown`, as far as that tells; None if it has pushed none.
+        Return the run of a task's XComs (:meth:`shown`); None if it has pushed none.
 
-        :param pull: returns the task's XCom of a key.
+        :param pull: returns the task's XCom for a key.
         """
         run_id, uuid, arn, output_uri = (pull(key) for key in ("run_id", "uuid", "arn", "run_output_uri"))
         return cls(run_id, uuid, arn, output_uri, "RUNNING") if run_id else None
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more happens to the run."""
+        """Whether the run has ended."""
         return self.status in ENDED
 
     @property
     def known(self) -> bool:
-        """Whether its status, if any has been seen, is one that this release knows."""
+        """Whether this release knows its status; an empty status, before the first poll, is known."""
         return self.status in ENDED or self.status in ACTIVE or not self.status
 
     @property
     def succeeded(self) -> bool:
-        """Whether the run's outputs are there."""
+        """Whether the run has COMPLETED."""
         return self.status == "COMPLETED"
 
     def deleted(self, why: str) -> Run:
-        """Return the run as the API no longer shows it."""
+        """Return the run as DELETED, with a reason."""
         return replace(self, status="DELETED", failure_reason=None, status_message=why)
 
     @property
@@ -119,14 +119,14 @@ class Run:
         return parts[3] if len(parts) > 3 else None  # noqa: PLR2004 - arn:partition:service:region
 
     def shown(self) -> dict[str, str]:
-        """Return what the task pushes as soon as it has the run, by the XComs' keys."""
+        """Return the XComs that the task pushes as soon as the run is found or started, by their keys."""
         return {"run_id": self.id, "uuid": self.uuid, "arn": self.arn, "run_output_uri": self.output_uri}
 
     def xcom(self) -> dict[str, str]:
-        """Return what the task returns to those downstream."""
+        """Return the task's result."""
         return {**self.shown(), "status": self.status}
 
     def __str__(self) -> str:
-        """Say which run, how it stands and why, on one line."""
+        """Return one line: id, status, reason and message."""
         why = ": ".join(part for part in (self.failure_reason, self.status_message) if part)
         return one_line(f"run {self.id} {self.status}" + (f": {why}" if why else ""))

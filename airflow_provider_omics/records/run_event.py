@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a trigger says to its operator: one typed, versioned, JSON-sized event of each kind."""
+"""The events of the triggers, which their operators read: typed, with a version, of JSON types."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _MAX_SAID: Final = 500
 @dataclass(frozen=True, slots=True)
 class RunEvent:
     """
-    How a run ended, that the deadline came first, or, with ``error``, why the trigger could not go on.
+    A run has ended, the deadline has passed, or, with ``error``, waiting has failed.
 
     :param run: the run, None if none was started.
-    :param cancelled: whether the trigger has cancelled the run when the deadline came.
-    :param started: whether the run is all that the task wants, though it goes on.
-    :param failure: name of the exception that kept the run from being started; ``error`` is its text.
-    :param shown: whether the run's XComs are there.
-    :param said: what the trigger has logged, since its log gets lost where no one collects it.
+    :param cancelled: whether the trigger has cancelled the run at the deadline.
+    :param started: whether the task does not wait for the run's end.
+    :param failure: class name of the exception if no run was started; ``error`` is its text.
+    :param shown: whether the trigger has pushed the run's XComs.
+    :param said: the trigger's log lines, as its log is lost without remote logging.
     """
 
     run: Run | None
@@ -61,20 +61,20 @@ class RunEvent:
 
     @classmethod
     def deserialize(cls, event: Mapping[str, object] | None) -> RunEvent:
-        """Read an event; UnreadableError if it is none of ours, say after an upgrade while the task was deferred."""
+        """Read an event; UnreadableError if it has another format, say after an upgrade while the task was deferred."""
         members = _members(event, "run")
         run = read(Run, members["run"]) if members.get("run") else None
-        told = read(cls, {**members, "run": run, "said": tuple(members.get("said") or ())})
-        if not (told.failure if run is None else run.ended or told.timed_out or told.error or told.started):
+        result = read(cls, {**members, "run": run, "said": tuple(members.get("said") or ())})
+        if not (result.failure if run is None else run.ended or result.timed_out or result.error or result.started):
             raise _unreadable(event)
-        return told
+        return result
 
 
 @dataclass(frozen=True, slots=True)
 class ReadSetJobEvent:
-    """How a job ended, that the deadline came first, or, with ``error``, why the trigger could not go on waiting.
+    """A job has ended, the deadline has passed, or, with ``error``, waiting has failed.
 
-    The job's sources, a hundred perhaps, stay behind: the worker asks for them.
+    It is without the job's sources, of which there may be a hundred: the worker gets them again.
     """
 
     job: ReadSetJob
@@ -92,16 +92,16 @@ class ReadSetJobEvent:
 
     @classmethod
     def deserialize(cls, event: Mapping[str, object] | None) -> ReadSetJobEvent:
-        """Read an event; UnreadableError if it is none of ours."""
+        """Read an event; UnreadableError if it has another format."""
         members = _members(event, "job")
-        told = read(cls, {**members, "job": read(ReadSetJob, {**(members["job"] or {}), "sources": ()})})
-        if not (told.job.ended or told.timed_out or told.error):
+        result = read(cls, {**members, "job": read(ReadSetJob, {**(members["job"] or {}), "sources": ()})})
+        if not (result.job.ended or result.timed_out or result.error):
             raise _unreadable(event)
-        return told
+        return result
 
 
 def _members(event: Mapping[str, object] | None, main: str) -> dict[str, Any]:
-    """Return what an event says; UnreadableError if it is of another kind or major version."""
+    """Return the members of an event; UnreadableError if it has another format or major version."""
     if not isinstance(event, dict) or not isinstance(event.get(main, ""), dict | None):
         raise _unreadable(event)
     check(event.get("version"))

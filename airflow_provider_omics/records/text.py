@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Text of other people's making, in the room that there is for it."""
+"""Texts of services and workflows: cut to a length, without control characters, storable by Airflow."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ def clipped(text: str, most: int) -> str:
 
 def plain(text: str) -> str:
     """
-    Return a text as a reader without a terminal wants it: without escape sequences and control characters.
+    Return a text without escape sequences and control characters.
 
-    Of a line that was written over, as progress bars are, the last state stays.
+    Of a line that was overwritten, such as a progress bar, the last state is kept.
     """
     lines = (line.rstrip("\r").rpartition("\r")[2] for line in _ESCAPE.sub("", text).split("\n"))
     return _CONTROL.sub("", "\n".join(lines))
 
 
 def one_line(text: str) -> str:
-    """Return a text in plain words on one line."""
+    """Return a text on one line, without control characters."""
     return " ".join(plain(text).split())
 
 
 def storable(text: object) -> str:
     """
-    Return a text as Airflow can keep it.
+    Return a text that Airflow can store.
 
-    PostgreSQL has no room in JSON for U+0000; of half a surrogate pair, as a message that was cut may end with, Airflow
-    3's triggerer dies with all that it waits for.
+    PostgreSQL cannot store U+0000 in JSON; half a surrogate pair, with which a cut message may end, crashes Airflow 3's
+    triggerer.
     """
     return str(text or "").replace("\0", "").encode(errors="replace").decode()

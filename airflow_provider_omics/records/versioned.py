@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What outlives an upgrade: a task may be deferred by one release, waited for by another, and resumed by a third."""
+"""Versions of stored data: a task may be deferred by one release, waited for by another and resumed by a third."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     T = TypeVar("T", bound=DataclassInstance)
 
 log = logging.getLogger(__name__)
-# Of the arguments of triggers and of resumed tasks, and of events: the major number rises if an older release would
-# misread them, the minor one with each new member. tests/golden has an example of each.
+# The version of the arguments of triggers and resumed tasks, and of events: the major number rises if an older release
+# would misread them, the minor one with each new member. tests/golden has an example of each.
 VERSION: Final = "1.0"
 
 
 class UnreadableError(ValueError):
-    """This release cannot read what another one has written: the task begins anew."""
+    """This release cannot read the data of another one: the task looks for its run again."""
 
 
 def check(version: object) -> None:
     """
-    Raise if this release would misread what was written with a version; what has none is older than versions.
+    Raise if this release would misread data of a version; None is the oldest version.
 
     :raises UnreadableError: if it is another major version.
     """
@@ -37,9 +37,9 @@ def check(version: object) -> None:
 
 def read(kind: type[T], members: Mapping[str, object]) -> T:
     """
-    Make a dataclass of what another release may have written.
+    Return a dataclass from data that another release may have written.
 
-    :raises UnreadableError: if a member is missing that has no default.
+    :raises UnreadableError: if a member without a default is missing.
     """
     known = {field.name for field in fields(kind)}
     ignore(kind.__name__, members.keys() - known)
@@ -57,4 +57,4 @@ def ignore(of: str, unknown: Iterable[str]) -> None:
 
 @cache  # Thousands of tasks may have been deferred by the same release.
 def _warn(of: str, names: str) -> None:
-    log.warning("%s of another release: %s unknown here, and ignored", of, names)
+    log.warning("%s: unknown members of another release are ignored: %s", of, names)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rules of the arguments that are no members of a request: the connection, and times."""
+"""Checks of arguments that are not members of a request: the connection, and times."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def seconds_of(name: str, value: object, *, zero: bool = False) -> float:
     Return a time that is given as ``timedelta`` or in seconds.
 
     :param name: the argument.
-    :param zero: whether it may be no time at all.
-    :raises RequestError: if it is something else.
+    :param zero: whether zero is allowed.
+    :raises RequestError: if it is neither.
     """
     number = value.total_seconds() if isinstance(value, timedelta) else value
     if (
@@ -41,7 +41,7 @@ def seconds_of(name: str, value: object, *, zero: bool = False) -> float:
 
 
 def verify_of(value: Verify) -> bool | str | None:
-    """Return ``verify`` as botocore wants it: a path as text, and a truth value that a template has printed as one."""
+    """Return ``verify`` for botocore: a path as text, and "true" or "false" of a template as a boolean."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     words = {"true": True, "false": False}
@@ -51,10 +51,10 @@ def verify_of(value: Verify) -> bool | str | None:
 def broken_connection_rules(
     aws_conn_id: object, region_name: object, verify: Verify, botocore_config: object
 ) -> Iterator[str]:
-    """Yield a sentence for each connection argument that is of a wrong type; a template is of none yet."""
+    """Yield a sentence for each connection argument of a wrong type; templates are not checked."""
     for name, value in (("aws_conn_id", aws_conn_id), ("region_name", region_name), ("verify", verify)):
         if isinstance(value, str) and not value.strip():
-            # boto3 would take its own credentials or Region, or, in older releases, verify nothing.
+            # boto3 would use its own credentials or Region or, in older releases, not verify certificates.
             yield f"{name} must not be empty: to leave it out, pass None"
         elif name != "verify" and not (value is None or isinstance(value, str)) and rendered(value):
             yield f"{name} must be a string or None, not {value!r}"

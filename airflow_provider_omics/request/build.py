@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From rendered arguments to a StartRun request: types, rules, and every violation in one error."""
+"""Build the StartRun request from rendered arguments: types, rules, and one error with every violation."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 MAX_PARAMETERS_BYTES: Final = 50_000  # user guide, "Fixed quotas"
 MAX_TAGS: Final = 50
-# How many of them tell whose the run is (lifecycle.intention).
+# How many of them are the provider's own (lifecycle.intention).
 OWN_TAGS: Final = 5
-# What is only for people, or has a sensible default: rendered to None it is left out.
+# Arguments that are left out if they render to None, as they have a sensible default or are only informative.
 _LEFT_OUT: Final = ("name", "priority", "tags", "log_level", "storage_capacity")
 _MAX_TAG_KEY: Final = 128
 _MAX_TAG_VALUE: Final = 256
@@ -38,7 +38,7 @@ class RequestError(ValueError):
 
 
 class _Unrendered:
-    """Stands for a value that is given but not known before its template is rendered."""
+    """Marks a value that is given, but not known before its template is rendered."""
 
 
 UNRENDERED: Final = _Unrendered()
@@ -65,7 +65,7 @@ def _rendered(value: object) -> bool:
 
 
 def rendered_to_none(argument: str) -> str:
-    """Say that an argument was given and came out as None: leaving it out could be the opposite of what was meant."""
+    """Return the violation for an argument that rendered to None, and must not silently be left out."""
     return f"{argument} rendered to None: leave the argument out, or give a value"
 
 
@@ -78,12 +78,12 @@ def build_request(
     files: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, JsonValue], list[str]]:
     """
-    Return the StartRun request of the arguments that are not None, and warnings: of what is left out, of unsaid rules.
+    Return the StartRun request of the arguments that are not None, and warnings.
 
-    :param arguments: rendered values by argument name; ``UNRENDERED`` ones are taken for given and not checked.
+    :param arguments: rendered values by argument name; ``UNRENDERED`` ones count as given and are not checked.
     :param extra: members that the table does not have, by their API names (``start_run_kwargs``).
     :param reserved_tags: how many of a run's 50 tags the caller may not use.
-    :param none: arguments that were given, and came out as None when they were rendered.
+    :param none: arguments that were given and rendered to None.
     :param files: the names of the files that arguments were read from.
     :raises RequestError: with every violation.
     """
@@ -131,12 +131,12 @@ def text_of(member: Member, value: object, place: str | None = None) -> str:
     """
     Return a value as text.
 
-    :param place: what to call the member; by default its argument.
-    :raises RequestError: if it is no text.
+    :param place: the member's name in messages; by default its argument.
+    :raises RequestError: if it is not text.
     """
     if isinstance(value, str):
         return value
-    # Native rendering turns an id into an integer; nothing else can be turned back without a guess.
+    # Native rendering may turn an id into an integer; no other type can be converted back for certain.
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     raise RequestError([f"{place or member.argument} must be a string, not {type(value).__name__} {_shown(value)}"])
@@ -155,7 +155,7 @@ def _integer(member: Member, value: object) -> int:
 def _boolean(member: Member, value: object) -> bool:
     if isinstance(value, bool):
         return value
-    # What a template that prints a boolean, of Python's or of JSON's, renders to.
+    # The text of a template that prints a boolean of Python or of JSON.
     if isinstance(value, str) and (word := value.strip().lower()) in ("true", "false"):
         return word == "true"
     raise RequestError([f"{member.argument} must be true or false, not {_shown(value)}"])
@@ -200,7 +200,7 @@ def _broken_rules(member: Member, value: JsonValue, reserved_tags: int) -> Itera
 
 
 def broken_text_rules(member: Member, text: str, place: str | None = None) -> Iterator[str]:
-    """Yield a sentence for each rule of a member that a text breaks; ``place`` is what to call the member."""
+    """Yield a sentence for each rule of a member that a text breaks; ``place`` is the member's name in messages."""
     name, shown = place or member.argument, _shown(text)
     if member.choices:
         if text not in member.choices:
@@ -222,7 +222,7 @@ def broken_text_rules(member: Member, text: str, place: str | None = None) -> It
 def broken_tag_rules(
     tags: Mapping[str, JsonValue], reserved: int, place: str = "tags", argument: str = "request_id"
 ) -> Iterator[str]:
-    """Yield a sentence for each rule that tags break; ``reserved`` are the provider's own, ``argument`` its token's."""
+    """Yield a sentence for each broken rule of tags; ``reserved`` is the number of the provider's own tags."""
     if len(tags) > MAX_TAGS - reserved:
         own = (
             f"; {reserved} of the {MAX_TAGS} are the provider's own, airflow_tags=False frees them" if reserved else ""
@@ -236,7 +236,7 @@ def broken_tag_rules(
             yield f"{place}[{_shown(key)}] must be at most {_MAX_TAG_VALUE} characters long, not {len(value)}"
         if reserved and key == "airflow:request_id":
             cure = f"set {argument}, or airflow_tags=False"
-            yield f"{place}: airflow:request_id is how a retry finds what an earlier try started; {cure}"
+            yield f"{place}: airflow:request_id is reserved, as a retry looks for it; {cure}"
 
 
 def _extra_members(extra: Mapping[str, object] | str | _Unrendered | None) -> dict[str, JsonValue]:
@@ -259,7 +259,7 @@ def _broken_combinations(given: Mapping[str, object], request: Mapping[str, Json
         if member.required and member.argument not in given:
             yield f"{member.argument} is required"
     if "parameters" in given and "parameters_uri" in given:
-        yield "parameters cannot go with parameters_uri: HealthOmics takes the one or the other"
+        yield "parameters cannot go with parameters_uri: give one of the two"
     duplicate = "run_id" in given
     if not duplicate and "workflow_id" not in given:
         yield "workflow_id (to start a new run) or run_id (to duplicate one) is required"
@@ -268,7 +268,7 @@ def _broken_combinations(given: Mapping[str, object], request: Mapping[str, Json
     if request.get("workflowType") == "READY2RUN" and "cache_id" in given:
         yield "cache_id cannot go with workflow_type READY2RUN: Ready2Run workflows have no call caching"
     if duplicate:
-        return  # What a duplicate does not name, it copies.
+        return  # A duplicate copies what is not given.
     if "cache_behavior" in given and "cache_id" not in given:
         yield "cache_behavior needs cache_id, the run cache whose behavior it overrides"
     if request.get("networkingMode") == "VPC" and "configuration_name" not in given:
@@ -277,7 +277,7 @@ def _broken_combinations(given: Mapping[str, object], request: Mapping[str, Json
 
 def _warnings(given: Mapping[str, object], request: Mapping[str, JsonValue]) -> Iterator[str]:
     if "workflow_id" in given and "run_id" in given:
-        yield "workflow_id and run_id are both given; HealthOmics does not say which one wins"
+        yield "workflow_id and run_id are both given; which one HealthOmics uses is not published"
     if request.get("storageType") == "DYNAMIC" and "storage_capacity" in given:
         yield "storage_capacity is ignored with storage_type DYNAMIC"
     if "configuration_name" in given and request.get("networkingMode", "RESTRICTED") != "VPC":
@@ -290,6 +290,6 @@ def _warnings(given: Mapping[str, object], request: Mapping[str, JsonValue]) -> 
 
 
 def _shown(value: object) -> str:
-    # What follows the address in a presigned URL is a credential.
+    # The query of a presigned URL is a credential.
     text = re.sub(r"(https?://[^?\s]*\?)[^\s'\"]*", r"\1…", repr(value))
     return text if len(text) <= 80 else f"{text[:77]}…"  # noqa: PLR2004 - one terminal line

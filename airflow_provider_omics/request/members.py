@@ -27,7 +27,7 @@ _POLICY = r"[\p{L}\p{M}\p{Z}\p{S}\p{N}\p{P}\t\n\r]+"
 
 
 class Kind(Enum):
-    """What a rendered value becomes before it is sent."""
+    """The type to which a rendered value is converted."""
 
     TEXT = "string"
     INTEGER = "integer"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the operators that import and activate read sets have in common: one job per intention, and the wait for it."""
+"""The base of the operators that import and activate read sets: one job per intention, and the wait for it."""
 
 from __future__ import annotations
 
@@ -35,15 +35,16 @@ class ReadSetJobOperator(ReadSetJobWait):
     """
     Find or start the job of this intention, and wait for it.
 
-    HealthOmics cannot cancel such a job: whoever ends the task leaves it as it is.
+    HealthOmics cannot cancel such a job: it goes on when the task is ended.
 
     :param sequence_store_id: sequence store, 10 to 36 digits.
-    :param sources: what the job is to work on.
-    :param client_token: idempotency token, sent verbatim.
+    :param sources: the sources of the job.
+    :param client_token: idempotency token, sent unchanged.
     :param wait_for_completion: whether to wait for the job's end.
     :param deferrable: whether to wait in the triggerer.
-    :param poll_interval: time between two looks at the job, as ``timedelta`` or in seconds.
-    :param submit_timeout: for how long, as ``timedelta`` or in seconds, to wait while HealthOmics takes no more jobs.
+    :param poll_interval: time between two polls of the job, as ``timedelta`` or in seconds.
+    :param submit_timeout: how long to wait, as ``timedelta`` or in seconds, while the quota of active jobs is exceeded
+        or the call is throttled.
     """
 
     airflow_tags = True
@@ -71,10 +72,10 @@ class ReadSetJobOperator(ReadSetJobWait):
         # On Airflow 3 the process goes on after on_kill: it must start nothing more.
         self.killed = False
 
-    # --- what the two differ in ---
+    # --- different in the two operators ---
 
     @abstractmethod
-    def pursue(
+    def find_and_wait(
         self,
         context: Context,
         *,
@@ -85,11 +86,11 @@ class ReadSetJobOperator(ReadSetJobWait):
     ) -> dict[str, Any]:
         """Find or start the job, wait for it, and return what the task returns."""
 
-    # --- the ways in ---
+    # --- called by Airflow ---
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Find or start the job of this intention, and wait for it."""
-        return self.pursue(context, retry=context["ti"].try_number > 1)
+        return self.find_and_wait(context, retry=context["ti"].try_number > 1)
 
     def execute_again(
         self,
@@ -102,11 +103,11 @@ class ReadSetJobOperator(ReadSetJobWait):
         until: float | None = None,
         **unknown: object,
     ) -> dict[str, Any]:
-        """Ask HealthOmics again when a pause is over."""
+        """Call HealthOmics again after a pause in the triggerer."""
         self._warn_of(unknown)
         if try_number != context["ti"].try_number:
-            return self.pursue(context, retry=True)
-        return self.pursue(context, retry=True, request=request, deadline=deadline, until=until)
+            return self.find_and_wait(context, retry=True)
+        return self.find_and_wait(context, retry=True, request=request, deadline=deadline, until=until)
 
     def execute_complete(
         self,
@@ -118,36 +119,37 @@ class ReadSetJobOperator(ReadSetJobWait):
         **unknown: object,
     ) -> dict[str, Any]:
         """
-        Go on when the trigger has said how the job ended; may run twice.
+        Resume after the trigger's event; may be called twice.
 
-        :param event: what the trigger said.
-        :param try_number: the try that deferred; an event of another one is not believed.
-        :param waiting: what the task knew when it began to wait.
-        :param unknown: what a newer release knew besides, ignored with a warning.
+        :param event: the trigger's event.
+        :param try_number: the try that deferred; an event of another try is ignored.
+        :param waiting: what the task knew when it was deferred.
+        :param unknown: arguments of a newer release, which are ignored with a warning.
         """
-        from airflow_provider_omics.records.run_event import ReadSetJobEvent  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.records.run_event import ReadSetJobEvent  # noqa: PLC0415 - keep DAG parsing fast
 
         self._warn_of(unknown)
-        # `dag.test()` of Airflow 3.3 forgets it all; looking anew would start a job over each failed one, for ever.
+        # `dag.test()` of Airflow 3.3 passes no kwargs: then the event is used, as a new look-up would start another job
+        # after each failed one, without end.
         if try_number is not None and try_number != context["ti"].try_number:
-            self.log.info("The event is of try %s: looking for the job anew", try_number)
-            return self.pursue(context, retry=True)
+            self.log.info("The event is of try %s and is ignored: looking for the job again", try_number)
+            return self.find_and_wait(context, retry=True)
         waiting = {"ours": True, "earlier": [], **asdict(self.limits(None, None)), **(waiting or {})}
         try:
-            told = ReadSetJobEvent.deserialize(event)
+            read = ReadSetJobEvent.deserialize(event)
         except ValueError as error:
-            self.log.warning("Looking for the job anew: %s", error)
+            self.log.warning("The trigger's event cannot be read, looking for the job again: %s", error)
             same = {name: waiting.get(name) for name in ("request", "deadline", "until")}
-            return self.pursue(context, retry=True, **same)
-        if told.error:
-            raise ReadSetJobWaitError.of(told.job, told.error)
-        if told.timed_out:
-            raise self.timed_out(told.job)
+            return self.find_and_wait(context, retry=True, **same)
+        if read.error:
+            raise ReadSetJobWaitError.of(read.job, read.error)
+        if read.timed_out:
+            raise self.timed_out(read.job)
         # The event leaves out the sources.
-        return self.conclude(context, self.look_until_ended(told.job, waiting["deadline"]), waiting)
+        return self.conclude(context, self.look_until_ended(read.job, waiting["deadline"]), waiting)
 
     def _warn_of(self, unknown: Iterable[str]) -> None:
-        from airflow_provider_omics.records.versioned import ignore  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.records.versioned import ignore  # noqa: PLC0415 - keep DAG parsing fast
 
         ignore(f"{type(self).__name__}.execute_complete", unknown)
 
@@ -161,16 +163,16 @@ class ReadSetJobOperator(ReadSetJobWait):
         self, context: Context, request: dict[str, JsonValue], first_answer: float | None = None
     ) -> ReadSetJobSubmissions:
         """Return the requests for the job of this try."""
-        from airflow_provider_omics.read_sets.service import ReadSetJobSubmissions  # noqa: PLC0415 - no boto3 in DAGs
-        from airflow_provider_omics.tasks.worker_attempt import intention_of  # noqa: PLC0415 - a DAG file does not pay for it
+        from airflow_provider_omics.read_sets.service import ReadSetJobSubmissions  # noqa: PLC0415 - no boto3 in DAG files
+        from airflow_provider_omics.tasks.worker_attempt import intention_of  # noqa: PLC0415 - keep DAG parsing fast
 
         return ReadSetJobSubmissions(
             self.kind, request, intention_of(context), airflow_tags=self.airflow_tags, first_answer=first_answer
         )
 
     def driver(self, context: Context, submissions: ReadSetJobSubmissions, limits: Limits) -> WorkerDriver[ReadSetJob]:
-        """Return what carries this try out."""
-        from airflow_provider_omics.lifecycle.in_worker import WorkerDriver  # noqa: PLC0415 - DAG files need no boto3
+        """Return the driver of this try."""
+        from airflow_provider_omics.lifecycle.in_worker import WorkerDriver  # noqa: PLC0415 - no boto3 in DAG files
         from airflow_provider_omics.lifecycle.retry_policy import RetryPolicy  # noqa: PLC0415 - likewise
 
         return WorkerDriver(
@@ -190,8 +192,8 @@ class ReadSetJobOperator(ReadSetJobWait):
         *,
         retry: bool,
     ) -> Wait[ReadSetJob] | Succeed[ReadSetJob] | Fail[ReadSetJob]:
-        """Return what is to be done about the job of this intention, which exists then."""
-        from airflow_provider_omics.lifecycle.protocol import Known  # noqa: PLC0415 - a DAG file does not pay for it
+        """Find or start the job of this intention, and return the verdict."""
+        from airflow_provider_omics.lifecycle.protocol import Known  # noqa: PLC0415 - keep DAG parsing fast
 
         known: Known[ReadSetJob] = Known(
             retry=retry, waits=self.wait_for_completion, own_request_id=bool(self.client_token)
@@ -210,14 +212,14 @@ class ReadSetJobOperator(ReadSetJobWait):
             self.ask_later(context, request, limits, refused)
 
     def show(self, context: Context, job: ReadSetJob) -> None:
-        """Push what others need, whatever happens to the task from here on."""
+        """Log the job, and push its XComs before any waiting."""
         self.log.info("HealthOmics %s", job)
         for key in ("job_id", "sequence_store_id"):
             context["ti"].xcom_push(key=key, value=job.xcom()[key])
 
     @staticmethod
-    def hand_on(context: Context, read_sets: list[dict[str, Any]]) -> dict[str, Any]:
-        """Push read sets for those downstream, also of a task that is about to fail, and return them."""
+    def push_read_sets(context: Context, read_sets: list[dict[str, Any]]) -> dict[str, Any]:
+        """Push read sets as XComs, also of a task that is about to fail, and return them."""
         shown = {"read_set_ids": [item["read_set_id"] for item in read_sets], "read_sets": read_sets}
         for key, value in shown.items():
             context["ti"].xcom_push(key=key, value=value)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a task waits for its read set job, or until HealthOmics takes it: in its worker or in the triggerer."""
+"""Wait for a read set job, or before the next attempt to start it, in the worker or in the triggerer."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-# Seconds after which HealthOmics is asked again, at the soonest: Airflow has to notice that the task is deferred.
+# At least so many seconds before the next call: Airflow has to notice that the task is deferred.
 _FULL = 45.0
 _THROTTLED = 15.0
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Until when a try may wait for its job, and until when for HealthOmics to take it, in epoch seconds."""
+    """Until when a try may wait for its job, and until when it may try to start it, in epoch seconds."""
 
     deadline: float | None
     until: float
@@ -49,10 +49,10 @@ class ReadSetJobWait(ReadSetJobFields):
 
     @abstractmethod
     def conclude(self, context: Context, job: ReadSetJob, waiting: dict[str, Any]) -> dict[str, Any]:
-        """Go on when a job has ended; ``waiting`` is what the task knew when it began to wait."""
+        """Return the task's result for a job that has ended, or raise; ``waiting`` is what the task knew before."""
 
     def limits(self, deadline: float | None, until: float | None) -> Limits:
-        """Return until when this try may wait, and until when for HealthOmics to take its job."""
+        """Return until when this try may wait for its job, and until when it may try to start it."""
         deadline = deadline or self._deadline()
         until = until or time.time() + self.submit_timeout.total_seconds()
         return Limits(deadline, min(until, deadline) if deadline else until)
@@ -65,7 +65,7 @@ class ReadSetJobWait(ReadSetJobFields):
         limits: Limits,
         **known: Any,  # noqa: ANN401 - JSON
     ) -> dict[str, Any]:
-        """Wait for the end of a job, here or in the triggerer, and go on."""
+        """Wait for the end of a job, here or in the triggerer, and return the task's result."""
         waiting = {"deadline": limits.deadline, "until": limits.until, **known}
         if self.deferrable:
             self._defer(context, driver.hook.region, job, limits, waiting)
@@ -74,7 +74,7 @@ class ReadSetJobWait(ReadSetJobFields):
     def _defer(
         self, context: Context, region: str | None, job: ReadSetJob, limits: Limits, waiting: dict[str, Any]
     ) -> NoReturn:
-        from airflow_provider_omics.triggers.read_sets import OmicsReadSetJobTrigger  # noqa: PLC0415 - no boto3 in DAGs
+        from airflow_provider_omics.triggers.read_sets import OmicsReadSetJobTrigger  # noqa: PLC0415 - no boto3 in DAG files
 
         # The triggerer's environment may name another Region than the worker's.
         params = replace(self.hook_params, region_name=self.region_name or region)
@@ -87,7 +87,7 @@ class ReadSetJobWait(ReadSetJobFields):
     def ask(
         self, context: Context, request: dict[str, JsonValue], limits: Limits, question: Callable[[OmicsHook], T]
     ) -> T:
-        """Ask something before there is a job; faults that pass are borne as those of its start are."""
+        """Make a call before there is a job; it is repeated after the same errors as the start of a job."""
         from airflow_provider_omics.lifecycle.retry_policy import RetryPolicy  # noqa: PLC0415 - no boto3 in DAG files
 
         retry_policy = RetryPolicy(None if self.deferrable else limits.until)
@@ -99,21 +99,21 @@ class ReadSetJobWait(ReadSetJobFields):
                     pause = retry_policy.pause(error)
                 except StartRunRefusedError as refused:
                     self.ask_later(context, request, limits, refused)
-                self.log.warning("Asking again in %.1f s: %s", pause, error)
+                self.log.warning("Trying again in %.1f s: %s", pause, error)
                 time.sleep(pause)
 
     def ask_later(
         self, context: Context, request: dict[str, JsonValue], limits: Limits, refused: StartRunRefusedError
     ) -> NoReturn:
-        """Come back when HealthOmics may answer, or fail if the time is up."""
+        """Defer the task before the next attempt, or fail after `submit_timeout`."""
         pause = (_FULL if refused.full else _THROTTLED) * random.uniform(1.0, 2.0)  # noqa: S311 - no secret
         if not self.deferrable or time.time() + pause > limits.until:
             raise ReadSetJobRefusedError(f"No read set {self.kind} job was started: {refused.why}") from refused
-        self.log.info("Asking again in %.0f s, without a worker: %s", pause, refused.why)
+        self.log.info("Trying again in %.0f s, deferred until then: %s", pause, refused.why)
         self.pause(context, request, limits, pause)
 
     def pause(self, context: Context, request: dict[str, JsonValue], limits: Limits, seconds: float) -> NoReturn:
-        """Come back after some seconds, with the request as it was rendered."""
+        """Defer the task for some seconds, with its rendered request."""
         from airflow_provider_omics.triggers.read_sets import OmicsPauseTrigger  # noqa: PLC0415 - no boto3 in DAG files
 
         self.defer(
@@ -123,7 +123,7 @@ class ReadSetJobWait(ReadSetJobFields):
         )
 
     def look_until_ended(self, job: ReadSetJob, deadline: float | None) -> ReadSetJob:
-        """Return a job when it has ended; the deadline is in epoch seconds."""
+        """Poll a job until it has ended, and return it; the deadline is in epoch seconds."""
         from airflow_provider_omics.read_sets.job_calls import wait_for  # noqa: PLC0415 - no boto3 in DAG files
 
         shortest = conf.getfloat("omics", "poll_interval", fallback=30.0)
@@ -133,7 +133,7 @@ class ReadSetJobWait(ReadSetJobFields):
         return now
 
     def timed_out(self, job: ReadSetJob) -> ReadSetJobTimeoutError:
-        """Return the error that a job has not ended in time."""
+        """Return the error of a job that has not ended in time."""
         return ReadSetJobTimeoutError(
             f"HealthOmics {job}: not ended within execution_timeout {self.execution_timeout}; it goes on, as "
             "HealthOmics cannot cancel it, and a retry waits for it"

@@ -88,7 +88,7 @@ class StartRunTask(RunEnd):
         if read.timed_out:
             run = attempt.time_out(run, cancelled=read.cancelled)
         if self.wait_for_completion and not run.ended:
-            from airflow_provider_omics.lifecycle.protocol import Wait  # noqa: PLC0415 - a DAG file does not pay for it
+            from airflow_provider_omics.lifecycle.protocol import Wait  # noqa: PLC0415 - keep DAG parsing fast
 
             return self._wait(context, attempt, Wait(run))  # It did not wait when it deferred: the DAG was changed.
         return self._conclude(context, run, dying=dying)

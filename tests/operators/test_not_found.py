@@ -96,4 +96,4 @@ def test_a_run_of_which_only_the_id_is_known_is_told_likewise(known, start_run):
     gone = OmicsHook("aws_default").get_run(Run("12", "u", arn))
     assert gone.status == "DELETED"
     where = "" if known else f". {WHERE}run_id, {REGION}."
-    assert str(gone).endswith(f"GetRun does not find it: deleted, or dropped as too old{where}")
+    assert str(gone).endswith(f"GetRun does not find it: it was deleted, or is too old{where}")

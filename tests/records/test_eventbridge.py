@@ -148,5 +148,5 @@ def test_events_of_other_things_can_be_asked_for(wanted):
 
 @pytest.mark.parametrize("body", [{"Records": [{"eventSource": "aws:s3"}]}, {"Service": "S3", "Event": "s3:TestEvent"}])
 def test_a_notification_that_s3_sends_by_itself_is_named_as_such(body):
-    with pytest.raises(ValueError, match="a notification of S3's own: let the bucket send to EventBridge"):
+    with pytest.raises(ValueError, match="a direct notification of S3, not an event of EventBridge"):
         Event.parse(json.dumps(body))

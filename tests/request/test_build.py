@@ -216,7 +216,7 @@ def test_sequences_become_lists():
 
 def test_what_cannot_be_written_is_told():
     assert violations(parameters={"a": "\ud800"}) == [r"parameters.a: '\ud800' is no Unicode text"]
-    why = r"holds the character U+0000, for which PostgreSQL has no room; leave it out"
+    why = r"holds the character U+0000, which PostgreSQL cannot store; leave it out"
     assert violations(parameters={"a\0": 1, "b": ["\0"]}) == [
         rf"parameters: the key 'a\x00' {why}",
         rf"parameters.b[0]: '\x00' {why}",

@@ -25,7 +25,7 @@ from tests.operators.stores import ROLE, STORE, source
         ({"sources": [source("a", sampleID="x")]}, r"sources\[0\].sampleID is none of sourceFileType, subjectId"),
         ({"sources": [source("a", sourceFiles={"source1": "/a"})]}, r"sources\[0\].sourceFiles.source1 must match"),
         ({"sources": [source("a", tags={"aws:x": "y"})]}, r"sources\[0\].tags: a key must be"),
-        ({"sources": [source("a", tags={"airflow:request_id": "y"})]}, "is how a retry finds"),
+        ({"sources": [source("a", tags={"airflow:request_id": "y"})]}, "is reserved, as a retry"),
         (
             {"sources": [source("a"), source("b"), source("a", name="second")]},
             r"sources\[2\] names the files, subject and sample of sources\[0\], and a retry could not tell",
