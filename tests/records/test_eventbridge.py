@@ -64,7 +64,7 @@ def test_a_long_text_is_cut():
     ],
 )
 def test_what_is_no_event_is_refused(body):
-    with pytest.raises(ValueError, match=r"no event|source|JSON|Expecting|cannot store"):
+    with pytest.raises(ValueError, match=r"not an event|source|JSON|Expecting|cannot store"):
         Event.parse(body)
 
 
