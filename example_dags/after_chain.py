@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A DAG that starts when the runs of `chain.py` have left their outputs, and learns from the asset where those are."""
+"""A DAG that starts when the runs of `chain.py` have written their outputs, and finds them by the asset's event."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ with DAG(
 
     @task
     def outputs_of(**context: Any) -> list[str]:  # noqa: ANN401 - Airflow's context holds whatever
-        """Return where the runs that woke this Dag run wrote their outputs."""
+        """Return the output URIs of the runs that triggered this Dag run."""
         # Airflow 2.11 calls assets datasets.
         events = context.get("triggering_asset_events") or context.get("triggering_dataset_events") or {}
         return [event.extra["run_output_uri"] for asset in events for event in events[asset]]

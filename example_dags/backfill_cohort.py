@@ -29,7 +29,7 @@ with DAG(
         parameters={"input": "s3://healthomics-output-bucket-demo/input/{{ ds }}/samplesheet.csv"},
         storage_type="DYNAMIC",
         run_group_id="1234567",
-        # In its run group, a day of the past goes behind last night's.
+        # In its run group, a backfilled day starts after last night's.
         priority="{{ 10 if dag_run.run_type == 'backfill' else 100 }}",
         retention_mode="REMOVE",
         # airflow pools set omics 50 "Tasks with a HealthOmics run" --include-deferred

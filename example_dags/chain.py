@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A run on the named outputs of another one, and an asset that tells other DAGs; `after_chain.py` waits for it."""
+"""A run on the named outputs of another one, and an asset that triggers other DAGs, such as `after_chain.py`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ with DAG(
         parameters={"sample_name": "NA12878", "input_cram": "{{ params.cram }}"},
         **RUN,
     )
-    # Where the first run wrote its BAM, its named outputs say.
+    # The BAM is among the named outputs of the first run.
     again = StartOmicsRunOperator(
         task_id="bam_to_cram",
         workflow_id="1234567",

@@ -39,7 +39,7 @@ with DAG(
     @task
     def requests(triggering_asset_events: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - Airflow's
         """Return what differs between the runs to start, one for each run that has completed."""
-        # Several events may have come before this Dag run began, and one of them twice.
+        # Several events may have arrived before this Dag run began, and one of them twice.
         told = [event.extra["payload"]["detail"] for event in triggering_asset_events.get(COMPLETED, ())]
         requests = []
         for run in {run["uuid"]: run for run in told}.values():
@@ -47,13 +47,13 @@ with DAG(
             requests.append(
                 {
                     "parameters": {"input": outputs["cram_to_bam.bam"]},
-                    # An event may come again after days: HealthOmics starts one run for a requestId.
+                    # An event may be delivered again: HealthOmics starts one run for a requestId.
                     "request_id": f"after-{run['uuid']}",
                 }
             )
         return requests
 
-    # Of another workflow than the asset is watched for: else each run would start the next one, for ever.
+    # Not the workflow of the asset's filter: else each run would start the next one, without end.
     StartOmicsRunOperator.partial(
         task_id="analyse",
         workflow_id="7206765",

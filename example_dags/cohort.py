@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A cohort: one mapped task, and so one run, for each sample; then one task that sees where all outputs are."""
+"""A cohort: one mapped task, and so one run, for each sample; then one task that lists the outputs of all."""
 
 from __future__ import annotations
 

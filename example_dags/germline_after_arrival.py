@@ -31,7 +31,7 @@ with DAG(
     wait_for_reads = S3KeySensor(
         task_id="wait_for_reads",
         bucket_key=[f"{READS}_R1.fastq.gz", f"{READS}_R2.fastq.gz"],
-        # Between two looks the sensor holds no worker slot.
+        # Between two pokes the sensor holds no worker slot.
         mode="reschedule",
         poke_interval=10,
         timeout=timedelta(days=2),

@@ -17,7 +17,7 @@ from airflow_provider_omics.operators.run import StartOmicsRunOperator
 BUCKET = "omics-artifacts-01d6xmpl4e72dd32"
 ROLE = "arn:aws:iam::123456789012:role/omics-service-role-serviceRole-W8O1XMPL7QZ"
 REFERENCE = "arn:aws:omics:us-east-1:123456789012:referenceStore/1234567890/reference/1234567890"
-# Of one job. A DAG of yours moves what it has imported away, so that the next Dag run finds the rest.
+# Files in one job. Your own DAG should move the imported files, so that the next Dag run finds the others.
 MOST = 20
 
 with DAG(

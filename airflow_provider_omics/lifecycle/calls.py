@@ -38,7 +38,7 @@ def answered(calls: Calls[T], answer: Callable[[Call], object]) -> T:
         said, error = None, None
         try:
             said = answer(call)
-        except Exception as raised:  # noqa: BLE001 - who asks knows what it means
+        except Exception as raised:  # noqa: BLE001 - it is raised in the generator
             error = raised
 
 
@@ -53,5 +53,5 @@ async def answered_later(calls: Calls[T], answer: Callable[[Call], Awaitable[obj
         said, error = None, None
         try:
             said = await answer(call)
-        except Exception as raised:  # noqa: BLE001 - who asks knows what it means
+        except Exception as raised:  # noqa: BLE001 - it is raised in the generator
             error = raised

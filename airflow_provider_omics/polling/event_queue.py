@@ -54,7 +54,7 @@ class EventQueue:
         while True:
             try:
                 received = await self._hub.client.call(self._receive, self._threads, limit=self._hub.events)
-            except Exception as error:  # noqa: BLE001 - whatever it is: a watcher that ends would only start anew
+            except Exception as error:  # noqa: BLE001 - any error: Airflow would only start the watcher again
                 faults += 1
                 log.warning("Queue %s cannot be read, trying again: %s", self._url, error)
                 await asyncio.sleep(back_off(faults))
