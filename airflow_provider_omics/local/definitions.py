@@ -15,7 +15,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from airflow_provider_omics.local.isolation import namespaces
+from airflow_provider_omics.local.isolation import ending_with_parent, namespaces
 
 ENGINES = {".wdl": "WDL", ".nf": "NEXTFLOW", ".cwl": "CWL"}
 EXECUTED = ("WDL", "WDL_LENIENT")
@@ -131,7 +131,7 @@ def stop() -> None:
 def _checked(root: Path, main: str) -> dict[str, Any]:
     kept = {key: os.environ[key] for key in ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH") if key in os.environ}
     with subprocess.Popen(  # noqa: S603  no shell, and the command is our own
-        [*namespaces(), sys.executable, "-P", "-m", _CHECKER, str(root), main],
+        [*ending_with_parent(), *namespaces(), sys.executable, "-P", "-m", _CHECKER, str(root), main],
         cwd=root,
         env={**kept, "PYTHONPATH": python_path()},
         stdin=subprocess.DEVNULL,

@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ConnectionClosedError
 
-from airflow_provider_omics.local.server import Server
 from airflow_provider_omics.local.testing import LocalOmics, start_server
 
 OMICS_LOCAL = [sys.executable, "-m", "airflow_provider_omics.local"]
@@ -217,21 +216,6 @@ def test_each_entry_that_cannot_be_is_a_line(tmp_path):
     for line, says in zip(lines, ("list_delay", "nmae", "times", "probability"), strict=True):
         assert line.startswith("omics-local: ")
         assert says in line
-
-
-def test_the_account_of_a_configuration_is_that_of_all_it_registers():
-    with Server({"workflows": [{"id": "7"}], "account": "210987654321", "examples": True}) as server:
-        omics = LocalOmics(server.url).client("omics")
-        assert ":210987654321:" in omics.get_workflow(id="7")["arn"]
-        assert ":210987654321:" in omics.get_run(id="3282892")["arn"]
-
-
-def test_a_script_of_the_user_comes_before_the_examples_own():
-    with Server({"examples": True, "scripts": [{"status": "FAILED", "outputs": {}}]}) as server:
-        omics = LocalOmics(server.url).client("omics")
-        omics.start_run(workflowId="1234567", roleArn="arn:x", outputUri="s3://b", requestId="r")
-        [run] = [run for run in server.engine.state.runs.values() if run.request["workflowId"] == "1234567"]
-        assert run.plan.status == "FAILED"
 
 
 @pytest.mark.parametrize("port", ["99999", "-1", "x"])

@@ -9,6 +9,9 @@ import time
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
+from airflow_provider_omics.local.server import Server
+from airflow_provider_omics.local.testing import LocalOmics
+
 CONFLICT = ("ConflictException", 409)
 
 
@@ -400,3 +403,18 @@ def test_services_beside_it_hang_up_or_wait(kind, error, omics_local):
 def test_a_fault_that_no_service_has_is_refused(fault, why, omics_local):
     with pytest.raises(ValueError, match=why):
         omics_local.fault(**fault)
+
+
+def test_the_account_of_a_configuration_is_that_of_all_it_registers():
+    with Server({"workflows": [{"id": "7"}], "account": "210987654321", "examples": True}) as server:
+        omics = LocalOmics(server.url).client("omics")
+        assert ":210987654321:" in omics.get_workflow(id="7")["arn"]
+        assert ":210987654321:" in omics.get_run(id="3282892")["arn"]
+
+
+def test_a_script_of_the_user_comes_before_the_examples_own():
+    with Server({"examples": True, "scripts": [{"status": "FAILED", "outputs": {}}]}) as server:
+        omics = LocalOmics(server.url).client("omics")
+        omics.start_run(workflowId="1234567", roleArn="arn:x", outputUri="s3://b", requestId="r")
+        [run] = [run for run in server.engine.state.runs.values() if run.request["workflowId"] == "1234567"]
+        assert run.plan.status == "FAILED"

@@ -42,6 +42,8 @@ DECISION, SERVICE, HOOK, TASK = (
 NONE = "tests/operators/test_none.py::"
 INPUTS, DEFINITIONS = "tests/local/execute/test_inputs.py::", "tests/local/test_definitions.py::"
 GROUPS, CACHES = "tests/local/test_run_groups.py::", "tests/local/execute/test_run_caches.py::"
+SECURITY, SWITCHES = "tests/local/test_security.py::", "tests/local/test_switches.py::"
+BATCHES, PROCESSES = "tests/local/test_batches.py::", "tests/local/execute/test_processes.py::"
 ARGUMENTS = "tests/operators/test_arguments.py::"
 DEFERRAL, BASE = "tasks/deferral.py", "tasks/base.py"
 GUARDED, RUN, CANCEL = "cancellation/guarded_trigger.py", "tasks/start_run_task.py", "operators/cancel.py"
@@ -375,6 +377,33 @@ MUTATIONS = (
     Mutation("a completed run is cached only if that is asked for", "local/execute.py", 'if not self.stop.is_set() and self.run.cache_behavior == "CACHE_ALWAYS":', "if not self.stop.is_set():", CACHES + "test_a_completed_run_is_cached_if_that_is_asked_for"),
     Mutation("an answer that was given is not changed later", "local/state.py", "_Token(digest, deepcopy(answer), now)", "_Token(digest, answer, now)", "tests/local/test_runs.py::test_a_replay_answers_as_the_first_time"),
     Mutation("a page token belongs to its call", "local/page_tokens.py", "if seal != _seal(operation, params, caller):", "if not seal:", "tests/local/test_runs.py::test_a_page_token_belongs_to_its_call"),
+    # --- the local endpoint: who may call it ---
+    Mutation("what is not signed is refused", "local/guard.py", '"AWSAccessKeyId=" in query and "Signature=" in query else None', 'query == "" else None', SECURITY + "test_an_unsigned_request_is_refused"),
+    Mutation("the control API needs its header", "local/app.py", 'if headers.get("x-omics-local") != "1":', "if False:", SECURITY + "test_the_control_api_needs_its_header"),
+    Mutation("a page out of the endpoint's own S3 calls nothing", "local/guard.py", 'if origin is not None or site != "none":', 'if origin not in (None, f"http://{host}"):', SECURITY + "test_a_page_out_of_the_endpoints_own_s3_calls_nothing"),
+    Mutation("a foreign origin reads nothing", "local/guard.py", 'return None if origin in (None, f"http://{host}") else', "return None if True else", SECURITY + "test_a_foreign_origin_is_refused"),
+    Mutation("botocore's host prefixes alone are this machine's name", "local/guard.py", "host.removeprefix(prefix) for prefix in _host_prefixes() if host.startswith(prefix)", 'host.partition("-")[2] for _ in "x" if "-" in host', SECURITY + "test_a_foreign_host_is_refused"),
+    Mutation("a bucket's name stands before the host for S3 alone", "local/guard.py", '(service == "s3" and re.fullmatch(', "(re.fullmatch(", SECURITY + "test_a_foreign_host_is_refused"),
+    # --- the local endpoint: staying up ---
+    Mutation("a run that has ended moves no more", "local/life.py", 'if run.status not in ENDED and (run.status != "STOPPING" or status in ENDED):', 'if run.status != "STOPPING" or status in ENDED:', "tests/local/test_runs.py::test_an_executed_run_that_is_stopping_can_only_end"),
+    Mutation("no step stops the clock", "local/state.py", "except Exception:\n                log.exception(", "except KeyError:\n                log.exception(", BATCHES + "test_a_step_that_fails_does_not_keep_the_next_from_being_done"),
+    Mutation("run settings in S3 are checked", "local/batches.py", 'return [service.entry("StartRunBatch", where, f"s3UriSettings.{i}.member", it) for i, it in enumerate(settings, 1)]', "return settings", BATCHES + "test_settings_in_s3_are_checked_as_inline_ones_are"),
+    Mutation("the end of a run looks at no other run of its batch", "local/batch_life.py", "batch.status in following and not batch.active:", "batch.status in following and all(it.run.status in ENDED for it in batch.submissions if it.run):", BATCHES + "test_a_large_batch_lets_others_through_and_costs_what_its_runs_cost"),
+    Mutation("a reset ends what is executed", "local/engine.py", "self.executor.end(runs)", "pass", "tests/local/execute/test_served.py::test_a_reset_waits_until_nothing_is_executed"),
+    Mutation("a reset ends what is published", "local/engine.py", "left.close()", "pass", SWITCHES + "test_a_reset_leaves_nothing_of_what_was_under_way"),
+    Mutation("a reset empties the other services", "local/engine.py", "        moto_backends.reset()\n", "", SWITCHES + "test_a_reset_forgets_everything"),
+    Mutation("planned faults are for clients", "local/app.py", "None if access_key == self._own_key else ", "", SWITCHES + "test_a_fault_of_s3_is_for_clients_not_for_the_endpoints_own_calls"),
+    Mutation("an import job always ends", "local/read_set_jobs.py", "except Exception as error:  # noqa: BLE001 - whatever it is, the source has failed and the job ends", "except FileNotFoundError as error:", "tests/local/test_storage.py::test_an_import_job_ends_whatever_happens_to_its_copies"),
+    Mutation("a task's output without a newline is never held", "local/tails.py", "file.read(self.longest)", "file.read()", "tests/local/execute/test_tails.py::test_a_large_output_without_a_newline_is_never_held"),
+    Mutation("a definition that unpacks to too much is refused", "local/definitions.py", "size > MOST_UNPACKED or len(files) > MOST_FILES:", "False:", DEFINITIONS + "test_a_zip_that_unpacks_to_too_much_is_refused"),
+    Mutation("a server that is killed takes its runs with it", "local/isolation.py", "return prefix if _works(prefix) else ()", "return ()", "tests/local/execute/test_killed.py"),
+    Mutation("the folders that a killed server left are removed", "local/run_folders.py", "            shutil.rmtree(folder, ignore_errors=True)\n", "", "tests/local/execute/test_killed.py"),
+    Mutation("a sandboxed task has no capabilities", "local/isolation.py", ', "--cap-drop", "ALL"', "", PROCESSES + "test_a_sandboxed_task_sees_programs_and_its_inputs_alone"),
+    Mutation("a sandboxed task cannot write its inputs", "local/wdl_backend.py", 'invocation += ["--ro-bind", path, path]', 'invocation += ["--bind", path, path]', PROCESSES + "test_a_sandboxed_task_sees_programs_and_its_inputs_alone"),
+    Mutation("a sandboxed task does not see the host", "local/isolation.py", '_SYSTEM = ("/usr", ', '_SYSTEM = ("/usr", "/var", ', PROCESSES + "test_a_sandboxed_task_sees_programs_and_its_inputs_alone"),
+    Mutation("a setting that is unknown is refused within quotas, too", "local/control.py", "if unknown := [name for name in settings.quotas if name not in operations]:", "if unknown := []:", SWITCHES + "test_what_means_nothing_is_refused"),
+    Mutation("the user's script comes before the examples' own", "local/plans.py", "return not script.example, ", "return script.example, ", SWITCHES + "test_a_script_of_the_user_comes_before_the_examples_own"),
+    Mutation("the settings of a configuration come first", "local/control.py", "    _try(_change_settings, engine, settings, wrong)\n", "", SWITCHES + "test_the_account_of_a_configuration_is_that_of_all_it_registers"),
 )  # fmt: skip
 
 

@@ -180,6 +180,17 @@ def test_a_workflow_without_a_definition_lives_by_a_script_alone(endpoint, finis
     assert finish(endpoint.client().start_run(**request)["id"])["status"] == "COMPLETED"
 
 
+def test_a_reset_waits_until_nothing_is_executed(endpoint, wait_for, alive):
+    marker = uuid.uuid4().hex
+    for _ in range(3):
+        start(endpoint, LONG, {"marker": marker})
+    wait_for(lambda: alive(marker))
+    endpoint.reset()
+    assert alive(marker) == []
+    assert endpoint.runs() == endpoint.client("logs").describe_log_groups()["logGroups"] == []
+    endpoint.client("s3").create_bucket(Bucket="lab")
+
+
 @pytest.mark.usefixtures("hangups")
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGHUP])
 def test_a_stopped_server_leaves_no_process(stop, wait_for, alive, monkeypatch):
