@@ -41,9 +41,12 @@ class WdlExecutor:
         self._folders = RunFolders()
         self._pool = ThreadPoolExecutor(max_parallel_runs, thread_name_prefix="omics-local-run")
         self._executions: dict[str, _Execution] = {}
+        self._closed = False
 
     def submit(self, run: Run, definition: Definition, journal: Journal) -> None:
         """Take a new run (PENDING) and return at once."""
+        if self._closed:
+            return
         execution = self._executions[run.id] = _Execution(
             run, definition, journal, self._publisher, folder=self._folders.path
         )
@@ -67,14 +70,16 @@ class WdlExecutor:
 
     def end(self, run_ids: Sequence[str]) -> None:
         """Cancel runs and wait until nothing is left of them."""
-        executions = [self._executions[run_id] for run_id in run_ids if run_id in self._executions]
-        for execution in executions:
-            self.cancel(execution.run.id)
-        for execution in executions:
-            execution.ended.wait()
+        # The end of one makes room for another one that has waited.
+        while executions := [self._executions[run_id] for run_id in run_ids if run_id in self._executions]:
+            for execution in executions:
+                self.cancel(execution.run.id)
+            for execution in executions:
+                execution.ended.wait()
 
     def close(self) -> None:
         """Kill whatever still runs and wait for it."""
+        self._closed = True
         for execution in list(self._executions.values()):
             execution.stop.set()  # those that have not begun end as soon as a thread takes them up
         self._pool.shutdown(wait=True)
