@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from airflow_provider_omics.testing.airflow_home import AIRFLOW, AIRFLOW_3
+from airflow_provider_omics.testing.airflow_home import AIRFLOW, AIRFLOW_3, LOOPS
 from tests.airflow.processes import MODES, UNTRIED
 
 pytestmark = pytest.mark.airflow
@@ -146,6 +146,8 @@ def test_a_triggerer_that_was_asleep_lost_its_task_to_another(airflow, omics):
         airflow.until(lambda: airflow.database.triggerer_of(run, "run") not in (first, None), taken, run=run)
         airflow.send("triggerer", signal.SIGCONT)
         left = f"of {run.run_id} was cancelled while its task is deferred: the run is left alone"
+        if LOOPS:  # 3.4 finds out itself, and ends no run.
+            left = "Triggers were reassigned to another triggerer, releasing them without on_kill"
         airflow.until(lambda: left in airflow.said("triggerer"), "the first triggerer to notice", run=run)
         omics.succeed(run, run_id)
         assert omics.cancelled == set()
