@@ -83,7 +83,7 @@ def test_the_documented_test_passes_and_a_broken_dag_fails_it(wheel, project, tm
 def interpreter(version):
     """Return the path of a Python of that version, or skip."""
     asks = (
-        ["uv", "python", "find", "--no-python-downloads", version],
+        ["uv", "python", "find", "--system", "--no-python-downloads", version],
         [f"python{version}", "-c", "import sys; print(sys.executable)"],
     )
     for command in asks:
