@@ -7,19 +7,18 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omics.local import plans, run_parameters, run_queue
+from airflow_provider_omics.local import plans, run_queue
 from airflow_provider_omics.local.clock import later
-from airflow_provider_omics.local.definitions import EXECUTED
 from airflow_provider_omics.local.events import emit_run
 from airflow_provider_omics.local.manifest import manifest_lines
-from airflow_provider_omics.local.records import ACTIVE, ENDED, Definition, Task
+from airflow_provider_omics.local.records import ACTIVE, ENDED, Task
 from airflow_provider_omics.local.state import log_stream_arn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from airflow_provider_omics.local.state import Answer, Record, Resource, State
+    from airflow_provider_omics.local.state import Record, State
 
     Step = Callable[[State, Record, datetime], None]
 
@@ -58,71 +57,6 @@ def move_task(task: Task, status: str, now: datetime, **why: str | None) -> None
         task.stop_time = now
 
 
-def begin(state: State, run: Record, workflow: Resource | None) -> None:
-    """Let a new run live: by its script, or by the executor, or by the default plan."""
-    now = run.creation_time
-    move(state, run, "PENDING", now)
-    scripted = plans.choose(state.scripts, run.request)
-    if scripted is None and state.executor and (why := _not_executable(workflow)):
-        run.plan = plans.Plan(stopping=0, status="FAILED", failureReason="WORKFLOW_RUN_FAILED", statusMessage=why)
-        _then(state, run, now, 0, _stopping)
-        return
-    if scripted is None and state.executor and workflow and workflow.zip_bytes is not None:
-        members = workflow.members
-        definition = Definition(
-            run.request["workflowId"],
-            members.get("name", ""),
-            members["engine"],
-            workflow.zip_bytes,
-            members.get("main"),
-        )
-        submit = partial(state.executor.submit, run, definition, RunJournal(state, run))
-        enter = partial(run_queue.enter, go=lambda _state, _run, _now: submit())
-        _read_parameters(workflow, enter, state, run, now)
-        return
-    run.plan = scripted or plans.DEFAULT
-    enter = partial(run_queue.enter, go=_starting)
-    _then(state, run, now, run.plan.pending, partial(_read_parameters, workflow, enter))
-
-
-def _not_executable(workflow: Resource | None) -> str | None:
-    """Return why an endpoint that executes runs cannot execute those of a workflow."""
-    members = workflow.members if workflow else {}
-    name = members.get("name") or (workflow.id if workflow else "")
-    if members.get("engine") not in EXECUTED:
-        why = f"is written for {members.get('engine')}, and the local endpoint executes only WDL"
-    elif "definitionRepository" in members:
-        why = "is defined by a repository, which the local endpoint does not read"
-    elif workflow is None or workflow.zip_bytes is None:
-        why = "has no definition that could be executed"
-    else:
-        return None
-    return f"Workflow {name} {why}: serve it with --simulate, or plan its runs by a script."
-
-
-def _read_parameters(workflow: Resource | None, step: Step, state: State, run: Record, now: datetime) -> None:
-    """Go on when the file of a ``parametersUri`` is read, as if it took no time; a bad one ends the run."""
-    uri, generation = run.request.get("parametersUri"), run.generation
-    if uri is None or state.traces is None:
-        step(state, run, now)
-        return
-
-    def done(parameters: Answer | str) -> None:
-        if run.generation != generation:  # cancelled meanwhile
-            return
-        if run.status != "PENDING":  # cancelled before the executor had it
-            move(state, run, "CANCELLED", now)
-        elif isinstance(parameters, str):
-            reason = "INVALID_RUN_PARAMETERS"
-            run.plan = replace(_plan(run), status="FAILED", failureReason=reason, statusMessage=parameters)
-            _end(state, run, now)
-        else:
-            run.parameters = parameters
-            step(state, run, now)
-
-    state.traces.work(partial(run_parameters.read, uri, workflow), done)
-
-
 def cancel(state: State, run: Record) -> None:
     """Stop a run; the status CANCELLED comes when it has stopped."""
     now = state.clock.now()
@@ -136,7 +70,7 @@ def cancel(state: State, run: Record) -> None:
         run.cancelling = True
         stopping = run.plan.stopping
         run.plan = replace(_CANCELLED, stopping=stopping)
-        _then(state, run, now, stopping, _end)
+        then(state, run, now, stopping, end)
 
 
 def force(
@@ -158,7 +92,7 @@ def force(
     move(state, run, status, state.clock.now(), failure_reason=failure_reason, status_message=status_message)
 
 
-def _then(state: State, run: Record, now: datetime, seconds: float, step: Step) -> None:
+def then(state: State, run: Record, now: datetime, seconds: float, step: Step) -> None:
     """Plan a run's next step; a cancelled run's steps are void."""
     state.at(later(now, seconds / state.settings.speed), partial(_if_current, state, run, run.generation, step))
 
@@ -168,25 +102,27 @@ def _if_current(state: State, run: Record, generation: int, step: Step, now: dat
         step(state, run, now)
 
 
-def _plan(run: Record) -> plans.Plan:
+def plan_of(run: Record) -> plans.Plan:
+    """Return the plan that a run lives by."""
     return run.plan or plans.DEFAULT
 
 
-def _starting(state: State, run: Record, now: datetime) -> None:
+def starting(state: State, run: Record, now: datetime) -> None:
+    """Let a simulated run start, and live on by its plan."""
     move(state, run, "STARTING", now)
-    _then(state, run, now, _plan(run).starting, _running)
+    then(state, run, now, plan_of(run).starting, _running)
 
 
 def _running(state: State, run: Record, now: datetime) -> None:
-    plan = _plan(run)
+    plan = plan_of(run)
     move(state, run, "RUNNING", now)
-    _limit_duration(state, run, now)
+    limit_duration(state, run, now)
     for members in plan.tasks:
         add_task(state, run, now, members["name"], members)
     if plan.tasks:
         _next_task(0, state, run, now)
     else:
-        _then(state, run, now, plan.running, _export)
+        then(state, run, now, plan.running, _export)
 
 
 def _next_task(i: int, state: State, run: Record, now: datetime) -> None:
@@ -199,18 +135,18 @@ def _next_task(i: int, state: State, run: Record, now: datetime) -> None:
 
 def _start_task(i: int, state: State, run: Record, now: datetime) -> None:
     move_task(run.tasks[i], "RUNNING", now)
-    _then(state, run, now, _plan(run).running / len(run.tasks), partial(_end_task, i))
+    then(state, run, now, plan_of(run).running / len(run.tasks), partial(_end_task, i))
 
 
 def _end_task(i: int, state: State, run: Record, now: datetime) -> None:
-    task, end = run.tasks[i], _plan(run).tasks[i]
-    why = {"failure_reason": end.get("failureReason"), "status_message": end.get("statusMessage")}
-    move_task(task, end.get("status", "COMPLETED"), now, **why)
+    task, members = run.tasks[i], plan_of(run).tasks[i]
+    why = {"failure_reason": members.get("failureReason"), "status_message": members.get("statusMessage")}
+    move_task(task, members.get("status", "COMPLETED"), now, **why)
     run_queue.give_back(state, run, task, now)
     _next_task(i + 1, state, run, now)
 
 
-def _limit_duration(state: State, run: Record, now: datetime) -> None:
+def limit_duration(state: State, run: Record, now: datetime) -> None:
     """End a run that is RUNNING for longer than its group allows."""
     group = state.groups.get(run.request.get("runGroupId", ""))
     minutes = group.members.get("maxDuration") if group else None
@@ -220,14 +156,14 @@ def _limit_duration(state: State, run: Record, now: datetime) -> None:
     if run.plan is None:
         state.at(later(now, minutes * 60), partial(_time_out_executed, state, run, message))
     else:
-        _then(state, run, now, minutes * 60, partial(_time_out, message))
+        then(state, run, now, minutes * 60, partial(_time_out, message))
 
 
 def _time_out(message: str, state: State, run: Record, now: datetime) -> None:
     if run.status == "RUNNING":
         run.generation += 1
-        run.plan = replace(_plan(run), status="FAILED", failureReason="RUN_TIMED_OUT", statusMessage=message)
-        _stopping(state, run, now)
+        run.plan = replace(plan_of(run), status="FAILED", failureReason="RUN_TIMED_OUT", statusMessage=message)
+        stopping(state, run, now)
 
 
 def _time_out_executed(state: State, run: Record, message: str, _now: datetime) -> None:
@@ -247,8 +183,8 @@ def add_task(state: State, run: Record, now: datetime, name: str, members: Any) 
 def _export(state: State, run: Record, now: datetime) -> None:
     """Leave outputs and logs, where those are wanted, and go on when they are in place, as if it took no time."""
     # Whoever plans outputs wants to find them.
-    if not (state.traces and (state.settings.traces or _plan(run).outputs is not None)):
-        _stopping(state, run, now)
+    if not (state.traces and (state.settings.traces or plan_of(run).outputs is not None)):
+        stopping(state, run, now)
         return
 
     generation = run.generation
@@ -257,19 +193,21 @@ def _export(state: State, run: Record, now: datetime) -> None:
         if run.generation != generation:  # cancelled meanwhile
             return
         if error:
-            run.plan = replace(_plan(run), status="FAILED", failureReason="EXPORT_FAILED", statusMessage=str(error))
-        _then(state, run, now, 0, _stopping)
+            run.plan = replace(plan_of(run), status="FAILED", failureReason="EXPORT_FAILED", statusMessage=str(error))
+        then(state, run, now, 0, stopping)
 
-    state.traces.export(run, _plan(run), exported)
+    state.traces.export(run, plan_of(run), exported)
 
 
-def _stopping(state: State, run: Record, now: datetime) -> None:
+def stopping(state: State, run: Record, now: datetime) -> None:
+    """Let a simulated run stop, on its way to its end."""
     move(state, run, "STOPPING", now)
-    _then(state, run, now, _plan(run).stopping, _end)
+    then(state, run, now, plan_of(run).stopping, end)
 
 
-def _end(state: State, run: Record, now: datetime) -> None:
-    plan = _plan(run)
+def end(state: State, run: Record, now: datetime) -> None:
+    """Let a simulated run end as its plan says, once its manifest is written."""
+    plan = plan_of(run)
     for task in run.tasks:
         if task.status not in ENDED:
             move_task(task, "CANCELLED", now)
@@ -288,9 +226,9 @@ def _end(state: State, run: Record, now: datetime) -> None:
         _if_current(state, run, generation, finish, now)
 
     if state.traces and state.settings.traces:
-        end: dict[str, Any] = {"status": plan.status, "failureReason": plan.failureReason, "statusMessage": message}
-        end |= {"stopTime": now, "resourceDigests": plan.resourceDigests}
-        lines = [(now, line) for line in manifest_lines(run, end)]
+        said: dict[str, Any] = {"status": plan.status, "failureReason": plan.failureReason, "statusMessage": message}
+        said |= {"stopTime": now, "resourceDigests": plan.resourceDigests}
+        lines = [(now, line) for line in manifest_lines(run, said)]
         state.traces.manifest(run, lines, left)
     else:
         finish(state, run, now)
@@ -303,46 +241,3 @@ def _task_failure(run: Record, task: Task) -> str:
         f"Run failed due to task: {task.name}, id: {task.id}, failure. "
         f"Use the GetRunTask API operation for more details, or see the task's log stream: {stream}"
     )
-
-
-class RunJournal:
-    """How an executor tells the engine what happens to its run."""
-
-    def __init__(self, state: State, run: Record) -> None:
-        self._state = state
-        self._run = run
-
-    def status(self, status: str, *, failure_reason: str | None = None, status_message: str | None = None) -> None:
-        """Move the run to ``status``; one that has ended stays as it is, and one that is STOPPING can only end."""
-        with self._state.lock:
-            run, now = self._run, self._state.clock.now()
-            if run.status not in ENDED and (run.status != "STOPPING" or status in ENDED):
-                move(self._state, run, status, now, failure_reason=failure_reason, status_message=status_message)
-                if status == "RUNNING":
-                    _limit_duration(self._state, run, now)
-
-    def task(self, name: str, *, cpus: int = 1, memory: int = 1, gpus: int = 0) -> str:
-        """Add a task in status PENDING and return its id."""
-        with self._state.lock:
-            sizes = {"cpus": cpus, "memory": memory, "gpus": gpus}
-            return add_task(self._state, self._run, self._state.clock.now(), name, sizes).id
-
-    def task_status(
-        self, task_id: str, status: str, *, failure_reason: str | None = None, status_message: str | None = None
-    ) -> None:
-        """Move a task to ``status``; RUNNING sets its start time, an end its stop time."""
-        with self._state.lock:
-            task = next(task for task in self._run.tasks if task.id == task_id)
-            now = self._state.clock.now()
-            move_task(task, status, now, failure_reason=failure_reason, status_message=status_message)
-
-    def task_used(self, task_id: str, metrics: dict[str, float]) -> None:
-        """Keep what a task used, under the manifest's names."""
-        with self._state.lock:
-            next(task for task in self._run.tasks if task.id == task_id).metrics = metrics
-
-    def task_cached(self, task_id: str, uri: str) -> None:
-        """Say that a task did not run, since its outputs were in the cache."""
-        with self._state.lock:
-            task = next(task for task in self._run.tasks if task.id == task_id)
-            task.status, task.cache_uri, task.creation_time = "COMPLETED", uri, None

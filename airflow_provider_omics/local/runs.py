@@ -8,7 +8,7 @@ import re
 import uuid
 from typing import TYPE_CHECKING
 
-from airflow_provider_omics.local import catalog, configurations, life, run_parameters
+from airflow_provider_omics.local import catalog, configurations, life, run_begin, run_parameters
 from airflow_provider_omics.local.clock import later
 from airflow_provider_omics.local.instance_types import instance_type
 from airflow_provider_omics.local.protocol import ServiceError
@@ -76,7 +76,7 @@ def create_run(
         caller=caller,
     )
     state.runs[run_id] = run
-    life.begin(state, run, workflow)
+    run_begin.begin(state, run, workflow)
     return run
 
 
