@@ -4,7 +4,7 @@
 import pytest
 
 from airflow_provider_omics.compat import AIRFLOW_2
-from tests.protocol.mutations import MUTATIONS, PACKAGE, ROOT, survives
+from tests.protocol.mutations import MUTATIONS, PACKAGE, ROOT, RULES, survives
 
 
 def test_every_rule_is_in_the_code_once():
@@ -19,6 +19,12 @@ def test_every_row_names_a_test_that_exists():
         if not (ROOT / file).is_file() or (name and f"def {name}(" not in (ROOT / file).read_text()):
             missing.append(f"{it.rule}: {it.test}")
     assert missing == []
+
+
+def test_a_rule_is_among_those_of_the_package_that_keeps_it():
+    apart = [(it.rule, module.__name__) for module in RULES for it in module.MUTATIONS]
+    kept = [(it.rule, f"tests.protocol.rules.{it.file.partition('/')[0]}") for it in MUTATIONS]
+    assert apart == kept
 
 
 @pytest.mark.slow

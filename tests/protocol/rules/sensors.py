@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+# ruff: noqa: E501 - a row of the table is a line
+"""Rules that the code in sensors/ keeps, and how each is broken."""
+
+from tests.protocol.mutation import Mutation
+
+STRANGE = "tests/operators/test_too_new.py::"
+
+MUTATIONS = (
+    Mutation("what a sensor looks for may be too new to be visible", "sensors/run.py", "creation_time=self.first_look", "creation_time=None", STRANGE + "test_a_sensor_gives_a_run_a_quarter_of_an_hour_to_be_visible"),
+)  # fmt: skip
