@@ -49,7 +49,7 @@ def triggers(run, connection):
         "deadline": lambda: OmicsRunTrigger.of(run, PARAMS, 0.01, deadline=1.0),
         "job": lambda: OmicsReadSetJobTrigger.of(ENDED, PARAMS, 0.01),
         "pause": lambda: OmicsPauseTrigger(0.0),
-        "no start": lambda: start(until=0.0),
+        "no start": lambda: start(until=-120.0),
         "another release": lambda: start(version="2.0"),
     }
 

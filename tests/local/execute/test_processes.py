@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import sys
 import threading
 import uuid
 from pathlib import Path
@@ -188,7 +189,7 @@ task Look {
     output { Array[String] seen = read_lines(stdout()) }
 }
 """
-    run, _ = lab.finish(wdl, {"elsewhere": str(Path.cwd())})
+    run, _ = lab.finish(wdl, {"elsewhere": sys.prefix})
 
     seen = json.loads(lab.shelf.get(f"{run.run_output_uri}/logs/outputs.json"))
     assert seen == {"Look.seen": ["refused", "0"]}
