@@ -100,7 +100,8 @@ def test_every_documented_start_run_is_an_example():
     assert set(DOCUMENTED) < set(FILES)
 
 
-def test_the_cohort_hands_on_every_output(run_dag, example_runs):
+def test_the_cohort_hands_on_every_output(run_dag, example_runs, omics_local):
+    seed(omics_local.url)
     done = run_dag(FOLDER / "cohort.py")
     assert sorted(done.xcom("report")) == sorted(run["run_output_uri"] for run in example_runs())
     mapped = {done.xcom("cram_to_bam", "run_id", index) for index in range(3)}

@@ -88,7 +88,8 @@ def test_a_log_is_told(failure, warnings):
     assert warnings() == []
 
 
-def test_where_a_tasks_log_is_not_there_the_runs_is_told(failure, warnings):
+def test_where_neither_a_tasks_log_nor_the_engines_is_there_the_runs_is_told(failure, warnings, monkeypatch):
+    monkeypatch.setattr(failed_tasks, "engine_stream", lambda run: f"run/{run.id}/none")
     title, *lines = failure()
     assert title == "Last lines of the run log:"
     assert lines
