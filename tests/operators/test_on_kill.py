@@ -200,6 +200,7 @@ def test_airflows_time_out_is_one_whatever_our_clock_says(state, start_run, cont
     assert omics_local.runs()[0]["status"] == "STOPPING"
 
 
+@pytest.mark.timeout(120)  # A worker that waits on does so for ever.
 @pytest.mark.usefixtures("frozen")
 def test_the_deadline_of_a_task_whose_dag_run_was_deleted_cancels(state, start_run, context, omics_local):
     operator = start_run(execution_timeout=timedelta(seconds=1))
