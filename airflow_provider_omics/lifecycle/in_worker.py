@@ -44,7 +44,7 @@ class WorkerDriver(Generic[R]):
     Does the actions of one attempt.
 
     :param submissions: the requests of the intention.
-    :param hooks: returns a new hook, and one for StartRun, whose client does not retry.
+    :param new_hook: returns a new hook; its arguments win over those of ``botocore_config``.
     :param retry_policy: returns a new retry policy.
     :param show: pushes a run's XComs and links; its second argument is whether the run is the attempt's own, if known.
     :param is_killed: returns whether the task's process was told to end, so that nothing more is started.
@@ -54,7 +54,7 @@ class WorkerDriver(Generic[R]):
     def __init__(
         self,
         submissions: Submissions[R],
-        hooks: Callable[[], tuple[OmicsHook, OmicsHook]],
+        new_hook: Callable[..., OmicsHook],
         retry_policy: Callable[[], RetryPolicy],
         *,
         show: Callable[[R, bool | None], None],
@@ -62,8 +62,8 @@ class WorkerDriver(Generic[R]):
         wait: Callable[[R], R] | None = None,
     ) -> None:
         self.submissions = submissions
-        self._hooks = hooks
-        self.hook, self.starter = hooks()
+        self._new_hook = new_hook
+        self.hook, self.starter = self._hooks()
         self._new_policy = retry_policy
         self._retry_policy = retry_policy()
         self._show = show
@@ -95,6 +95,10 @@ class WorkerDriver(Generic[R]):
         if isinstance(verdict, GiveUp):
             raise self.submissions.taken(verdict.submission)
         return verdict
+
+    def _hooks(self) -> tuple[OmicsHook, OmicsHook]:
+        """Return a new hook, and one for StartRun, whose client does not retry: the retry policy does."""
+        return self._new_hook(), self._new_hook(retries={"mode": "standard", "total_max_attempts": 1})
 
     def _do(self, action: Action[R]) -> Answer[R]:
         match action:

@@ -77,7 +77,7 @@ class AwsPublisher:
     def presigned(self, uri: str) -> str:
         """Return a URL by which anybody can read the object ``s3://…`` for an hour."""
         bucket, key = _split(uri)
-        # Whoever reads it is a client, for whom faults are planned.
+        # A client reads the URL, and faults are planned for clients.
         s3 = self._client("local")
         url: str = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key})
         return url

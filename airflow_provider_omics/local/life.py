@@ -182,7 +182,7 @@ def add_task(state: State, run: Record, now: datetime, name: str, members: Any) 
 
 def _export(state: State, run: Record, now: datetime) -> None:
     """Leave outputs and logs, where those are wanted, and go on when they are in place, as if it took no time."""
-    # Whoever plans outputs wants to find them.
+    # Outputs that a script plans are written without the other traces, too.
     if not (state.traces and (state.settings.traces or plan_of(run).outputs is not None)):
         stopping(state, run, now)
         return

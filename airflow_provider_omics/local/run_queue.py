@@ -62,7 +62,7 @@ def _has_room(state: State, group: str | None) -> bool:
 
 
 def leave_waiting(state: State, run: Record, now: datetime) -> None:
-    """Let a run that waits go on out of turn, since it is cancelled: whoever executes it ends it."""
+    """Let a waiting run that is cancelled go on at once: the executor ends it."""
     waiting = _queue(state, run).waiting_runs
     for entry in [entry for entry in waiting if entry[3] is run]:
         waiting.remove(entry)

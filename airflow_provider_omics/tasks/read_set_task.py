@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from airflow_provider_omics.compat import Context
-    from airflow_provider_omics.hooks.omics import OmicsHook
     from airflow_provider_omics.lifecycle.in_worker import WorkerDriver
     from airflow_provider_omics.lifecycle.protocol import Fail, Known, Succeed, Wait
     from airflow_provider_omics.read_sets.service import ReadSetJobSubmissions
@@ -177,7 +176,7 @@ class ReadSetJobOperator(ReadSetJobWait):
 
         return WorkerDriver(
             submissions,
-            lambda: (self.hook(), self._starter()),
+            self.hook,
             lambda: RetryPolicy(None if self.deferrable else limits.until),
             show=lambda job, _own: self.show(context, job),
             is_killed=lambda: self.killed,
@@ -224,7 +223,3 @@ class ReadSetJobOperator(ReadSetJobWait):
         for key, value in shown.items():
             context["ti"].xcom_push(key=key, value=value)
         return shown
-
-    def _starter(self) -> OmicsHook:
-        """Return a hook whose client does not retry: the retry policy of StartRun does."""
-        return self.hook(retries={"mode": "standard", "total_max_attempts": 1})

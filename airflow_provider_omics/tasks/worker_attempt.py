@@ -84,7 +84,7 @@ class WorkerAttempt(AttemptEnd):
         self._looks_back = retry or known.own_request_id
         self.driver = WorkerDriver(
             submissions,
-            lambda: (options.new_hook(), self._starter()),
+            options.new_hook,
             lambda: RetryPolicy(until(self.deadline)),
             show=self.show,
             is_killed=self._is_killed,
@@ -107,10 +107,6 @@ class WorkerAttempt(AttemptEnd):
             airflow_tags=self.options.airflow_tags,
             store=state_store(self.context),
         )
-
-    def _starter(self) -> OmicsHook:
-        """Return a hook whose client does not retry: the retry policy of StartRun does."""
-        return self.options.new_hook(retries={"mode": "standard", "total_max_attempts": 1})
 
     @property
     def intention(self) -> Intention:

@@ -9,31 +9,16 @@ in a copy of the project, in which its test runs. The rules are in tests/protoco
 from __future__ import annotations
 
 import os
+import pkgutil
 import shutil
 import subprocess
 import sys
 import tempfile
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.protocol.rules import (
-    aws,
-    cancellation,
-    compat,
-    hooks,
-    lifecycle,
-    local,
-    operators,
-    polling,
-    read_sets,
-    records,
-    request,
-    results,
-    sensors,
-    tasks,
-    testing,
-    triggers,
-)
+from tests.protocol import rules
 
 if TYPE_CHECKING:
     from tests.protocol.mutation import Mutation
@@ -43,24 +28,7 @@ PACKAGE = "airflow_provider_omics"
 _ONE_TEST_FAILED = 1
 _SECONDS = 300
 
-RULES = (
-    aws,
-    cancellation,
-    compat,
-    hooks,
-    lifecycle,
-    local,
-    operators,
-    polling,
-    read_sets,
-    records,
-    request,
-    results,
-    sensors,
-    tasks,
-    testing,
-    triggers,
-)
+RULES = tuple(import_module(f"{rules.__name__}.{module.name}") for module in pkgutil.iter_modules(rules.__path__))
 MUTATIONS = tuple(mutation for module in RULES for mutation in module.MUTATIONS)
 
 
