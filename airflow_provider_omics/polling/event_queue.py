@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 # Seconds that one ReceiveMessage waits for a message; a triggerer that stops may have to wait for it.
 WAIT: Final = 10
+# How many messages may be handed to Airflow and not yet deleted; Airflow stores some dozens of events a second.
+MOST_AT_ONCE: Final = 100
 _BATCH: Final = 10
 _TRIES: Final = 3
 

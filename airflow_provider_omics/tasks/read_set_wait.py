@@ -114,7 +114,7 @@ class ReadSetJobWait(ReadSetJobFields):
 
     def pause(self, context: Context, request: dict[str, JsonValue], limits: Limits, seconds: float) -> NoReturn:
         """Defer the task for some seconds, with its rendered request."""
-        from airflow_provider_omics.triggers.read_sets import OmicsPauseTrigger  # noqa: PLC0415 - no boto3 in DAG files
+        from airflow_provider_omics.triggers.pause import OmicsPauseTrigger  # noqa: PLC0415 - no boto3 in DAG files
 
         self.defer(
             trigger=OmicsPauseTrigger(time.time() + seconds),

@@ -4,20 +4,20 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import re
 from collections import deque
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_omics.aws.hook_params import HookParams
 from airflow_provider_omics.compat import event_trigger_classes, is_triggerer_process
 from airflow_provider_omics.exceptions import OmicsRequestError
-from airflow_provider_omics.polling.event_queue import WAIT, EventQueue
+from airflow_provider_omics.polling.event_queue import MOST_AT_ONCE, WAIT, EventQueue
+from airflow_provider_omics.polling.event_stream import QueueStream
 from airflow_provider_omics.polling.hub import join
 from airflow_provider_omics.records.eventbridge import Wanted
 from airflow_provider_omics.records.versioned import ignore
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Hashable, Sequence
 
     from airflow.triggers.base import BaseEventTrigger
-    from airflow.triggers.shared_stream import AdvanceItem, SharedStreamProducer
+    from airflow.triggers.shared_stream import SharedStreamProducer
 
     from airflow_provider_omics.records.documents import JsonValue
     from airflow_provider_omics.records.eventbridge import Event
@@ -37,8 +37,6 @@ else:
 
 _SHORTEST: Final = 3 * WAIT
 _LONGEST: Final = 43_200
-# How many messages may be yielded to Airflow and not yet deleted; Airflow stores some dozens of events a second.
-_MOST_AT_ONCE: Final = 100
 # Seconds within which Airflow stores an event, for versions that do not report it.
 _STORED: Final = 30.0
 
@@ -140,7 +138,7 @@ class OmicsEventTrigger(BaseEventTrigger):
                         others.append(message.receipt)
                 await queue.delete(others)
                 handed_on.append((loop.time() + min(self.visibility_timeout / 2, _STORED), wanted))
-                while handed_on and (handed_on[0][0] <= loop.time() or _number(handed_on) >= _MOST_AT_ONCE):
+                while handed_on and (handed_on[0][0] <= loop.time() or _number(handed_on) >= MOST_AT_ONCE):
                     moment, receipts = handed_on.popleft()
                     await asyncio.sleep(moment - loop.time())
                     await queue.delete(receipts)
@@ -152,7 +150,7 @@ class OmicsEventTrigger(BaseEventTrigger):
     @classmethod
     def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> SharedStreamProducer:
         """Return the producer: it receives messages and deletes each when Airflow has stored its event."""
-        return _Messages(cls(**kwargs))
+        return QueueStream(cls(**kwargs).open_queue)
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Event]) -> AsyncIterator[TriggerEvent]:
         """Yield the events that the arguments match."""
@@ -175,52 +173,6 @@ class OmicsEventTrigger(BaseEventTrigger):
         if type(seconds) is not int or not _SHORTEST <= seconds <= _LONGEST:
             wrong.append(f"visibility_timeout must be {_SHORTEST} to {_LONGEST} seconds, not {seconds!r}")
         return wrong
-
-
-class _Receipt(NamedTuple):
-    message: str
-    batch: int
-
-
-class _Messages(SharedStreamProducer):
-    """
-    The messages of one queue, for all watchers of it in this triggerer.
-
-    :param trigger: one of the watchers.
-    """
-
-    def __init__(self, trigger: OmicsEventTrigger) -> None:
-        self._trigger = trigger
-        self._stack = AsyncExitStack()
-        self._queue: EventQueue | None = None
-        self._out = 0
-        self._moved = asyncio.Event()
-
-    async def open_stream(self) -> AsyncIterator[tuple[Event, _Receipt]]:
-        """Yield the events of all messages as they come."""
-        self._queue = await self._trigger.open_queue(self._stack)
-        for batch in itertools.count():
-            while self._out >= _MOST_AT_ONCE:
-                self._moved.clear()
-                await self._moved.wait()
-            for message in await self._queue.receive():
-                self._out += 1
-                yield message.event, _Receipt(message.receipt, batch)
-
-    def get_advance_lane(self, broker_payload: _Receipt) -> Hashable:
-        """Return the batch: its messages are deleted by one call, independently of other batches."""
-        return broker_payload.batch
-
-    async def advance(self, batch: Sequence[AdvanceItem]) -> None:
-        """Delete the messages whose events are stored, or matched by no watcher; SQS delivers the others again."""
-        self._out -= len(batch)
-        self._moved.set()
-        if self._queue:
-            await self._queue.delete([item.broker_payload.message for item in batch if item.outcome.is_clean])
-
-    async def aclose(self) -> None:
-        """Close the queue; Airflow calls this after the last ``advance``."""
-        await self._stack.aclose()
 
 
 def _several(value: str | Sequence[str] | None) -> tuple[str, ...]:

@@ -16,7 +16,8 @@ from airflow_provider_omics.polling import noticed
 from airflow_provider_omics.records.read_set_job import ReadSetJob
 from airflow_provider_omics.records.run import Run
 from airflow_provider_omics.records.run_event import RunEvent
-from airflow_provider_omics.triggers.read_sets import OmicsPauseTrigger, OmicsReadSetJobTrigger
+from airflow_provider_omics.triggers.pause import OmicsPauseTrigger
+from airflow_provider_omics.triggers.read_sets import OmicsReadSetJobTrigger
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
 from airflow_provider_omics.triggers.start_run import OmicsStartRunTrigger
 

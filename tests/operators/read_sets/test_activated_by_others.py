@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferr
 
 from airflow_provider_omics.exceptions import ReadSetJobRefusedError, ReadSetJobTimeoutError
 from airflow_provider_omics.operators import activate_read_sets
-from airflow_provider_omics.triggers.read_sets import OmicsPauseTrigger
+from airflow_provider_omics.triggers.pause import OmicsPauseTrigger
 from tests.operators.deferring import deferred, fired, resumed
 from tests.operators.test_faults import ONCE
 

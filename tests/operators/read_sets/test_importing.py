@@ -17,7 +17,8 @@ from airflow_provider_omics.exceptions import (
 from airflow_provider_omics.polling import faults
 from airflow_provider_omics.read_sets import service
 from airflow_provider_omics.tasks import read_set_wait
-from airflow_provider_omics.triggers.read_sets import OmicsPauseTrigger, OmicsReadSetJobTrigger
+from airflow_provider_omics.triggers.pause import OmicsPauseTrigger
+from airflow_provider_omics.triggers.read_sets import OmicsReadSetJobTrigger
 from tests.operators.deferring import deferred, fired, next_try, resumed
 from tests.operators.stores import source
 

@@ -5,6 +5,7 @@ import asyncio
 import json
 import logging
 
+from airflow_provider_omics.polling import event_stream
 from airflow_provider_omics.triggers import events
 from airflow_provider_omics.triggers.events import OmicsEventTrigger
 from tests.events_page import document, make_queue
@@ -98,7 +99,7 @@ def test_watchers_of_one_queue_in_one_triggerer_get_all_of_it(watching, send, le
 
 
 def test_no_more_is_received_than_airflow_can_take(watching, send, left, url, monkeypatch):
-    monkeypatch.setattr(events, "_MOST_AT_ONCE", 5)
+    monkeypatch.setattr(event_stream, "MOST_AT_ONCE", 5)
     for _ in range(25):
         send()
 
@@ -199,7 +200,7 @@ def test_without_airflows_word_what_nobody_wants_is_deleted_at_once(send, left, 
 
 
 def test_without_airflows_word_no_more_is_handed_on_than_it_can_store(send, left, url, monkeypatch):
-    monkeypatch.setattr(events, "_MOST_AT_ONCE", 5)
+    monkeypatch.setattr(events, "MOST_AT_ONCE", 5)
     for _ in range(25):
         send()
     seen = []

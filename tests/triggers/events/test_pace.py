@@ -22,7 +22,7 @@ def url(connection, monkeypatch):
 
 
 def test_a_long_visibility_timeout_holds_up_no_event(connection, url, monkeypatch):
-    monkeypatch.setattr(events, "_MOST_AT_ONCE", 5)
+    monkeypatch.setattr(events, "MOST_AT_ONCE", 5)
     sqs = connection.client("sqs")
     for _ in range(25):
         sqs.send_message(QueueUrl=url, MessageBody=json.dumps(RUN))
