@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections import Counter
 from pathlib import Path
 from statistics import median
 
@@ -24,15 +25,22 @@ WARM_UP = 5
 DAGS = Path(__file__).resolve().parents[2] / "airflow" / "dags"
 
 
-def cpu(airflow: AirflowProcesses) -> dict[int, float]:
-    """Return the CPU time of all Airflow processes, with that of what they have started and is over, by pid."""
-    parents = [psutil.Process(process.pid) for process in airflow._processes.values()]
-    every = {it.pid: it for parent in parents for it in (parent, *parent.children(recursive=True))}
-    return {pid: sum(it.cpu_times()[:4]) for pid, it in every.items()}
+def cpu(airflow: AirflowProcesses) -> dict[tuple[str, int], float]:
+    """Return the CPU time of Airflow's processes, and of what they have started, by component and pid."""
+    seconds = {}
+    for name, process in airflow._processes.items():
+        parent = psutil.Process(process.pid)
+        for it in (parent, *parent.children(recursive=True)):
+            seconds[name, it.pid] = sum(it.cpu_times()[:4])  # With that of its children that have ended.
+    return seconds
 
 
-def spent_since(before: dict[int, float], now: dict[int, float]) -> float:
-    return sum(seconds - before.get(pid, 0.0) for pid, seconds in now.items())
+def spent_since(before: dict[tuple[str, int], float], now: dict[tuple[str, int], float]) -> Counter[str]:
+    """Return the CPU time since then, by component."""
+    spent: Counter[str] = Counter()
+    for (name, pid), seconds in now.items():
+        spent[name] += seconds - before.get((name, pid), 0.0)
+    return spent
 
 
 def spread(seconds: list[float]) -> str:
@@ -62,10 +70,12 @@ def main() -> int:
                 _, seconds = backfill(airflow, dag_id, hours)
                 took[dag_id].append(seconds)
                 # The scheduler was started anew for this backfill.
-                spent[dag_id].append(spent_since(before, cpu(airflow)) / options.runs)
+                parts = spent_since(before, cpu(airflow))
+                spent[dag_id].append(parts.total() / options.runs)
                 load = os.getloadavg()[0]
+                each = ", ".join(f"{name} {part / options.runs:.2f}" for name, part in parts.items())
                 print(
-                    f"{dag_id}: {seconds:.0f} s, {spent[dag_id][-1]:.2f} s of CPU a Dag run, load {load:.1f}",
+                    f"{dag_id}: {seconds:.0f} s, {spent[dag_id][-1]:.2f} s of CPU a Dag run ({each}), load {load:.1f}",
                     flush=True,
                 )
         calls = [call["status"] for call in local.calls("StartRun")[before_calls:]]
