@@ -77,11 +77,13 @@ class Claim:
         """
         mine = Marker(*self._try, self._owner, submission, since, over)
         while mine != self._marker:
-            if self._marker is None or not self._marker.of_try(*self._try):
+            if self._marker is None or not (self._marker.of_try(*self._try) or self._is_older(self._marker)):
                 # If another try has begun, Airflow is about to end this trigger.
                 self.blocked_by = f"another try has begun, or the XCom backend does not keep the XCom {KEY}"
                 await asyncio.sleep(NOT_NOW_SECONDS)
                 await self._read()
+                if self._marker is not None and self._is_older(self._marker):
+                    return False
                 continue
             before, begun = self._marker, time.monotonic()
             self._marker = await self._ask(write_marker, self._task, before, mine, self._read_at)
@@ -89,6 +91,10 @@ class Claim:
             if self._marker not in (before, mine):
                 return False
         return True
+
+    def _is_older(self, marker: Marker) -> bool:
+        """Tell whether a trigger of an earlier try has written a marker late: it was suspended while it did."""
+        return marker.try_number < self._try[1]
 
     async def check(self) -> None:
         """Raise NotNowError unless the task is deferred in this try, and waits for this trigger."""

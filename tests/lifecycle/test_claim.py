@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_omics.compat import TaskKey
 from airflow_provider_omics.lifecycle import claim as claims
 from airflow_provider_omics.lifecycle import marker
-from airflow_provider_omics.lifecycle.claim import Claim
+from airflow_provider_omics.lifecycle.claim import Claim, NotNowError
 from airflow_provider_omics.lifecycle.marker import KEY, Marker
 
 
@@ -98,3 +98,34 @@ def test_a_process_that_stood_still_while_it_wrote_looks_first(xcoms, passed, mo
 
     asyncio.run(go())
     assert xcoms[task, KEY]["submission"] == 0
+
+
+@pytest.mark.parametrize("moment", ["before the first look", "while it stood still", "between two writes"])
+def test_a_marker_that_an_earlier_tries_trigger_wrote_late_is_replaced(xcoms, passed, monkeypatch, moment):
+    """That trigger was suspended while it wrote; this one would otherwise wait for the end of its try."""
+    monkeypatch.setattr(claims, "NOT_NOW_SECONDS", 0.0)
+    task = TaskKey("dag", "task", "run")
+    late = asdict(Marker("before a clear", 1, "earlier", 0))
+    xcoms[task, KEY] = asdict(Marker("intention", 2))
+    if moment == "before the first look":
+        xcoms[task, KEY] = late
+
+    async def go():
+        claim = Claim(task, "intention", 2)
+        assert await claim.earlier() is None
+        if moment == "while it stood still":
+            xcoms[task, KEY] = late
+            passed(10)
+        elif moment == "between two writes":
+            assert await claim.write(0, 0.0, None)
+            xcoms[task, KEY] = late
+            with pytest.raises(NotNowError):
+                await claim.check()
+        written = await claim.write(1, 0.0, None)
+        # It may have replaced the marker of another trigger of this try, whose run only a look finds.
+        assert written or (moment == "while it stood still" and await claim.write(1, 0.0, None))
+        await claim.check()
+
+    monkeypatch.setattr(claims, "task_states", lambda _tasks: ["deferred"])
+    asyncio.run(asyncio.wait_for(go(), 20))
+    assert (xcoms[task, KEY]["try_number"], xcoms[task, KEY]["submission"]) == (2, 1)
