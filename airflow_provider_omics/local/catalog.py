@@ -214,7 +214,7 @@ def create_run_group(state: State, params: Answer, caller: Caller) -> Answer:
 def create_run_cache(state: State, params: Answer, caller: Caller) -> Answer:
     """Make a run cache."""
     members = {
-        "cacheS3Uri": params["cacheS3Location"],
+        "cacheS3Uri": f"{params['cacheS3Location'].rstrip('/')}/{uuid.uuid4()}/",
         "cacheBehavior": params.get("cacheBehavior", "CACHE_ON_FAILURE"),
         "status": "ACTIVE",
     }
@@ -238,7 +238,7 @@ def _make(
     tags = check_tags(params.get("tags", {}))
     where[new] = Resource(new, arn(caller, f"{kind}/{new}"), state.next_seq(), caller.account, members, tags)
     if kind == "runCache":
-        where[new].entries = Entries(f"{members['cacheS3Uri'].rstrip('/')}/{uuid.uuid4()}")
+        where[new].entries = Entries(members["cacheS3Uri"].removesuffix("/"))
     return {"arn": where[new].arn, "id": new, "status": "ACTIVE", "tags": tags}
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What executed runs find in their run cache, and leave in it: S3 has the files, the endpoint's memory the rest.
 
-HealthOmics user guide, "Call caching for HealthOmics runs": ``<cacheS3Uri>/<cache uuid>/<run>/<task>/<entry uuid>/``.
+HealthOmics user guide, "Call caching for HealthOmics runs": ``<location>/<cache uuid>/<run>/<task>/<entry uuid>/``.
 """
 
 from __future__ import annotations

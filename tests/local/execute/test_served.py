@@ -98,6 +98,8 @@ def test_outputs_are_found_in_a_run_cache(endpoint, finish):
     first, second = (omics.list_run_tasks(id=run)["items"][0] for run in runs)
     assert (first["cacheHit"], second["cacheHit"], second["status"]) == (False, True, "COMPLETED")
     task = omics.get_run_task(id=runs[1], taskId=second["taskId"])
+    where = omics.get_run_cache(id=cache)["cacheS3Uri"]
+    assert task["cacheS3Uri"].startswith(f"{where}{runs[0]}/{first['taskId']}/")
     bucket, _, prefix = task["cacheS3Uri"].removeprefix("s3://").partition("/")
     keys = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]]
     assert {key.rpartition(".")[2] for key in keys} == {"txt", "json"}
