@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import botocore
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_omics.exceptions import OmicsError
     from airflow_provider_omics.records.documents import JsonValue
 
-_MEMBERS: Final = frozenset(member.name for member in MEMBERS)
+_MEMBERS: Final = frozenset(map(attrgetter("name"), MEMBERS))
 
 
 def check_known(request: Mapping[str, JsonValue], client: Any) -> None:  # noqa: ANN401 - boto3 makes its clients at run time

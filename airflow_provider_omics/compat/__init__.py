@@ -11,10 +11,11 @@ from airflow_provider_omics.compat.context import (
     first_poke,
     is_deferral_timeout,
     loop_pass,
+    resolved_when_unmapped,
     resumed_too_late,
     state_store,
 )
-from airflow_provider_omics.compat.rendering import check_storable, render_text, resolved_when_unmapped
+from airflow_provider_omics.compat.rendering import check_storable, render_text
 from airflow_provider_omics.compat.task_instance import TaskKey
 from airflow_provider_omics.compat.task_states import is_current_try, note_try, task_states, waits_for
 from airflow_provider_omics.compat.triggers import (

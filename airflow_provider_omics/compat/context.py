@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A task's context: state store, passes of a loop, and how the task was resumed."""
+"""A task in its worker: state store, passes of a loop, arguments of a mapped task, and how the task was resumed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_omics.compat.versions import AIRFLOW_2
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import timedelta
     from typing import Any, Protocol
 
@@ -41,6 +42,27 @@ def loop_pass(context: Context) -> dict[str, Any]:
         return {}
     ti: Any = context["ti"]
     return {"region_id": str(ti.region_id), "region_index": ti.region_index, "loop_index": loop.index}
+
+
+def resolved_when_unmapped(operator: Any, handed_on: Collection[str]) -> set[str]:  # noqa: ANN401 - of either line
+    """
+    Return the arguments of a mapped task that come from upstream, and that Airflow resolved before the constructor.
+
+    Values that are written in the DAG, ``expand(name=["a", None])``, are not among them. Of ``expand_kwargs()`` Airflow
+    keeps the arguments of each constructor: ``handed_on``, which a constructor passes to its base, look given and are
+    left out.
+    """
+    dag = operator.get_dag()
+    mapped = dag.task_dict.get(operator.task_id) if dag else None
+    value = getattr(getattr(mapped, "expand_input", None), "value", None)
+    if isinstance(value, dict):
+        return {name for name, values in value.items() if hasattr(values, "resolve")}
+    # expand_kwargs() takes one XComArg, or a list of dicts and XComArgs.
+    whole = value if isinstance(value, list) else [value]
+    if mapped is None or not any(hasattr(item, "resolve") for item in whole):
+        return set()
+    given = set(operator._BaseOperator__init_kwargs)  # noqa: SLF001 - nothing else tells
+    return given - set(mapped.partial_kwargs) - set(handed_on)
 
 
 def is_deferral_timeout(next_method: str, next_kwargs: dict[str, Any] | None) -> bool:

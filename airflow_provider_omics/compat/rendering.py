@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Arguments of operators: rendered, resolved for a mapped task, stored with a deferral."""
+"""Arguments of operators: rendered, and stored with a deferral."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
     from typing import Any
 
     import jinja2
@@ -24,27 +23,6 @@ def render_text(template: jinja2.Template, context: Context) -> str:
         environment.context_class(environment, values, template.name, template.blocks)  # type: ignore[arg-type]
     )
     return "".join(str(node) for node in nodes)
-
-
-def resolved_when_unmapped(operator: Any, handed_on: Collection[str]) -> set[str]:  # noqa: ANN401 - of either line
-    """
-    Return the arguments of a mapped task that come from upstream, and that Airflow resolved before the constructor.
-
-    Values that are written in the DAG, ``expand(name=["a", None])``, are not among them. Of ``expand_kwargs()`` Airflow
-    keeps the arguments of each constructor: ``handed_on``, which a constructor passes to its base, look given and are
-    left out.
-    """
-    dag = operator.get_dag()
-    mapped = dag.task_dict.get(operator.task_id) if dag else None
-    value = getattr(getattr(mapped, "expand_input", None), "value", None)
-    if isinstance(value, dict):
-        return {name for name, values in value.items() if hasattr(values, "resolve")}
-    # expand_kwargs() takes one XComArg, or a list of dicts and XComArgs.
-    whole = value if isinstance(value, list) else [value]
-    if mapped is None or not any(hasattr(item, "resolve") for item in whole):
-        return set()
-    given = set(operator._BaseOperator__init_kwargs)  # noqa: SLF001 - nothing else tells
-    return given - set(mapped.partial_kwargs) - set(handed_on)
 
 
 def check_storable(values: dict[str, Any]) -> None:

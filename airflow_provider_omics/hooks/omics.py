@@ -15,14 +15,13 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from airflow_provider_omics.aws import identity
 from airflow_provider_omics.aws.answers import Listed, date_of, drop_presigned, lighten
-from airflow_provider_omics.aws.config import has_no_prefixes, options_of
+from airflow_provider_omics.aws.connection import calling_class, has_no_prefixes, options_of
 from airflow_provider_omics.aws.errors import error_code, is_denied
 from airflow_provider_omics.aws.manifest import how_it_ended
 from airflow_provider_omics.aws.not_found import where_to_look
 from airflow_provider_omics.aws.refusals import check_known, explained
 from airflow_provider_omics.aws.run_pages import page_of, runs_of
 from airflow_provider_omics.aws.s3 import place_of
-from airflow_provider_omics.aws.user_agent import calling_class
 from airflow_provider_omics.exceptions import (
     ConnectionNotFoundError,
     OmicsError,
@@ -161,10 +160,10 @@ class OmicsHook(AwsBaseHook):
         :raises StartRunRequestError: if this botocore is too old for a member, or HealthOmics refuses the request.
         :raises StartRunConflictError: if HealthOmics answers 409.
         """
-        check_known(request, self.conn)
         try:
             run = Run.from_response(self.conn.start_run(**request))
         except ParamValidationError as error:  # Of start_run_kwargs, whose types only the installed botocore knows.
+            check_known(request, self.conn)
             raise StartRunRequestError(f"botocore refuses the request: {one_line(str(error))}") from error
         except ClientError as error:
             where = self.where_to_look(error, request) if error_code(error) == "ResourceNotFoundException" else ""

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-One attempt of a task: its actions, one after the other, until the verdict.
+One attempt of a task: its actions, one after the other, until the verdict; by its rules an intention has one run.
 
 :func:`attempt` makes no call: the driver :mod:`.in_worker` does its actions in a worker, :mod:`.in_hub` in a triggerer.
+:func:`next_action` holds the rules: a pure function from what is known to what to do next. Safety is more important
+than progress: if it cannot be known whether a run exists, the attempt ends with :class:`GiveUp` and never starts a
+second run.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from airflow_provider_omics.lifecycle.protocol import (
     ExistingRun,
     Fail,
     Found,
+    GiveUp,
     Known,
     LookAt,
     LookUp,
@@ -25,7 +29,6 @@ from airflow_provider_omics.lifecycle.protocol import (
     Succeed,
     Wait,
     Write,
-    next_action,
 )
 
 if TYPE_CHECKING:
@@ -106,3 +109,41 @@ def _after(known: Known[R], run: R) -> Known[R]:
     if run.succeeded and known.seen:
         return replace(known, seen=replace(known.seen, run=run))
     return Known(retry=True, waits=known.waits, own_request_id=known.own_request_id)
+
+
+def next_action(known: Known[R]) -> LookAt[R] | LookUp | Start | Verdict[R]:
+    """Return the next action of an attempt."""
+    if known.conflict is not None and (known.seen is None or known.seen.submission < known.conflict):
+        return GiveUp(known.conflict) if known.looked_up else LookUp(known.conflict)
+    if known.seen is not None:
+        return _next_about(known, known.seen)
+    if not known.retry:
+        return Start(0)
+    if known.record is not None and known.record.run is not None and not known.looked_up:
+        return LookAt(known.record.run, known.record.submission)
+    if not known.looked_up:
+        return LookUp()
+    why = "No run of an earlier try was found; if there is one, StartRun returns it"
+    if known.asked is not None:
+        why = "StartRun was not answered, and no run of it is listed: the same request is sent again"
+    return Start(_next_submission(known), why)
+
+
+def _next_about(known: Known[R], seen: ExistingRun[R]) -> LookUp | Start | Verdict[R]:
+    run = seen.run
+    if run.succeeded or not known.waits:
+        return Succeed(run)
+    if not run.ended:
+        # STOPPING comes before every end, with success or without; this attempt did not cause it.
+        return Wait(run, dying=run.status == "STOPPING" and not seen.here)
+    if seen.here or known.own_request_id:
+        return Fail(run)
+    if not known.looked_up:
+        return LookUp()  # The recorded run has ended, but a later one may be active.
+    return Start(_next_submission(known), f"{run}, before this try began: this try starts the next run")
+
+
+def _next_submission(known: Known[R]) -> int:
+    """Return the lowest submission that is not known to have ended."""
+    begun = max(known.record.submission if known.record else 0, known.asked or 0)
+    return max(begun, known.seen.submission + 1) if known.seen else begun

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Generic, cast
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, Generic, cast
 
-from airflow_provider_omics.aws.errors import is_refused
-from airflow_provider_omics.exceptions import OmicsError, StartRunConflictError
+from airflow_provider_omics.aws.errors import is_quota_exceeded, is_refused, is_transient
+from airflow_provider_omics.exceptions import OmicsError, StartRunConflictError, StartRunRefusedError
 from airflow_provider_omics.lifecycle.attempt import attempt, next_run_follows
 from airflow_provider_omics.lifecycle.calls import Pause, answered
 from airflow_provider_omics.lifecycle.protocol import (
@@ -24,7 +25,8 @@ from airflow_provider_omics.lifecycle.protocol import (
     Wait,
     Write,
 )
-from airflow_provider_omics.polling.pacing import WARN_EVERY, Reminder
+from airflow_provider_omics.polling.account_room import FULL_SECONDS
+from airflow_provider_omics.polling.pacing import WARN_EVERY, Reminder, back_off
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,10 +35,48 @@ if TYPE_CHECKING:
     from airflow_provider_omics.lifecycle.attempt import Answer
     from airflow_provider_omics.lifecycle.calls import Call, Calls
     from airflow_provider_omics.lifecycle.protocol import Action, Fail, Succeed, Verdict
-    from airflow_provider_omics.lifecycle.retry_policy import RetryPolicy
     from airflow_provider_omics.lifecycle.submissions import Submissions
 
 log = logging.getLogger(__name__)
+# Some minutes without an answer; after that a deferrable task waits in the triggerer.
+_MAX_FAULTS: Final = 10
+
+
+class RetryPolicy:
+    """
+    When an attempt in its worker repeats StartRun, by the answers so far.
+
+    :param until: until when to repeat it, in epoch seconds; None repeats it after a few transient errors, and not after
+        a refusal.
+    """
+
+    def __init__(self, until: float | None = None) -> None:
+        self._until = until
+        self._faults = 0
+        self._refusals = 0
+
+    def pause(self, error: Exception) -> float:
+        """
+        Return the seconds before the next call; raise any error that is neither a refusal nor transient.
+
+        :raises StartRunRefusedError: if StartRun is refused or not answered for longer than this task may wait here.
+        """
+        if is_refused(error):
+            return self._after_refusal(error, full=is_quota_exceeded(error))
+        if not is_transient(error):
+            raise error
+        self._faults += 1
+        pause = back_off(self._faults)
+        if self._faults > _MAX_FAULTS if self._until is None else time.time() + pause >= self._until:
+            raise StartRunRefusedError(str(error), self._refusals, full=None) from error
+        return pause
+
+    def _after_refusal(self, error: Exception, *, full: bool) -> float:
+        self._refusals += 1
+        pause = FULL_SECONDS if full else back_off(self._refusals)
+        if self._until is None or time.time() + pause >= self._until:
+            raise StartRunRefusedError(str(error), self._refusals, full=full) from error
+        return pause
 
 
 class WorkerDriver(Generic[R]):
@@ -69,10 +109,13 @@ class WorkerDriver(Generic[R]):
         self._show = show
         self._is_killed = is_killed
         self._wait = wait
-        self._warning = Reminder(WARN_EVERY)
         # The submission of the last StartRun; None if it cannot have started a run.
         self.asked: int | None = None
         self._unanswered = False
+
+    @cached_property
+    def _warning(self) -> Reminder:
+        return Reminder(WARN_EVERY)
 
     def carry_out(self, known: Known[R]) -> Wait[R] | Succeed[R] | Fail[R]:
         """

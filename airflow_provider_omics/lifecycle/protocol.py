@@ -1,11 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""
-The rules of an attempt, by which an intention has one run: a pure function from what is known to the next action.
-
-What an attempt knows comes from its record, a look-up, StartRun and GetRun; :func:`next_action` returns what to do
-next, and makes no call. Safety is more important than progress: if it cannot be known whether a run exists, the attempt
-ends with :class:`GiveUp` and never starts a second run. The same rules hold for the jobs of a sequence store.
-"""
+"""What an attempt knows, its actions and its verdicts; they hold for runs and for the jobs of a sequence store."""
 
 from __future__ import annotations
 
@@ -202,41 +196,3 @@ class GiveUp:
 
 Verdict: TypeAlias = Wait[R] | Succeed[R] | Fail[R] | GiveUp
 Action: TypeAlias = LookAt[R] | LookUp | Start | Write[R] | Show[R] | Wait[R]
-
-
-def next_action(known: Known[R]) -> LookAt[R] | LookUp | Start | Verdict[R]:
-    """Return the next action of an attempt."""
-    if known.conflict is not None and (known.seen is None or known.seen.submission < known.conflict):
-        return GiveUp(known.conflict) if known.looked_up else LookUp(known.conflict)
-    if known.seen is not None:
-        return _next_about(known, known.seen)
-    if not known.retry:
-        return Start(0)
-    if known.record is not None and known.record.run is not None and not known.looked_up:
-        return LookAt(known.record.run, known.record.submission)
-    if not known.looked_up:
-        return LookUp()
-    why = "No run of an earlier try was found; if there is one, StartRun returns it"
-    if known.asked is not None:
-        why = "StartRun was not answered, and no run of it is listed: the same request is sent again"
-    return Start(_next_submission(known), why)
-
-
-def _next_about(known: Known[R], seen: ExistingRun[R]) -> LookUp | Start | Verdict[R]:
-    run = seen.run
-    if run.succeeded or not known.waits:
-        return Succeed(run)
-    if not run.ended:
-        # STOPPING comes before every end, with success or without; this attempt did not cause it.
-        return Wait(run, dying=run.status == "STOPPING" and not seen.here)
-    if seen.here or known.own_request_id:
-        return Fail(run)
-    if not known.looked_up:
-        return LookUp()  # The recorded run has ended, but a later one may be active.
-    return Start(_next_submission(known), f"{run}, before this try began: this try starts the next run")
-
-
-def _next_submission(known: Known[R]) -> int:
-    """Return the lowest submission that is not known to have ended."""
-    begun = max(known.record.submission if known.record else 0, known.asked or 0)
-    return max(begun, known.seen.submission + 1) if known.seen else begun

@@ -61,7 +61,8 @@ class RunSubmissions(Submissions[Run]):
         store: StateStore | None = None,
     ) -> None:
         own = request.get("requestId")
-        super().__init__(intention, own)
+        self.intention = intention
+        self.own_request_id = own
         self._try_number = try_number
         # Which try started a run, by its uuid; it must not be in the request.
         self._starters: dict[str, int] = {}
@@ -70,6 +71,10 @@ class RunSubmissions(Submissions[Run]):
         # By the default name a look-up finds an intention's runs, or the one of the caller's requestId.
         self._name = str(own or intention.run_name)
         self._request: dict[str, JsonValue] = {"name": self._name, **request}
+
+    def request_id(self, submission: int) -> str:
+        """Return the token of a submission: the caller's own, or the intention's."""
+        return str(self.own_request_id or self.intention.request_id(submission))
 
     def request(self, submission: int) -> dict[str, JsonValue]:
         """Return the request of a submission; it must be the same in every try."""
@@ -112,9 +117,7 @@ class RunSubmissions(Submissions[Run]):
         :param retry: whether an earlier attempt may have started a run.
         :param waits: whether the task waits for the run's end.
         """
-        return Known(
-            retry=retry, waits=waits, own_request_id=bool(self._own_request_id), record=self._read_from(stored)
-        )
+        return Known(retry=retry, waits=waits, own_request_id=bool(self.own_request_id), record=self._read_from(stored))
 
     def _read_from(self, stored: Mapping[str, Any] | None) -> Record[Run] | None:
         """Return the record from the state store, which another process of this attempt may have read."""
@@ -147,8 +150,8 @@ class RunSubmissions(Submissions[Run]):
     def _started_by(self, run: Run) -> str:
         """Return which try started a run that is older than this attempt."""
         known = self._starters.get(run.uuid)
-        if known is None and self._own_request_id:
-            return f"an earlier use of request_id {self._own_request_id}"
+        if known is None and self.own_request_id:
+            return f"an earlier use of request_id {self.own_request_id}"
         if known is None and self._try_number <= 2:  # noqa: PLR2004 - the second try has one before it
             known = 1
         return f"try {known}" if known else "an earlier try"
@@ -162,7 +165,7 @@ class RunSubmissions(Submissions[Run]):
         :raises ClientError: if ListRuns is denied.
         :raises OmicsError: if so many runs of the name are active that the look-up would use up the account's quota.
         """
-        start = None if self._own_request_id else self.intention.dag_run_start
+        start = None if self.own_request_id else self.intention.dag_run_start
         since = start.timestamp() - CLOCK_SKEW if start else 0.0
         listed: Listed = yield methodcaller("list_runs", str(self._request["name"]), since)
         if not self._airflow_tags:
@@ -179,7 +182,7 @@ class RunSubmissions(Submissions[Run]):
     def _looked_in_part(self, items: list[dict[str, Any]]) -> None:
         """Warn that runs of the name were not checked; raise if this task's active run may be among them."""
         name = self._request["name"]
-        if items[MAX_CANDIDATES]["status"] not in ENDED and not self._own_request_id:
+        if items[MAX_CANDIDATES]["status"] not in ENDED and not self.own_request_id:
             raise OmicsError(
                 f"More than {MAX_CANDIDATES} active runs have the name {name!r}, too many for a retry to find its own: "
                 "leave name out, or give each task its own name; or retry when some of them have ended"
@@ -209,9 +212,9 @@ class RunSubmissions(Submissions[Run]):
         return existing
 
     def _submission(self, request_id: str | None) -> int | None:
-        if self._own_request_id:
+        if self.own_request_id:
             # As it is in the tag, which allows fewer characters.
-            return 0 if request_id == tag_value(str(self._own_request_id)) else None
+            return 0 if request_id == tag_value(str(self.own_request_id)) else None
         return self.intention.submission(request_id)
 
     def _by_name(self, items: list[dict[str, Any]]) -> Calls[ExistingRun[Run] | None]:
@@ -221,4 +224,4 @@ class RunSubmissions(Submissions[Run]):
         run: Run = yield methodcaller("get_run", replace(Run.from_response(items[0]), uuid=""))
         if not run.uuid:
             return None  # Listed, but not visible to GetRun yet: StartRun's answer has its uuid.
-        return ExistingRun(run, 0 if self._own_request_id else len(items) - 1)
+        return ExistingRun(run, 0 if self.own_request_id else len(items) - 1)

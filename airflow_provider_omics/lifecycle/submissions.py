@@ -30,31 +30,25 @@ LOOK_AGAIN: Final = 5.0
 
 
 class Submissions(ABC, Generic[R]):
-    """
-    The requests of one intention, and the look-up of what they started.
-
-    :param intention: the intention.
-    :param own_request_id: the caller's own token, if one was given.
-    """
+    """The requests of one intention, and the look-up of what they started."""
 
     # For messages: the operation, what it starts, its idempotency token and the operator's argument for that.
     operation: ClassVar[str]
     what: ClassVar[str]
     key: ClassVar[str]
     argument: ClassVar[str]
+    intention: Intention
+    # The caller's own token, if one was given.
+    own_request_id: JsonValue
 
-    def __init__(self, intention: Intention, own_request_id: JsonValue) -> None:
-        self.intention = intention
-        self._own_request_id = own_request_id
-
+    @abstractmethod
     def request_id(self, submission: int) -> str:
-        """Return the requestId of a submission."""
-        return str(self._own_request_id or self.intention.request_id(submission))
+        """Return the requestId of a submission: the caller's own, or the intention's."""
 
     def taken(self, submission: int) -> StartRunConflictError:
         """Return the error after a 409 for a submission whose run is not found."""
         # A clear changes a token that is derived.
-        what = f"another {self.argument}" if self._own_request_id else "a clear of the task"
+        what = f"another {self.argument}" if self.own_request_id else "a clear of the task"
         return StartRunConflictError(
             f"HealthOmics answered that {self.key} {self.request_id(submission)} is taken, but lists no {self.what} of "
             f"it: a retry looks again, {what} starts a new one"

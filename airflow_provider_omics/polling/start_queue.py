@@ -10,7 +10,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from airflow_provider_omics.polling.account_room import FULL_SECONDS, AccountRoom
-from airflow_provider_omics.polling.start_place import Attempt, Place
+from airflow_provider_omics.polling.queued_request import Attempt, QueuedRequest
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -49,7 +49,7 @@ class StartQueue:
         self._numbers = count()
         # Only the first few requests are inside, in order.
         self._near = asyncio.Semaphore(_MOST_NEAR)
-        self._inside: list[Place] = []
+        self._inside: list[QueuedRequest] = []
         self._under_way = 0
         self._lead = _LEAD
         self._room = AccountRoom()
@@ -78,31 +78,31 @@ class StartQueue:
         request = next(self._numbers)
         while True:
             async with self._near:
-                place = Place(next(self._numbers), request)
-                self._inside.append(place)
+                queued = QueuedRequest(next(self._numbers), request)
+                self._inside.append(queued)
                 try:
-                    return await self._call_until_answered(place, call, ready, refused, left)
+                    return await self._call_until_answered(queued, call, ready, refused, left)
                 except Exception as error:
-                    if not place.had_no_room:
+                    if not queued.had_no_room:
                         raise
                     refused(error)
                 finally:
-                    self._leave(place)
+                    self._leave(queued)
             await asyncio.sleep(FULL_SECONDS)
 
     def close(self) -> None:
         """Close the client."""
         self._client.close()
 
-    def _leave(self, place: Place) -> None:
-        place.given_up = True
-        if place in self._inside:
-            self._inside.remove(place)
+    def _leave(self, queued: QueuedRequest) -> None:
+        queued.given_up = True
+        if queued in self._inside:
+            self._inside.remove(queued)
         self._wake()
 
     async def _call_until_answered(
         self,
-        place: Place,
+        queued: QueuedRequest,
         call: Callable[[OmicsHook], T],
         ready: Callable[[], Awaitable[None]],
         refused: Callable[[Exception], None],
@@ -110,9 +110,9 @@ class StartQueue:
     ) -> T:
         """Call until the call is not throttled."""
         while True:
-            await self._come_first(place, ready)
-            attempt = Attempt(call, place.ready_at)
-            task = self._send(place, attempt)
+            await self._come_first(queued, ready)
+            attempt = Attempt(call, queued.ready_at)
+            task = self._send(queued, attempt)
             try:
                 answer = await asyncio.shield(task)
             except asyncio.CancelledError:
@@ -120,20 +120,20 @@ class StartQueue:
                     left(cast("asyncio.Task[T]", task))
                 raise
             except Exception as error:
-                if place not in self._inside:
+                if queued not in self._inside:
                     raise
                 refused(error)
             else:
                 if attempt.sent:
                     return cast("T", answer)
 
-    async def _come_first(self, place: Place, ready: Callable[[], Awaitable[None]]) -> None:
+    async def _come_first(self, queued: QueuedRequest, ready: Callable[[], Awaitable[None]]) -> None:
         """Wait until this request may be sent, with a check of its caller just before."""
         loop = asyncio.get_running_loop()
         while True:
             now = loop.time()
-            before = [it for it in self._inside if it.number < place.number and not it.waits_for_caller(now)]
-            due, fresh = self._until_due(now), place.fresh(now)
+            before = [it for it in self._inside if it.number < queued.number and not it.waits_for_caller(now)]
+            due, fresh = self._until_due(now), queued.fresh(now)
             if self._under_way >= self._at_once:
                 await self._wait(None)
             elif fresh and not before and not due:
@@ -145,27 +145,29 @@ class StartQueue:
             else:
                 # Make the client before the check, so that the call does not wait for it.
                 await self._client.connect()
-                place.ask(loop.time())
+                queued.ask(loop.time())
                 await ready()
-                took = place.answer(loop.time())
+                took = queued.answer(loop.time())
                 self._lead = min(_MOST_LEAD, max(took, self._lead * _KEEP))
                 self._wake()
 
-    def _send(self, place: Place, attempt: Attempt[T]) -> asyncio.Task[T | None]:
+    def _send(self, queued: QueuedRequest, attempt: Attempt[T]) -> asyncio.Task[T | None]:
         now = asyncio.get_running_loop().time()
         paced = self._pace.spend(now)
         self._client.budget.spend(now)
         self._room.spend(now)
-        self._inside.remove(place)
-        place.forget()
+        self._inside.remove(queued)
+        queued.forget()
         self._under_way += 1
         # A task of its own, which continues if the caller is cancelled, and logs in the caller's log.
         task = asyncio.get_running_loop().create_task(self._client.call(attempt))
-        task.add_done_callback(partial(self._learn, place, attempt, paced))
+        task.add_done_callback(partial(self._learn, queued, attempt, paced))
         self._wake()
         return task
 
-    def _learn(self, place: Place, attempt: Attempt[T], paced: PacedCall, task: asyncio.Task[T | None]) -> None:
+    def _learn(
+        self, queued: QueuedRequest, attempt: Attempt[T], paced: PacedCall, task: asyncio.Task[T | None]
+    ) -> None:
         """Note an answer, before any other request continues."""
         from airflow_provider_omics.aws.errors import is_quota_exceeded, is_throttled  # noqa: PLC0415 - imported in a thread
 
@@ -186,23 +188,23 @@ class StartQueue:
         else:
             self._pace.unknown(paced, now)
             if is_quota_exceeded(error):
-                place.had_no_room = True
-                self._room.none_for(place.request, now)
-        if again and not place.given_up:
+                queued.had_no_room = True
+                self._room.none_for(queued.request, now)
+        if again and not queued.given_up:
             # It is the next one again, as it keeps its number.
-            self._inside.append(place)
+            self._inside.append(queued)
         self._wake()
 
     def _until_due(self, now: float) -> float:
         """Return the seconds until the next call may be sent."""
         return max(self._pace.pause(now), self._until_open(now))
 
-    def _until_asked(self, before: list[Place], now: float) -> float:
+    def _until_asked(self, before: list[QueuedRequest], now: float) -> float:
         """Return the seconds until a caller should be checked, if these requests go first."""
         due = now + max(self._pace.soonest(now), self._until_open(now))
         gap = FULL_SECONDS if self._room.is_full else self._pace.gap
-        for place in sorted(before, key=lambda it: it.number):
-            due = max(due, place.expected(now, self._lead)) + gap
+        for queued in sorted(before, key=lambda it: it.number):
+            due = max(due, queued.expected(now, self._lead)) + gap
         return max(0.0, due - now - self._lead - _MARGIN)
 
     def _until_open(self, now: float) -> float:

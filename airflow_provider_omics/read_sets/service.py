@@ -51,7 +51,8 @@ class ReadSetJobSubmissions(Submissions[ReadSetJob]):
         airflow_tags: bool = True,
         first_answer: float | None = None,
     ) -> None:
-        super().__init__(intention, request.get("clientToken"))
+        self.intention = intention
+        self.own_request_id = request.get("clientToken")
         self._first_answer = first_answer
         self.kind = kind
         # The request without token and tags, with all sources.
@@ -60,6 +61,10 @@ class ReadSetJobSubmissions(Submissions[ReadSetJob]):
         self._wanted: dict[str, Any] = {source_of(item).key: item for item in request["sources"]}  # type: ignore[union-attr, arg-type]  # a list of objects
         # The sources that earlier jobs of this intention have finished, by their keys.
         self.finished: dict[str, Source] = {}
+
+    def request_id(self, submission: int) -> str:
+        """Return the token of a submission: the caller's own, or the intention's."""
+        return str(self.own_request_id or self.intention.request_id(submission))
 
     @property
     def operation(self) -> str:  # type: ignore[override]  # one class serves both
@@ -91,7 +96,7 @@ class ReadSetJobSubmissions(Submissions[ReadSetJob]):
     def _newest(self, hook: OmicsHook) -> ExistingRun[ReadSetJob] | None:
         """Look up the intention's jobs among the store's jobs since the Dag run's start."""
         # With the caller's own token it may be an older job, which is recognised by its tag.
-        start = None if self._own_request_id and self._airflow_tags else self.intention.dag_run_start
+        start = None if self.own_request_id and self._airflow_tags else self.intention.dag_run_start
         since = max(0.0, start.timestamp() - CLOCK_SKEW) if start else 0.0
         jobs = list_jobs(hook, self.kind, str(self.asked["sequenceStoreId"]), since)
         ours: list[ExistingRun[ReadSetJob]] = []
@@ -117,8 +122,8 @@ class ReadSetJobSubmissions(Submissions[ReadSetJob]):
             if start and (job.creation_time or 0.0) < start.timestamp() - CLOCK_SKEW:
                 return None
             return older if job.keys <= self._wanted.keys() else None
-        if self._own_request_id:
-            return 0 if job.request_id == tag_value(str(self._own_request_id)) else None
+        if self.own_request_id:
+            return 0 if job.request_id == tag_value(str(self.own_request_id)) else None
         return self.intention.submission(job.request_id)
 
     def _import_so_far(self, ours: list[ExistingRun[ReadSetJob]], newest: ReadSetJob) -> ReadSetJob:

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_omics.records import documents
-from airflow_provider_omics.request.members import BY_ARGUMENT, MEMBERS, Kind, Member, matcher
+from airflow_provider_omics.request.members import BY_ARGUMENT, MEMBERS, Kind, Member
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -211,12 +212,22 @@ def broken_text_rules(member: Member, text: str, place: str | None = None) -> It
             f"{name} must be {member.minimum} to {member.maximum} characters long, not {len(text)}: {shown}"
             + ("; to leave it out, pass None" if not text else "")
         )
-    elif member.pattern and not matcher(member.pattern)(text):
+    elif member.pattern and not matches(member.pattern, text):
         yield f"{name} must match {member.pattern}, not {shown}"
     else:
         yield from documents.not_json(text, name)
     if member.name == "outputUri" and not re.match(r"s3://[^/]+", text):
         yield f"output_uri must be an S3 URI such as s3://bucket/prefix, not {shown}"
+
+
+def matches(pattern: str, text: str) -> bool:
+    r"""Match a whole text with a pattern of botocore's models, whose ``\p{L}`` classes `re` does not know."""
+    if r"\p{" not in pattern:
+        return re.fullmatch(pattern, text) is not None
+    categories = set(re.findall(r"\\p\{(\w)\}", pattern))
+    literals = {"t": "\t", "n": "\n", "r": "\r"}
+    also = {literals[letter] for letter in re.findall(r"\\([tnr])", pattern)}
+    return all(char in also or unicodedata.category(char)[0] in categories for char in text)
 
 
 def broken_tag_rules(

@@ -9,12 +9,8 @@ against botocore's model all come from this table or are checked against it. Rul
 from __future__ import annotations
 
 import re
-import unicodedata
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 # The botocore release whose model this table repeats; an older one may only lack members.
 BOTOCORE_VERSION = "1.44.8"
@@ -37,8 +33,14 @@ class Kind(Enum):
     TAGS = "map of strings"
 
 
-class Member(NamedTuple):
-    """One member of StartRun; ``minimum`` and ``maximum`` bound a text's length and an integer's value."""
+@dataclass(frozen=True)
+class Member:
+    """
+    One member of StartRun.
+
+    ``minimum`` and ``maximum`` bound a text's length and an integer's value; ``argument`` is the operator's argument:
+    the API's name in snake case.
+    """
 
     name: str
     kind: Kind
@@ -48,11 +50,10 @@ class Member(NamedTuple):
     pattern: str | None = None
     choices: tuple[str, ...] = ()
     required: bool = False
+    argument: str = field(init=False)
 
-    @property
-    def argument(self) -> str:
-        """The operator argument: the API's name in snake case."""
-        return re.sub(r"(?=[A-Z])", "_", self.name).lower()
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "argument", re.sub(r"(?=[A-Z])", "_", self.name).lower())
 
 
 def _id(name: str, summary: str) -> Member:
@@ -145,14 +146,3 @@ MEMBERS: tuple[Member, ...] = (
 BY_ARGUMENT: dict[str, Member] = {member.argument: member for member in MEMBERS}
 # The arguments that may name a JSON or YAML file beside the DAG.
 FILE_ARGUMENTS = tuple(m.argument for m in MEMBERS if m.kind in (Kind.DOCUMENT, Kind.JSON_TEXT, Kind.TAGS))
-
-
-def matcher(pattern: str) -> Callable[[str], bool]:
-    r"""Return a test of whole texts for a pattern of botocore's models, whose ``\p{L}`` classes `re` does not know."""
-    if r"\p{" not in pattern:
-        compiled = re.compile(pattern)
-        return lambda text: compiled.fullmatch(text) is not None
-    categories = set(re.findall(r"\\p\{(\w)\}", pattern))
-    escapes = {"t": "\t", "n": "\n", "r": "\r"}
-    literals = {escapes[letter] for letter in re.findall(r"\\([tnr])", pattern)}
-    return lambda text: all(char in literals or unicodedata.category(char)[0] in categories for char in text)

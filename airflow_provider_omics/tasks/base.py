@@ -31,7 +31,7 @@ class OmicsConnection:
     task_id: str
     aws_conn_id: str | None
     region_name: str | None
-    verify: bool | str | os.PathLike[str] | None
+    verify: bool | str | None
     botocore_config: dict[str, JsonValue] | None
     execution_timeout: timedelta | None
     # Template fields that must not silently become None by rendering.
@@ -42,15 +42,10 @@ class OmicsConnection:
 
     @property
     def hook_params(self) -> HookParams:
-        """
-        The connection arguments as one.
-
-        :raises OmicsRequestError: if one is of a wrong type.
-        """
+        """The connection arguments as one."""
         from airflow_provider_omics.aws.hook_params import HookParams  # noqa: PLC0415 - keep DAG parsing fast
 
-        self._check_connection()
-        return HookParams(self.aws_conn_id, self.region_name, verify_of(self.verify), self.botocore_config)
+        return HookParams(self.aws_conn_id, self.region_name, self.verify, self.botocore_config)
 
     def hook(self, **config: JsonValue) -> OmicsHook:
         """Return a new hook; ``config`` wins over ``botocore_config``."""
@@ -78,12 +73,13 @@ class OmicsConnection:
             raise self._refused(f"{what}; nothing was started: {error}") from error
 
     def _check_connection(self) -> None:
-        """Raise if a connection argument has a wrong type, as far as it is rendered."""
+        """Raise if a connection argument has a wrong type, as far as it is rendered; convert ``verify``."""
         none = self._rendered_to_none()
         broken = [rendered_to_none(name) for name in OmicsConnection._none_matters if name in none]
         broken += broken_connection_rules(self.aws_conn_id, self.region_name, self.verify, self.botocore_config)
         if broken:
             raise self._refused("; ".join(broken))
+        self.verify = verify_of(self.verify)
 
     def _seconds(self, name: str, value: timedelta | float, *, zero: bool = False) -> float:
         """Return a time in seconds; OmicsRequestError if it breaks a rule."""
@@ -109,6 +105,8 @@ class OmicsConnection:
                 super()._do_render_template_fields(parent, [field], context, jinja_env, seen_oids)  # type: ignore[misc]
             if parent is self:
                 self._note_none(field, given)
+        if parent is self:
+            self._check_connection()
 
     def _render_text(self, field: str, text: str, context: Context, jinja_env: jinja2.Environment) -> Any:  # noqa: ANN401, ARG002
         """Return the rendered value of a field that is a text."""
@@ -158,6 +156,6 @@ class OmicsOperator(OmicsConnection, BaseOperator):
         super().__init__(**kwargs)
         self.aws_conn_id = aws_conn_id
         self.region_name = region_name
-        self.verify = verify
+        self.verify = verify_of(verify)
         self.botocore_config = botocore_config
         self._check_connection()

@@ -171,8 +171,10 @@ class ReadSetJobOperator(ReadSetJobWait):
 
     def driver(self, context: Context, submissions: ReadSetJobSubmissions, limits: Limits) -> WorkerDriver[ReadSetJob]:
         """Return the driver of this try."""
-        from airflow_provider_omics.lifecycle.in_worker import WorkerDriver  # noqa: PLC0415 - no boto3 in DAG files
-        from airflow_provider_omics.lifecycle.retry_policy import RetryPolicy  # noqa: PLC0415 - likewise
+        from airflow_provider_omics.lifecycle.in_worker import (  # noqa: PLC0415 - no boto3 in DAG files
+            RetryPolicy,
+            WorkerDriver,
+        )
 
         return WorkerDriver(
             submissions,

@@ -88,7 +88,7 @@ class ReadSetJobWait(ReadSetJobFields):
         self, context: Context, request: dict[str, JsonValue], limits: Limits, question: Callable[[OmicsHook], T]
     ) -> T:
         """Make a call before there is a job; it is repeated after the same errors as the start of a job."""
-        from airflow_provider_omics.lifecycle.retry_policy import RetryPolicy  # noqa: PLC0415 - no boto3 in DAG files
+        from airflow_provider_omics.lifecycle.in_worker import RetryPolicy  # noqa: PLC0415 - no boto3 in DAG files
 
         retry_policy = RetryPolicy(None if self.deferrable else limits.until)
         while True:

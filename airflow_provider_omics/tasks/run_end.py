@@ -111,7 +111,8 @@ class RunEnd(StartRunFields):
         """
         from airflow_provider_omics.results import lineage  # noqa: PLC0415 - needs OpenLineage
         from airflow_provider_omics.results.description import description  # noqa: PLC0415 - not for DAG files
-        from airflow_provider_omics.tasks.attempt_end import IN_A_HURRY, pushed  # noqa: PLC0415 - not for DAG files
+        from airflow_provider_omics.tasks.attempt_end import pushed  # noqa: PLC0415 - not for DAG files
+        from airflow_provider_omics.tasks.worker_attempt import IN_A_HURRY  # noqa: PLC0415 - likewise
 
         # In `dag.test()` on Airflow 3 the OpenLineage process hangs if it reads XComs: only if the run is unknown.
         run = self.attempt.run if self.attempt else pushed(task_instance)

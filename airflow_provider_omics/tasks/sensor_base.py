@@ -31,6 +31,7 @@ from airflow_provider_omics.exceptions import (
     RunEndedError,
     RunTimeoutError,
 )
+from airflow_provider_omics.request.arguments import verify_of
 from airflow_provider_omics.tasks.base import OmicsConnection, OmicsOperator
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class OmicsSensor(OmicsConnection, BaseSensorOperator, Generic[T]):
         self.poll_interval = None if poll_interval is None else self._seconds("poll_interval", poll_interval)
         self.aws_conn_id = aws_conn_id
         self.region_name = region_name
-        self.verify = verify
+        self.verify = verify_of(verify)
         self.botocore_config = botocore_config
         self._check_connection()
 

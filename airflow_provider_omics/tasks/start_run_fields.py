@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The arguments of StartRun as template fields: rendering, and building the request."""
+"""The arguments of StartRun as template fields, and their rendering."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_omics.compat import render_text
 from airflow_provider_omics.exceptions import StartRunRequestError
 from airflow_provider_omics.records import documents
-from airflow_provider_omics.request.build import OWN_TAGS, UNRENDERED, RequestError, build_request, rendered
+from airflow_provider_omics.request.build import rendered
 from airflow_provider_omics.request.members import BY_ARGUMENT, FILE_ARGUMENTS
 from airflow_provider_omics.tasks.base import OmicsOperator
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     import jinja2
 
     from airflow_provider_omics.compat import Context
-    from airflow_provider_omics.records.documents import JsonValue
 
 
 class StartRunFields(OmicsOperator):
@@ -31,7 +30,6 @@ class StartRunFields(OmicsOperator):
     _stays_text: ClassVar[Sequence[str]] = (*BY_ARGUMENT, *OmicsOperator.template_fields)
     # Empty: Airflow would read a file for every text with such an ending, also for an S3 URI inside `parameters`.
     template_ext: Sequence[str] = ()
-    airflow_tags: bool
     # Arguments that were rendered from files, and the files' names.
     _files: Mapping[str, str] = MappingProxyType({})
 
@@ -41,33 +39,6 @@ class StartRunFields(OmicsOperator):
             value = getattr(self, argument)
             if isinstance(value, str) and rendered(value) and documents.is_file_name(value):
                 self._template_file(argument, value, self.get_template_env())
-
-    def _build_request(self, *, known_only: bool = False) -> dict[str, JsonValue]:
-        """Return the request; with ``known_only``, only check what needs no rendering."""
-        none = self._rendered_to_none()
-
-        def value(argument: str) -> Any:  # noqa: ANN401 - whatever a template may be
-            raw = getattr(self, argument)
-            # If the constructor of a mapped task raises, Airflow 2 cannot call the task's callbacks.
-            known = (
-                argument not in none and rendered(raw) and not (isinstance(raw, str) and documents.is_file_name(raw))
-            )
-            return raw if known or not known_only else UNRENDERED
-
-        try:
-            request, warnings = build_request(
-                {argument: value(argument) for argument in BY_ARGUMENT},
-                value("start_run_kwargs"),
-                reserved_tags=OWN_TAGS if self.airflow_tags else 0,
-                none=() if known_only else none,
-                files=self._files,
-            )
-        except RequestError as error:
-            raise StartRunRequestError(f"{type(self).__name__} {self.task_id}: {error}") from None
-        if not known_only:
-            for warning in warnings:
-                self.log.warning("%s", warning)
-        return request
 
     def _render_text(self, field: str, text: str, context: Context, jinja_env: jinja2.Environment) -> Any:  # noqa: ANN401
         if field not in FILE_ARGUMENTS:

@@ -8,13 +8,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omics.compat import conf, is_deferral_timeout, note_try, resumed_too_late
-from airflow_provider_omics.exceptions import (
-    RunWaitError,
-    StartRunRefusedError,
-    error_of,
-)
+from airflow_provider_omics.compat import KILL_SECONDS, conf, is_deferral_timeout, note_try, resumed_too_late
+from airflow_provider_omics.exceptions import RunWaitError, StartRunRefusedError, StartRunRequestError, error_of
 from airflow_provider_omics.lifecycle.run_links import run_links
+from airflow_provider_omics.records import documents
+from airflow_provider_omics.request.build import OWN_TAGS, UNRENDERED, RequestError, build_request, rendered
+from airflow_provider_omics.request.members import BY_ARGUMENT
 from airflow_provider_omics.tasks.run_end import RunEnd
 from airflow_provider_omics.tasks.run_options import RunOptions
 
@@ -37,6 +36,7 @@ class StartRunTask(RunEnd):
     poll_interval: float | None
     submit_timeout: timedelta
     cancel_on_kill: bool
+    airflow_tags: bool
     forward_logs: bool
     # On Airflow 3 the process goes on after on_kill: it must start nothing more.
     killed: bool = False
@@ -67,7 +67,7 @@ class StartRunTask(RunEnd):
         :param deadline: until when the try may wait, in epoch seconds.
         :param unknown: arguments of a newer release, which are ignored with a warning.
         """
-        from airflow_provider_omics.tasks.attempt_end import is_shown  # noqa: PLC0415 - keep DAG parsing fast
+        from airflow_provider_omics.tasks import attempt_end  # noqa: PLC0415 - keep DAG parsing fast
 
         mine = self._is_mine(context, try_number, unknown)
         read = self._read_event(event) if mine else None
@@ -75,7 +75,7 @@ class StartRunTask(RunEnd):
             return self._resume_anew(context, mine=mine, dying=dying, deadline=deadline)
         attempt = self._begin(context, deadline)
         # Not again if the trigger has pushed the run's XComs: each one is a call to the API server.
-        if read.run is None or (read.shown and is_shown(context["ti"], read.run)):
+        if read.run is None or (read.shown and attempt_end.is_shown(context["ti"], read.run)):
             attempt.run = read.run
         else:
             attempt.show(read.run)
@@ -86,7 +86,7 @@ class StartRunTask(RunEnd):
             raise RunWaitError.of(read.run, read.error)
         run = read.run
         if read.timed_out:
-            run = attempt.time_out(run, cancelled=read.cancelled)
+            run = attempt_end.time_out(attempt, run, cancelled=read.cancelled)
         if self.wait_for_completion and not run.ended:
             from airflow_provider_omics.lifecycle.protocol import Wait  # noqa: PLC0415 - keep DAG parsing fast
 
@@ -116,16 +116,23 @@ class StartRunTask(RunEnd):
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:  # noqa: ANN401
         """Cancel the run after Airflow's own time-out of a deferral, too; any other failure of the trigger does not."""
         if is_deferral_timeout(next_method, next_kwargs) and self.cancel_on_kill:
-            self._begin(context).cancel_pushed()
+            self._cancel_pushed(context)
         return super().resume_execution(next_method, next_kwargs, context)
 
     def on_kill(self) -> None:
         """Cancel the run if a person ended the task; leave it to the next try if the machine is shut down."""
         self.killed = True
         if self.attempt is not None:
-            self.attempt.kill()
+            from airflow_provider_omics.tasks import attempt_end  # noqa: PLC0415 - imported with the attempt
+
+            attempt_end.kill(self.attempt)
         elif self.cancel_on_kill and (late := resumed_too_late(self.execution_timeout)):
-            self._begin(late).cancel_pushed()
+            self._cancel_pushed(late)
+
+    def _cancel_pushed(self, context: Context) -> None:
+        from airflow_provider_omics.tasks import attempt_end  # noqa: PLC0415 - keep DAG parsing fast
+
+        attempt_end.cancel_pushed(self._begin(context))
 
     def _begin(self, context: Context, deadline: float | None = None) -> WorkerAttempt:
         from airflow_provider_omics.tasks.worker_attempt import WorkerAttempt  # noqa: PLC0415 - keep DAG parsing fast
@@ -148,6 +155,7 @@ class StartRunTask(RunEnd):
 
     def _find_or_start(self, context: Context, *, retry: bool, deadline: float | None = None) -> dict[str, str]:
         from airflow_provider_omics.lifecycle.protocol import Wait  # noqa: PLC0415 - keep DAG parsing fast
+        from airflow_provider_omics.tasks import attempt_end  # noqa: PLC0415 - before a kill, which leaves no time for it
 
         attempt = self._begin(context, deadline or self._deadline())
         until = self._until(attempt.deadline)
@@ -157,14 +165,45 @@ class StartRunTask(RunEnd):
         if attempt.deadline is not None:
             note_try(context["ti"])
         try:
-            verdict = attempt.carry_out(request, retry=retry, until=self._until)
+            wait = None if self.deferrable else partial(attempt_end.wait, attempt)
+            verdict = attempt.carry_out(request, retry=retry, until=self._until, wait=wait)
         except StartRunRefusedError as refused:
             if refused.full is None and until == attempt.deadline:
-                attempt.give_up()
+                attempt_end.give_up(attempt)
             raise
+        if self.killed:
+            # SIGTERM came during StartRun, and Airflow 3 lets the process go on.
+            attempt_end.settle(attempt, time.monotonic() + KILL_SECONDS)
         if not isinstance(verdict, Wait):
             return self._finish(context, verdict.run)
         return self._wait(context, attempt, verdict)
+
+    def _build_request(self, *, known_only: bool = False) -> dict[str, JsonValue]:
+        """Return the request; with ``known_only``, only check what needs no rendering."""
+        none = self._rendered_to_none()
+
+        def value(argument: str) -> Any:  # noqa: ANN401 - whatever a template may be
+            raw = getattr(self, argument)
+            # If the constructor of a mapped task raises, Airflow 2 cannot call the task's callbacks.
+            known = (
+                argument not in none and rendered(raw) and not (isinstance(raw, str) and documents.is_file_name(raw))
+            )
+            return raw if known or not known_only else UNRENDERED
+
+        try:
+            request, warnings = build_request(
+                {argument: value(argument) for argument in BY_ARGUMENT},
+                value("start_run_kwargs"),
+                reserved_tags=OWN_TAGS if self.airflow_tags else 0,
+                none=() if known_only else none,
+                files=self._files,
+            )
+        except RequestError as error:
+            raise StartRunRequestError(f"{type(self).__name__} {self.task_id}: {error}") from None
+        if not known_only:
+            for warning in warnings:
+                self.log.warning("%s", warning)
+        return request
 
     def _until(self, deadline: float | None) -> float:
         """Return until when to try to start a run, in epoch seconds: `submit_timeout` from now, or the deadline."""
@@ -203,7 +242,9 @@ class StartRunTask(RunEnd):
             from airflow_provider_omics.tasks import deferral  # noqa: PLC0415 - not for a task that waits here
 
             self.defer(**deferral.until_end(attempt, self.hook_params, waiting))
-        return self._conclude(context, attempt.wait(waiting.run), dying=waiting.dying)
+        from airflow_provider_omics.tasks.attempt_end import wait  # noqa: PLC0415 - keep DAG parsing fast
+
+        return self._conclude(context, wait(attempt, waiting.run), dying=waiting.dying)
 
     def _resume_anew(self, context: Context, *, mine: bool, dying: bool, deadline: float | None) -> dict[str, str]:
         """Resume without an event: with the run in this try's XComs, however it ended, else with a new look-up."""

@@ -1,22 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One attempt of a task in its worker: find or start the run, push its XComs, wait for it."""
+"""One attempt of a task in its worker: find or start the run, and push its XComs."""
 
 from __future__ import annotations
 
 import logging
-import time
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omics.cancellation.worker import may_cancel_late, soon, state_of
-from airflow_provider_omics.compat import KILL_SECONDS, conf, loop_pass, push_link, state_store
-from airflow_provider_omics.exceptions import (
-    OmicsError,
-    RunWaitError,
-)
+from airflow_provider_omics.compat import loop_pass, push_link, state_store
 from airflow_provider_omics.lifecycle.intention import Intention
-from airflow_provider_omics.polling.pacing import interval
-from airflow_provider_omics.tasks.attempt_end import IN_A_HURRY, AttemptEnd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,16 +18,21 @@ if TYPE_CHECKING:
     from airflow_provider_omics.lifecycle.in_worker import WorkerDriver
     from airflow_provider_omics.lifecycle.protocol import Fail, Succeed, Wait
     from airflow_provider_omics.lifecycle.run_submissions import RunSubmissions
-    from airflow_provider_omics.lifecycle.submissions import Submissions
     from airflow_provider_omics.records.documents import JsonValue
     from airflow_provider_omics.records.run import Run
     from airflow_provider_omics.results.progress_log import RunProgressLogger
     from airflow_provider_omics.tasks.run_options import RunOptions
 
 log = logging.getLogger(__name__)
+# Options of a client that must answer before the process is killed.
+IN_A_HURRY: dict[str, Any] = {
+    "connect_timeout": 1.5,
+    "read_timeout": 1.5,
+    "retries": {"mode": "standard", "total_max_attempts": 1},
+}
 
 
-class WorkerAttempt(AttemptEnd):
+class WorkerAttempt:
     """
     One try of a task in its worker process.
 
@@ -48,11 +45,16 @@ class WorkerAttempt(AttemptEnd):
     def __init__(
         self, options: RunOptions, context: Context, deadline: float | None, *, is_killed: Callable[[], bool]
     ) -> None:
-        super().__init__(options, context, deadline)
+        self.options = options
+        self.context = context
+        self.deadline = deadline
+        self.run: Run | None = None
+        # A hook made in advance, for the few seconds before the process is killed.
+        self.hurried: OmicsHook | None = None
         self.driver: WorkerDriver[Run] | None = None
         self._is_killed = is_killed
         self._submissions: RunSubmissions | None = None
-        self._looks_back = False
+        self.looks_back = False
 
     @cached_property
     def progress(self) -> RunProgressLogger:
@@ -62,7 +64,12 @@ class WorkerAttempt(AttemptEnd):
         return RunProgressLogger(self.options.new_hook, forward_logs=self.options.forward_logs)
 
     def carry_out(
-        self, request: dict[str, JsonValue], *, retry: bool, until: Callable[[float | None], float]
+        self,
+        request: dict[str, JsonValue],
+        *,
+        retry: bool,
+        until: Callable[[float | None], float],
+        wait: Callable[[Run], Run] | None,
     ) -> Wait[Run] | Succeed[Run] | Fail[Run]:
         """
         Find or start the run of this intention; its XComs are pushed before any waiting.
@@ -70,9 +77,12 @@ class WorkerAttempt(AttemptEnd):
         :param request: the StartRun request, without requestId, name and tags of the intention.
         :param retry: whether an earlier attempt, or an earlier part of this one, may have started a run.
         :param until: returns until when to try to start a run; its argument is the deadline.
+        :param wait: waits for the end of a run that is STOPPING; if None, the attempt ends with the verdict to wait.
         """
-        from airflow_provider_omics.lifecycle.in_worker import WorkerDriver  # noqa: PLC0415 - no boto3 in DAG files
-        from airflow_provider_omics.lifecycle.retry_policy import RetryPolicy  # noqa: PLC0415 - likewise
+        from airflow_provider_omics.lifecycle.in_worker import (  # noqa: PLC0415 - no boto3 in DAG files
+            RetryPolicy,
+            WorkerDriver,
+        )
 
         options = self.options
         # Read the connection from Airflow now: after SIGTERM its answer may come too late.
@@ -81,20 +91,16 @@ class WorkerAttempt(AttemptEnd):
         self._submissions = submissions = self.submissions(request)
         stored = submissions.stored() if retry else None
         known = submissions.known(stored, retry=retry, waits=options.wait_for_completion)
-        self._looks_back = retry or known.own_request_id
+        self.looks_back = retry or known.own_request_id
         self.driver = WorkerDriver(
             submissions,
             options.new_hook,
             lambda: RetryPolicy(until(self.deadline)),
             show=self.show,
             is_killed=self._is_killed,
-            wait=None if options.deferrable else self.wait,
+            wait=wait,
         )
-        verdict = self.driver.carry_out(known)
-        if self._is_killed():
-            # SIGTERM came during StartRun, and Airflow 3 lets the process go on.
-            self.settle(time.monotonic() + KILL_SECONDS)
-        return verdict
+        return self.driver.carry_out(known)
 
     def submissions(self, request: dict[str, JsonValue]) -> RunSubmissions:
         """Return the StartRun requests of this intention."""
@@ -123,70 +129,6 @@ class WorkerAttempt(AttemptEnd):
                 push_link(self.context, link, page)
         if own is not None and self._submissions is not None:
             log.info("%s", self._submissions.said_of(run, own=own))
-
-    def wait(self, run: Run) -> Run:
-        """Poll the run until it has ended; transient errors are retried."""
-        from airflow_provider_omics.polling.faults import Faults  # noqa: PLC0415 - no boto3 in DAG files
-
-        hook, progress, faults = self.options.new_hook(), self.progress, Faults(f"GetRun of run {run.id}")
-        shortest = conf.getfloat("omics", "poll_interval", fallback=30.0)
-        while not run.ended:
-            pause = interval(time.time() - (run.creation_time or 0.0), self.options.poll_interval, shortest)
-            pause = faults.pause(pause)
-            left = pause if self.deadline is None else self.deadline - time.time()
-            if left <= 0:
-                ti = self.context["ti"]
-                if may_cancel_late(ti, state_of(ti)):
-                    return self.time_out(run)
-                # Airflow ends this process; on 2.11 an error here would end the later try, too.
-                log.warning("A later try of this task has begun: run %s is left to it", run.id)
-                self.deadline = None
-                continue
-            time.sleep(min(left, pause))
-            try:
-                now = hook.get_run(run)
-            except Exception as error:
-                # The provider's own errors, such as WrongAccountError, are raised as they are.
-                if not faults.should_retry(error) and not isinstance(error, OmicsError):
-                    raise RunWaitError.of(run, f"{type(error).__name__}: {error}") from error
-                if faults.note(error):
-                    hook = self.options.new_hook()
-                continue
-            faults.count = 0
-            progress.seen(run, now)
-            self.run = run = now
-        return run
-
-    def _in_flight(self, hook: OmicsHook, until: float) -> Run | None:
-        """Return the run of an unanswered StartRun, or of an earlier try; None if there is none."""
-        from airflow_provider_omics.aws.errors import is_transient  # noqa: PLC0415 - no boto3 in DAG files
-        from airflow_provider_omics.lifecycle.calls import answered  # noqa: PLC0415 - likewise
-
-        driver, looks_back = self.driver, self._looks_back
-        submissions: Submissions[Run]
-        if driver is not None:
-            submissions = driver.submissions
-        else:  # Killed before it has looked for the run of an earlier try.
-            request = self.options.request()
-            submissions = self.submissions(request)
-            looks_back = self.context["ti"].try_number > 1 or "requestId" in request
-        while (asked := driver and driver.asked) is not None or looks_back:
-            try:
-                newest = answered(submissions.newest(), lambda call: call(hook)).newest  # type: ignore[operator]  # it never pauses
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-                log.info("The look-up of the run failed, trying again: %s", error)
-            else:
-                if newest is not None and newest.submission >= (asked or 0):
-                    return newest.run
-                if asked is None:
-                    return None
-            if time.monotonic() >= until:
-                log.error("The run was not found in time and may go on: cancel it by CancelOmicsRunOperator")
-                break
-            time.sleep(soon(1))
-        return None
 
 
 def intention_of(context: Context) -> Intention:

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from airflow_provider_omics.lifecycle.intention import Intention
-from airflow_provider_omics.request.build import OWN_TAGS
-from airflow_provider_omics.request.members import BY_ARGUMENT, matcher
+from airflow_provider_omics.request.build import OWN_TAGS, matches
+from airflow_provider_omics.request.members import BY_ARGUMENT
 
 START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 INTENTION = Intention("cohort", "scheduled__2026-01-02T00:00:00+00:00", "call", -1, START, 2)
@@ -76,7 +76,7 @@ def test_names_fit_the_api_and_tell_intentions_apart(size, map_index, intention)
     one = replace(intention, dag_id="ü" * size, task_id="t" * size, map_index=map_index)
     name, member = one.run_name, BY_ARGUMENT["name"]
     assert len(name) <= 127
-    assert matcher(member.pattern)(name)
+    assert matches(member.pattern, name)
     assert replace(one, max_tries=9).run_name != name
     assert replace(one, map_index=7).run_name != name
 

@@ -11,7 +11,8 @@ from types import SimpleNamespace
 import pytest
 
 from airflow_provider_omics.cancellation import ask_airflow
-from airflow_provider_omics.lifecycle import claim, marker, retry_policy, submissions
+from airflow_provider_omics.lifecycle import claim, marker, submissions
+from airflow_provider_omics.lifecycle import in_worker as worker_driver
 from airflow_provider_omics.lifecycle.intention import Intention
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
 from airflow_provider_omics.polling import faults
@@ -69,7 +70,7 @@ def impatient(monkeypatch):
     """Look for a run that is not listed for half a second, not for two minutes."""
     monkeypatch.setattr(submissions, "LISTING_SECONDS", 0.5)
     monkeypatch.setattr(submissions, "LOOK_AGAIN", 0.05)
-    for module in (retry_policy, faults):
+    for module in (worker_driver, faults):
         monkeypatch.setattr(module, "back_off", lambda _faults: 0.02)
 
 

@@ -140,22 +140,22 @@ def test_no_task_calls_with_what_botocore_does_not_know(kind, context):
 
 @pytest.mark.usefixtures("nothing_called")
 @pytest.mark.parametrize("deferrable", [False, True], ids=["sync", "deferred"])
-def test_what_was_rendered_to_a_wrong_type_is_refused_before_any_call(deferrable, context):
-    operator = make(StartOmicsRunOperator, verify="{{ x }}", deferrable=deferrable)
-    operator.verify = 5
+def test_what_was_rendered_to_a_wrong_type_is_refused_before_any_call(deferrable):
+    with DAG("wrong", schedule=None) as dag:
+        operator = make(StartOmicsRunOperator, verify="{{ x }}", deferrable=deferrable)
+    operator.verify = 5  # As an XComArg may be resolved.
     with pytest.raises(OmicsRequestError, match="verify must be True, False or the path"):
-        operator.execute(context)
+        operator.render_template_fields({}, dag.get_template_env())
 
 
 @pytest.mark.usefixtures("nothing_called")
 @pytest.mark.parametrize("native", [False, True], ids=["text", "native"])
 @pytest.mark.parametrize("name", ["aws_conn_id", "region_name", "verify"])
-def test_what_is_empty_is_refused_before_any_call(name, native, context):
+def test_what_is_empty_is_refused_before_any_call(name, native):
     with DAG("empty", schedule=None, render_template_as_native_obj=native) as dag:
         operator = make(StartOmicsRunOperator, **{name: "{{ x }}"})
-    operator.render_template_fields({"x": ""}, dag.get_template_env())
     with pytest.raises(OmicsRequestError, match=f"{name} must not be empty: to leave it out, pass None"):
-        operator.execute(context)
+        operator.render_template_fields({"x": ""}, dag.get_template_env())
 
 
 @pytest.mark.usefixtures("nothing_called")

@@ -14,7 +14,7 @@ from airflow_provider_omics.exceptions import (
     StartRunRefusedError,
 )
 from airflow_provider_omics.hooks.omics import OmicsHook
-from airflow_provider_omics.lifecycle import retry_policy
+from airflow_provider_omics.lifecycle import in_worker
 from airflow_provider_omics.sensors.run import OmicsRunSensor
 
 # More than a client repeats by itself.
@@ -78,8 +78,8 @@ def test_when_the_time_to_start_is_up_the_error_says_what_is_wrong(start_run, co
 def test_missing_credentials_end_the_try_when_the_time_to_start_is_up(
     start_run, context, omics_local, monkeypatch, caplog
 ):
-    monkeypatch.setattr(retry_policy, "back_off", lambda _faults: 0.02)
-    monkeypatch.setattr(retry_policy, "_MAX_FAULTS", 1)
+    monkeypatch.setattr(in_worker, "back_off", lambda _faults: 0.02)
+    monkeypatch.setattr(in_worker, "_MAX_FAULTS", 1)
     without = omics_local.airflow_connection()
     del without["login"], without["password"]
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(without))
@@ -105,7 +105,7 @@ def test_keys_that_are_replaced_meanwhile_are_read(start_run, context, omics_loc
         monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(omics_local.airflow_connection()))
         return 0.01
 
-    monkeypatch.setattr(retry_policy, "back_off", back_off)
+    monkeypatch.setattr(in_worker, "back_off", back_off)
     assert start_run().execute(context)["status"] == "COMPLETED"
     assert asked == [1]
 

@@ -48,8 +48,8 @@ def test_a_time_out_of_zero_is_none_as_for_airflow(deferrable, start_run, contex
 
 def at_the_deadline(monkeypatch, what):
     """Do something when the time is up."""
-    time_out = attempt_end.AttemptEnd.time_out
-    monkeypatch.setattr(attempt_end.AttemptEnd, "time_out", lambda self, run: what() or time_out(self, run))
+    time_out = attempt_end.time_out
+    monkeypatch.setattr(attempt_end, "time_out", lambda attempt, run: what() or time_out(attempt, run))
 
 
 def test_a_connection_that_is_missing_for_a_moment_leaves_no_run(late, context, omics_local, monkeypatch):
@@ -97,7 +97,7 @@ def test_a_run_that_is_not_visible_yet_when_airflow_ends_the_deferral_is_cancell
     omics_local.clock.freeze()
     deferred(start_run(deferrable=True), context)
     omics_local.fault("GetRun", "error", code="ResourceNotFoundException", times=2)
-    start_run(deferrable=True)._begin(context).cancel_pushed()
+    attempt_end.cancel_pushed(start_run(deferrable=True)._begin(context))
     assert omics_local.runs()[0]["status"] == "STOPPING"
 
 
@@ -105,7 +105,7 @@ def test_what_stands_in_the_way_of_that_does_not_hide_the_time_out(start_run, co
     omics_local.clock.freeze()
     deferred(start_run(deferrable=True), context)
     omics_local.fault("CancelRun", "error", code="AccessDeniedException")
-    start_run(deferrable=True)._begin(context).cancel_pushed()
+    attempt_end.cancel_pushed(start_run(deferrable=True)._begin(context))
     assert "is not cancelled and may go on: An error occurred (AccessDenied" in caplog.text
 
 

@@ -12,6 +12,7 @@ from airflow_provider_omics.exceptions import RunFailedError, RunFailedForGoodEr
 from airflow_provider_omics.hooks.omics import OmicsHook
 from airflow_provider_omics.records.run_event import RunEvent
 from airflow_provider_omics.results import failed_tasks, outputs
+from airflow_provider_omics.tasks.attempt_end import wait
 
 GROUP = "/aws/omics/WorkflowLog"
 FAILED = {"name": "call", "status": "FAILED", "failureReason": "OUT_OF_MEMORY_ERROR"}
@@ -41,7 +42,7 @@ def finish(request, start_run, context):
             return operator.execute_complete(context, RunEvent(run).serialize())
         context["ti"].try_number = 2
         operator.deferrable = False
-        return operator._finish(context, operator.attempt.wait(run))
+        return operator._finish(context, wait(operator.attempt, run))
 
     return finish
 

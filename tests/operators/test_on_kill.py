@@ -222,7 +222,7 @@ def test_a_worker_that_stood_still_leaves_the_run_to_the_next_try(by, current, s
     ending = threading.Timer(1, omics_local.force, [operator.attempt.run.id, "COMPLETED"])
     ending.start()
     # An error would end the later try on 2.11.
-    assert operator.attempt.wait(operator.attempt.run).succeeded
+    assert attempt_end.wait(operator.attempt, operator.attempt.run).succeeded
     ending.join()
     assert "CancelRun" not in omics_local.counts()
 

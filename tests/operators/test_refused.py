@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_omics.cancellation import worker
 from airflow_provider_omics.exceptions import OmicsError, StartRunRefusedError
-from airflow_provider_omics.lifecycle import retry_policy
+from airflow_provider_omics.lifecycle import in_worker
 
 THROTTLED = {"kind": "error", "code": "ThrottlingException"}
 FULL = {"kind": "error", "code": "ServiceQuotaExceededException", "message": "You have 100000 runs"}
@@ -42,8 +42,8 @@ def test_a_full_account_is_told_with_the_way_out(start_run, context, omics_local
         # The hour is over when StartRun has refused twice.
         return time.time() + 3600 * (omics_local.counts()["StartRun"] > 1)
 
-    monkeypatch.setattr(retry_policy, "time", SimpleNamespace(time=now, monotonic=time.monotonic))
-    monkeypatch.setattr(retry_policy, "FULL_SECONDS", 0.1)
+    monkeypatch.setattr(in_worker, "time", SimpleNamespace(time=now, monotonic=time.monotonic, sleep=time.sleep))
+    monkeypatch.setattr(in_worker, "FULL_SECONDS", 0.1)
     omics_local.fault("StartRun", probability=1, **FULL)
     operator = start_run(submit_timeout=timedelta(hours=1))
     with pytest.raises(StartRunRefusedError, match=r"You have 100000 runs.*retention_mode=REMOVE"):
@@ -55,7 +55,7 @@ def test_a_kill_between_two_calls_starts_nothing_and_looks_for_nothing(start_run
     omics_local.fault("StartRun", probability=1, **THROTTLED)
     operator = start_run()
     monkeypatch.setattr(worker, "task_states", lambda _tis: ["failed"])
-    monkeypatch.setattr(retry_policy, "back_off", lambda _faults: operator.on_kill() or 0.0)
+    monkeypatch.setattr(in_worker, "back_off", lambda _faults: operator.on_kill() or 0.0)
     with pytest.raises(OmicsError, match="nothing was started"):
         operator.execute(context)
     assert omics_local.counts() == {"StartRun": 1}

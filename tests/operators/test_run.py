@@ -15,6 +15,7 @@ from airflow_provider_omics.exceptions import (
 )
 from airflow_provider_omics.records.run_event import RunEvent
 from airflow_provider_omics.request.members import BY_ARGUMENT
+from airflow_provider_omics.tasks.attempt_end import wait
 from tests.operators.conftest import INTENTION
 from tests.operators.deferring import deferred
 
@@ -169,7 +170,7 @@ def test_a_reused_id_is_not_taken_for_the_run(start_run, context, omics_local):
     other = client.start_run(workflowId="1234567", roleArn="arn:aws:iam::1:role/x", outputUri="s3://b")
     assert other["id"] == run.id
     with pytest.raises(RunDeletedError, match="its id belongs to another run now"):
-        operator._finish(context, operator.attempt.wait(run))
+        operator._finish(context, wait(operator.attempt, run))
 
 
 def test_a_misspelt_class_is_refused(start_run):

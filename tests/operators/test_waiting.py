@@ -13,6 +13,7 @@ from airflow_provider_omics.exceptions import RunDeletedError, RunFailedError, R
 from airflow_provider_omics.hooks.omics import VISIBLE_AFTER
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
 from airflow_provider_omics.records.run_event import RunEvent
+from airflow_provider_omics.tasks.attempt_end import wait
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
 from tests.operators.deferring import deferred, fired
 
@@ -38,7 +39,7 @@ def test_a_run_that_is_deleted_while_waited_for(start_run, context, omics_local)
     omics_local.client().delete_run(id=run.id)
     old = replace(run, creation_time=run.creation_time - VISIBLE_AFTER)
     with pytest.raises(RunDeletedError, match=f"run {run.id} DELETED: GetRun does not find it"):
-        operator._finish(context, operator.attempt.wait(old))
+        operator._finish(context, wait(operator.attempt, old))
 
 
 @pytest.mark.usefixtures("frozen")
@@ -109,7 +110,7 @@ def test_a_passing_fault_does_not_end_the_waiting(fault, start_run, context, omi
     operator = start_run(deferrable=True, botocore_config=no_retries)
     deferred(operator, context)
     omics_local.fault("GetRun", **fault, times=3)
-    assert operator.attempt.wait(operator.attempt.run).succeeded
+    assert wait(operator.attempt, operator.attempt.run).succeeded
     assert omics_local.counts()["GetRun"] > 3
 
 
@@ -119,7 +120,7 @@ def test_a_lasting_fault_ends_the_waiting(start_run, context, omics_local):
     deferred(operator, context)
     omics_local.fault("GetRun", "error", code="AccessDeniedException")
     with pytest.raises(Exception, match="AccessDenied"):
-        operator.attempt.wait(operator.attempt.run)
+        wait(operator.attempt, operator.attempt.run)
 
 
 @pytest.mark.usefixtures("frozen")

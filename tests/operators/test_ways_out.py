@@ -17,7 +17,7 @@ from airflow_provider_omics.hooks.omics import OmicsHook
 from airflow_provider_omics.lifecycle.run_submissions import RunSubmissions
 from airflow_provider_omics.records.run import Run
 from airflow_provider_omics.records.run_event import RunEvent
-from airflow_provider_omics.tasks import worker_attempt
+from airflow_provider_omics.tasks import attempt_end
 
 
 class Terminated(BaseException):
@@ -49,7 +49,7 @@ def test_a_kill_while_a_retry_waits_for_a_dying_run_starts_nothing(start_run, co
         omics_local.force(run.id, "CANCELLED")
         return OmicsHook("aws_default").get_run(run)  # Airflow 3 lets the process go on
 
-    monkeypatch.setattr(worker_attempt.WorkerAttempt, "wait", killed_while_waiting)
+    monkeypatch.setattr(attempt_end, "wait", killed_while_waiting)
     with pytest.raises(OmicsError, match="nothing was started"):
         operator.execute(context)
     assert omics_local.counts()["StartRun"] == 1

@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from airflow_provider_omics.polling import start_place
+from airflow_provider_omics.polling import queued_request
 from tests.polling.crowd import now
 
 
 @pytest.fixture
 def clock(monkeypatch):
     """Have the whole queue live in virtual time."""
-    monkeypatch.setattr(start_place, "time", SimpleNamespace(monotonic=now))
+    monkeypatch.setattr(queued_request, "time", SimpleNamespace(monotonic=now))

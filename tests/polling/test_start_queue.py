@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from airflow_provider_omics.polling import start_place
+from airflow_provider_omics.polling import queued_request
 from tests.polling.crowd import crowd, now
 from tests.polling.virtual_time import run
 from tests.triggers.waiting import until
@@ -51,7 +51,7 @@ def test_a_caller_is_asked_just_before_its_call_however_long_it_queued():
 
 
 def test_a_caller_is_asked_again_when_its_turn_comes_late(monkeypatch):
-    monkeypatch.setattr(start_place, "_FRESH", 0.2)
+    monkeypatch.setattr(queued_request, "_FRESH", 0.2)
 
     async def go():
         async with crowd() as those:
@@ -93,7 +93,7 @@ def test_what_a_caller_raises_when_asked_ends_its_request_alone():
 
 
 def test_a_call_is_not_sent_by_a_process_that_stood_still(monkeypatch):
-    monkeypatch.setattr(start_place, "_STOOD_STILL", 0.3)
+    monkeypatch.setattr(queued_request, "_STOOD_STILL", 0.3)
 
     async def go():
         async with crowd() as those:

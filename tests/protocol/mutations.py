@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import pkgutil
+import re
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,8 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = "airflow_provider_omics"
 _ONE_TEST_FAILED = 1
 _SECONDS = 300
+# Errors of the broken code, which notice nothing of the rule.
+_NO_CODE = re.compile(r"\b(NameError|UnboundLocalError|ImportError|SyntaxError|IndentationError)\b")
 
 RULES = tuple(import_module(f"{rules.__name__}.{module.name}") for module in pkgutil.iter_modules(rules.__path__))
 MUTATIONS = tuple(mutation for module in RULES for mutation in module.MUTATIONS)
@@ -62,6 +65,8 @@ def survives(mutation: Mutation) -> str | None:
             )
         except subprocess.TimeoutExpired:
             return f"{mutation.test} does not end"
+        if broken := _NO_CODE.search(done.stdout):
+            return f"it is no working code: {broken.group()} in {mutation.test}"
         if done.returncode != _ONE_TEST_FAILED:
             return f"{mutation.test} ends with {done.returncode}: {done.stdout[-300:]}"
     return None

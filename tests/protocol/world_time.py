@@ -12,7 +12,7 @@ from unittest.mock import patch
 import botocore.endpoint
 
 from airflow_provider_omics.hooks import omics
-from airflow_provider_omics.lifecycle import in_hub, in_worker, retry_policy, submissions
+from airflow_provider_omics.lifecycle import in_hub, in_worker, submissions
 from airflow_provider_omics.lifecycle.protocol import Wait
 from airflow_provider_omics.polling import faults
 from airflow_provider_omics.results import failure_report, outputs
@@ -51,7 +51,6 @@ def world_time():
         for module in (
             omics,
             submissions,
-            retry_policy,
             faults,
             in_worker,
             in_hub,
@@ -70,6 +69,6 @@ def world_time():
         patches.enter_context(patch.object(outputs, "outputs", lambda _hook, _run: None))
         # Chance is Hypothesis' alone.
         patches.enter_context(patch.object(faults, "jittered", lambda seconds: seconds))
-        for module in (retry_policy, faults):
+        for module in (in_worker, faults):
             patches.enter_context(patch.object(module, "back_off", lambda _faults: 1.0))
         yield

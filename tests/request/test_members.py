@@ -3,6 +3,7 @@
 
 import inspect
 import re
+from functools import partial
 
 import botocore
 import botocore.session
@@ -10,7 +11,8 @@ import pytest
 from packaging.version import Version
 
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
-from airflow_provider_omics.request.members import BOTOCORE_VERSION, BY_ARGUMENT, FILE_ARGUMENTS, MEMBERS, Kind, matcher
+from airflow_provider_omics.request.build import matches
+from airflow_provider_omics.request.members import BOTOCORE_VERSION, BY_ARGUMENT, FILE_ARGUMENTS, MEMBERS, Kind
 
 NAMES = {
     "workflowId",
@@ -110,10 +112,10 @@ def test_arguments_are_the_apis_names_in_snake_case():
     ],
 )
 def test_printable_text_is_what_java_calls_it(text, fits):
-    assert matcher(BY_ARGUMENT["name"].pattern)(text) is fits
+    assert matches(BY_ARGUMENT["name"].pattern, text) is fits
 
 
 def test_a_session_policy_may_have_line_breaks():
-    fits = matcher(BY_ARGUMENT["session_policy"].pattern)
+    fits = partial(matches, BY_ARGUMENT["session_policy"].pattern)
     assert fits('{\n\t"Version": "2012-10-17"\r\n}')
     assert not fits("\x07")

@@ -13,6 +13,6 @@ MUTATIONS = (
     Mutation("an answer that fails is no answer", "compat/task_states.py", 'if "A loop producer requires" not in str(error):', "if False:", LOOPS),
     Mutation("a mapped task is not taken for one of its name", "compat/task_states.py", "        if not clash and fits:", "        if fits:", "tests/cancellation/test_task_states.py"),
     Mutation("a question has room for so many ids", "compat/task_states.py", "        if not clash and fits:", "        if not clash:", "tests/cancellation/test_task_states.py::test_a_question_has_room_for_so_many_ids"),
-    Mutation("None from upstream is rendered, in a mapped task too", "compat/rendering.py", 'hasattr(values, "resolve")}', "False}", NONE + "test_a_policy_of_none_from_upstream_is_refused"),
-    Mutation("None that is written means not given, in a mapped task too", "compat/rendering.py", 'if hasattr(values, "resolve")}', "if True}", NONE + "test_what_is_written_into_expand_may_be_none"),
+    Mutation("None from upstream is rendered, in a mapped task too", "compat/context.py", 'hasattr(values, "resolve")}', "False}", NONE + "test_a_policy_of_none_from_upstream_is_refused"),
+    Mutation("None that is written means not given, in a mapped task too", "compat/context.py", 'if hasattr(values, "resolve")}', "if True}", NONE + "test_what_is_written_into_expand_may_be_none"),
 )  # fmt: skip

@@ -12,9 +12,9 @@ SUBMISSIONS = "lifecycle/submissions.py"
 HUB_DRIVER = "lifecycle/in_hub.py"
 CLAIM = "lifecycle/claim.py"
 WORKER_DRIVER = "lifecycle/in_worker.py"
-POLICY = "lifecycle/retry_policy.py"
+POLICY = "lifecycle/in_worker.py"
 SCENARIOS = "tests/protocol/test_scenarios.py"
-STEPS = "tests/lifecycle/test_protocol.py"
+STEPS = "tests/lifecycle/test_next_action.py"
 CARRIED = "tests/lifecycle/test_attempt.py"
 RETRIES = "tests/operators/test_retries.py::"
 KILLS = "tests/operators/test_on_kill.py::"
@@ -29,35 +29,35 @@ MUTATIONS = (
     Mutation("the map index is a part", INTENTION, "self.map_index, start", "start", "tests/lifecycle/test_intention.py"),
     Mutation("its region is what tells it apart", INTENTION, "else [self.region_id, self.region_index]", "else []", "tests/lifecycle/test_intention.py"),
     Mutation("no try changes the payload", SERVICE, "{**self.intention.tags(request_id),", '{"try": str(self._try_number), **self.intention.tags(request_id),', RETRIES + "test_a_look_up_that_is_denied_relies_on_the_request_id"),
-    Mutation("a caller's requestId is sent verbatim", SUBMISSIONS, "self._own_request_id or self.intention", "self.intention"),
+    Mutation("a caller's requestId is sent verbatim", "lifecycle/run_submissions.py", "self.own_request_id or self.intention", "self.intention"),
     Mutation("what is about to be started is written down first", ATTEMPT, "    answer = yield Write(Record(submission, since=known.since))\n", "    answer = None\n", CARRIED),
     Mutation("a run is shown before anything more is asked", ATTEMPT, "    yield Show(run)\n    if known.retry:", "    if known.retry:", RETRIES + "test_a_run_is_shown_before_anything_more_is_asked"),
     Mutation("StartRun's answer to a retry may be of long ago", ATTEMPT, "    if known.retry:  # It may be an older", "    if False:  # It may be an older", CARRIED),
-    Mutation("a retry looks before it asks", PROTOCOL, "    if not known.looked_up:\n        return LookUp()\n    why", "    why", STEPS),
+    Mutation("a retry looks before it asks", ATTEMPT, "    if not known.looked_up:\n        return LookUp()\n    why", "    why", STEPS),
     Mutation("the tag tells whose a run is", SERVICE, "            if submission is not None:", "            submission = submission or 0\n            if True:"),
-    Mutation("a caller's requestId is compared as the tag has it", SERVICE, "request_id == tag_value(str(self._own_request_id))", "request_id == self._own_request_id", OWN + "test_a_request_id_is_known_by_its_tag"),
+    Mutation("a caller's requestId is compared as the tag has it", SERVICE, "request_id == tag_value(str(self.own_request_id))", "request_id == self.own_request_id", OWN + "test_a_request_id_is_known_by_its_tag"),
     Mutation("what lives is asked about before what has ended", SERVICE, '(item["status"] in ENDED, item["status"] != "COMPLETED")', '(item["status"] not in ENDED,)', OWN + "test_a_run_that_lives_is_found_among_any_number_that_have_ended"),
     Mutation("what has succeeded is asked about before what has failed", SERVICE, '(item["status"] in ENDED, item["status"] != "COMPLETED")', 'item["status"] in ENDED', OWN + "test_a_success_is_found_among_any_number_that_have_failed"),
-    Mutation("among too many active runs nothing is started", SERVICE, 'if items[MAX_CANDIDATES]["status"] not in ENDED and not self._own_request_id:', "if False:", OWN + "test_among_too_many_runs_that_live_none_is_started_until_some_have_ended"),
+    Mutation("among too many active runs nothing is started", SERVICE, 'if items[MAX_CANDIDATES]["status"] not in ENDED and not self.own_request_id:', "if False:", OWN + "test_among_too_many_runs_that_live_none_is_started_until_some_have_ended"),
     Mutation("a name of one's own tells nothing without tags", SERVICE, 'if self._request["name"] != self._name or not', "if not"),
     Mutation("a run without a uuid is not adopted", SERVICE, "if not run.uuid:", "if False:", SCENARIOS),
     Mutation("a caller's requestId is looked for by every try", ATTEMPT, "if known.own_request_id:", "if False:", CARRIED),
     Mutation("a look-up that is denied is no failure", SUBMISSIONS, '                if not is_denied(error):\n                    raise\n                log.warning("The look-up', '                raise\n                log.warning("The look-up', RETRIES + "test_a_look_up_that_is_denied_relies_on_the_request_id"),
-    Mutation("a bad end of before is followed by the next run", PROTOCOL, "if seen.here or known.own_request_id:", "if True:"),
-    Mutation("a FAILED run is no success", PROTOCOL, "if run.succeeded or not", "if run.ended or not"),
-    Mutation("COMPLETED is a success", PROTOCOL, "if run.succeeded or not", "if not"),
-    Mutation("without waiting any run will do", PROTOCOL, "if run.succeeded or not known.waits:", "if run.succeeded:"),
-    Mutation("a run that lives is waited for", PROTOCOL, "if not run.ended:", 'if run.status == "RUNNING":'),
-    Mutation("a dying run's end is not the try's", PROTOCOL, 'dying=run.status == "STOPPING" and not seen.here', "dying=False"),
-    Mutation("the end of its own run ends the try", PROTOCOL, "if seen.here or known", "if known", SCENARIOS),
+    Mutation("a bad end of before is followed by the next run", ATTEMPT, "if seen.here or known.own_request_id:", "if True:"),
+    Mutation("a FAILED run is no success", ATTEMPT, "if run.succeeded or not", "if run.ended or not"),
+    Mutation("COMPLETED is a success", ATTEMPT, "if run.succeeded or not", "if not"),
+    Mutation("without waiting any run will do", ATTEMPT, "if run.succeeded or not known.waits:", "if run.succeeded:"),
+    Mutation("a run that lives is waited for", ATTEMPT, "if not run.ended:", 'if run.status == "RUNNING":'),
+    Mutation("a dying run's end is not the try's", ATTEMPT, 'dying=run.status == "STOPPING" and not seen.here', "dying=False"),
+    Mutation("the end of its own run ends the try", ATTEMPT, "if seen.here or known", "if known", SCENARIOS),
     Mutation("a run of before is not its own", PROTOCOL, " and run.creation_time >= since)", ")"),
-    Mutation("a caller's requestId has one run", PROTOCOL, "if seen.here or known.own_request_id:", "if seen.here:", STEPS),
-    Mutation("the submission rises over an ended run", PROTOCOL, "known.seen.submission + 1", "known.seen.submission", STEPS),
+    Mutation("a caller's requestId has one run", ATTEMPT, "if seen.here or known.own_request_id:", "if seen.here:", STEPS),
+    Mutation("the submission rises over an ended run", ATTEMPT, "known.seen.submission + 1", "known.seen.submission", STEPS),
     Mutation("without tags the runs of the default name are counted", SERVICE, "else len(items) - 1)", "else 0)"),
     Mutation("a record of another intention counts for nothing", SERVICE, 'and value.get("intention") == self.intention.digest', ""),
-    Mutation("a record is believed when GetRun says so", PROTOCOL, "return LookAt(known.record.run, known.record.submission)", "return Wait(known.record.run)"),
-    Mutation("a recorded run that ended is no reason not to look", PROTOCOL, "    if not known.looked_up:\n        return LookUp()  #", "    if False:\n        return LookUp()  #", STEPS),
-    Mutation("a record of a submission under way counts", PROTOCOL, "max(known.record.submission if known.record else 0, known.asked or 0)", "known.asked or 0", STEPS),
+    Mutation("a record is believed when GetRun says so", ATTEMPT, "return LookAt(known.record.run, known.record.submission)", "return Wait(known.record.run)"),
+    Mutation("a recorded run that ended is no reason not to look", ATTEMPT, "    if not known.looked_up:\n        return LookUp()  #", "    if False:\n        return LookUp()  #", STEPS),
+    Mutation("a record of a submission under way counts", ATTEMPT, "max(known.record.submission if known.record else 0, known.asked or 0)", "known.asked or 0", STEPS),
     Mutation("a store that takes nothing fails no task", SERVICE, "        except Exception as error:  # noqa: BLE001 - the look-up finds what is not", "        except KeyError as error:  # the look-up finds what is not"),
     Mutation("a store that gives nothing fails no task", SERVICE, "        except Exception as error:  # noqa: BLE001 - the look-up finds what cannot", "        except KeyError as error:  # the look-up finds what cannot"),
     Mutation("a run whose answer was lost is the attempt's own", ATTEMPT, "retry=True, asked=submission, looked_up=False", "retry=True, looked_up=False", "tests/lifecycle/test_attempt.py::test_its_run_is_the_attempts_own_if_it_is_found"),
@@ -67,7 +67,7 @@ MUTATIONS = (
     Mutation("after 409 an older run is not the answer", SUBMISSIONS, "found.newest.submission >= at_least", "True"),
     Mutation("409 asks for a look-up though there was one", ATTEMPT, "conflict=submission, looked_up=False", "conflict=submission"),
     Mutation("what a look-up finds is no news if a later run is known", ATTEMPT, "known.seen.submission > newest.submission", "False", CARRIED),
-    Mutation("409 and nothing found starts nothing else", PROTOCOL, "return GiveUp(known.conflict) if", "return Start(known.conflict + 1) if", STEPS),
+    Mutation("409 and nothing found starts nothing else", ATTEMPT, "return GiveUp(known.conflict) if", "return Start(known.conflict + 1) if", STEPS),
     Mutation("nothing starts after a kill", WORKER_DRIVER, "if self._is_killed():", "if False:", KILLS + "test_nothing_starts_after_a_kill"),
     Mutation("a refusal is told as one", POLICY, "        if is_refused(error):", "        if False:", REFUSED + "test_it_ends_with_the_submit_timeout"),
     Mutation("a task that is not deferred any more starts nothing", CLAIM, 'if state != "deferred":', "if False:", TAKEN_OVER + "test_a_task_that_is_not_deferred_any_more_starts_nothing"),

@@ -9,7 +9,7 @@ LISTING = "polling/listing.py"
 LIMIT = "polling/rate_limit.py"
 PACE = "polling/start_pace.py"
 QUEUE = "polling/start_queue.py"
-PLACE = "polling/start_place.py"
+PLACE = "polling/queued_request.py"
 ROOM = "polling/account_room.py"
 PACING = "polling/pacing.py"
 CLIENT = "polling/client.py"
@@ -44,18 +44,18 @@ MUTATIONS = (
     Mutation("the answer after a refusal is not waited for very long", PACE, "max(self.gap, _ANSWER) if self._row", "60 if self._row", PACES),
     Mutation("calls that are seldom say nothing", PACE, "elif not self._row and not call.idle:", "elif not self._row:", PACES),
     Mutation("requests start in the order of asking", QUEUE, "elif fresh and not before and not due:", "elif fresh and not due:", STARTS + "test_a_caller_is_asked_again_when_its_turn_comes_late"),
-    Mutation("who is refused is next again", QUEUE, "self._inside.append(place)\n        self._wake()", "place.number = next(self._numbers)\n            self._inside.append(place)\n        self._wake()", REFUSALS + "test_who_is_refused_is_asked_again_first"),
+    Mutation("who is refused is next again", QUEUE, "self._inside.append(queued)\n        self._wake()", "queued.number = next(self._numbers)\n            self._inside.append(queued)\n        self._wake()", REFUSALS + "test_who_is_refused_is_asked_again_first"),
     Mutation("each refusal is told", QUEUE, "                refused(error)\n            else:", "                pass\n            else:", REFUSALS + "test_who_is_refused_is_asked_again_first"),
     Mutation("callers are asked ahead of their turn", QUEUE, "return max(0.0, due - now - self._lead - _MARGIN)", "return max(0.0, due - now)", STARTS + "test_five_a_second_start_though_each_caller_takes_its_time"),
     Mutation("a caller is asked just before its call", QUEUE, "elif seconds := self._until_asked(before, now):", "elif seconds := 0.0:", REFUSALS + "test_a_caller_is_asked_just_before_each_call_however_long_the_pause"),
     Mutation("only a few are near their turn", QUEUE, "_MOST_NEAR: Final = 12", "_MOST_NEAR: Final = 1000", STARTS + "test_few_of_many_are_looked_at"),
     Mutation("a caller is asked again when its call comes late", PLACE, "return max(0.0, max(self._asked + _FRESH, self._ready + _JUST_ENDED) - now)", "return 1.0", STARTS + "test_a_caller_is_asked_again_when_its_turn_comes_late"),
-    Mutation("a caller that does not answer is passed by", PLACE, "now - self._asked > _PATIENCE", "False", STARTS + "test_a_caller_that_does_not_answer_holds_up_the_others_for_a_second"),
+    Mutation("a caller that does not answer is passed by", PLACE, "now - self._asked > _CHECK_SECONDS", "False", STARTS + "test_a_caller_that_does_not_answer_holds_up_the_others_for_a_second"),
     Mutation("a process that stood still sends nothing", PLACE, "time.monotonic() - self._caller_ready > _STOOD_STILL", "False", STARTS + "test_a_call_is_not_sent_by_a_process_that_stood_still"),
     Mutation("who is cancelled sends nothing any more", PLACE, "self._taken_back = True\n", "", STARTS + "test_a_call_of_one_that_is_cancelled_is_not_sent_any_more"),
     Mutation("an answer that comes after a cancellation is told", QUEUE, 'left(cast("asyncio.Task[T]", task))', "pass", STARTS + "test_who_is_cancelled_while_its_call_is_under_way_can_have_the_answer"),
     Mutation("a call outlives its caller", QUEUE, "await asyncio.shield(task)", "await task", STARTS + "test_who_is_cancelled_while_its_call_is_under_way_can_have_the_answer"),
-    Mutation("a refusal of one that has left leaves no place behind", QUEUE, "if again and not place.given_up:", "if again:", REFUSALS + "test_a_refusal_of_one_that_has_left_is_nobodys"),
+    Mutation("a refusal of one that has left leaves no queued request behind", QUEUE, "if again and not queued.given_up:", "if again:", REFUSALS + "test_a_refusal_of_one_that_has_left_is_nobodys"),
     Mutation("what a call logs is its caller's", PLACE, "self._context.run(self._call, hook)", "self._call(hook)", STARTS + "test_each_caller_is_asked_and_called_in_its_own_context"),
     Mutation("a request without room waits a minute", QUEUE, "await asyncio.sleep(FULL_SECONDS)", "pass", REFUSALS + "test_a_lone_request_without_room_is_asked_once_a_minute"),
     Mutation("an account is full for three requests in a row", ROOM, "_FULL: Final = 3", "_FULL: Final = 2", REFUSALS + "test_an_account_is_full_when_three_requests_in_a_row_have_no_room"),

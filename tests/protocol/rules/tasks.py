@@ -4,6 +4,7 @@
 
 from tests.protocol.mutation import Mutation
 
+END = "tasks/attempt_end.py"
 TASK = "tasks/worker_attempt.py"
 DEFERRAL = "tasks/deferral.py"
 BASE = "tasks/base.py"
@@ -32,26 +33,26 @@ MUTATIONS = (
     Mutation("execution_timeout holds while a sensor is deferred", "tasks/sensor_base.py", "min(until, deadline) if deadline else until", "until", SENSORS + "test_execution_timeout_holds_while_deferred_and_may_be_tried_again"),
     Mutation("a sensor's deadline outlives an event that is not believed", "tasks/sensor_base.py", "return self._wait(context, until, deadline)", "return self._wait(context, None, None)", SENSORS + "test_an_event_of_another_release_changes_no_limit"),
     Mutation("a deferred sensor waits in its worker's Region", "tasks/sensor_base.py", "region_name=region)", "region_name=self.region_name)", SENSORS + "test_the_triggerer_waits_in_the_region_of_the_worker"),
-    Mutation("the deadline cancels", "tasks/attempt_end.py", "done = cancel(hook, run, known=False, until=time.monotonic() + _CANCEL_SECONDS)\n        except", "raise RunTimeoutError(late)\n        except", WAITING + "test_the_deadline_cancels_the_run"),
+    Mutation("the deadline cancels", END, "done = cancel(hook, run, known=False, until=time.monotonic() + _CANCEL_SECONDS)\n    except RunNot", "raise RunTimeoutError(late)\n    except RunNot", WAITING + "test_the_deadline_cancels_the_run"),
     Mutation("Airflow's own time-out of a deferral cancels", RUN, "if is_deferral_timeout(next_method, next_kwargs) and self", "if self", WAITING + "test_airflows_own_time_out_cancels_and_a_lost_trigger_does_not"),
-    Mutation("a time-out is recognised as one", "tasks/attempt_end.py", "past_deadline = late or (self.deadline is not None and time.time() >= self.deadline)", "past_deadline = late", KILLS + "test_a_kill_past_the_deadline_cancels"),
-    Mutation("so is one that comes before our deadline", "tasks/attempt_end.py", "past_deadline = late or (", "past_deadline = (", KILLS + "test_airflows_time_out_is_one_whatever_our_clock_says"),
-    Mutation("a worker that stood still asks before its deadline cancels", TASK, "                if may_cancel_late(ti, state_of(ti)):", "                if True:", KILLS + "test_a_worker_that_stood_still_leaves_the_run_to_the_next_try"),
-    Mutation("a StartRun that answers after the kill is settled", TASK, "        if self._is_killed():\n            #", "        if False:\n            #", KILLS + "test_a_start_that_answers_when_the_kill_has_given_up_is_settled_too"),
-    Mutation("an older run is not the one under way", TASK, "newest.submission >= (asked or 0)", "True", KILLS + "test_a_start_that_never_answers_is_not_taken_for_an_older_one"),
+    Mutation("a time-out is recognised as one", END, "past_deadline = late or (attempt.deadline is not None and time.time() >= attempt.deadline)", "past_deadline = late", KILLS + "test_a_kill_past_the_deadline_cancels"),
+    Mutation("so is one that comes before our deadline", END, "past_deadline = late or (", "past_deadline = (", KILLS + "test_airflows_time_out_is_one_whatever_our_clock_says"),
+    Mutation("a worker that stood still asks before its deadline cancels", END, "            if may_cancel_late(ti, state_of(ti)):", "            if True:", KILLS + "test_a_worker_that_stood_still_leaves_the_run_to_the_next_try"),
+    Mutation("a StartRun that answers after the kill is settled", RUN, "        if self.killed:\n            #", "        if False:\n            #", KILLS + "test_a_start_that_answers_when_the_kill_has_given_up_is_settled_too"),
+    Mutation("an older run is not the one under way", END, "newest.submission >= (asked or 0)", "True", KILLS + "test_a_start_that_never_answers_is_not_taken_for_an_older_one"),
     Mutation("an id whose uuid is lost may be another run's", "tasks/runs_to_end.py", "if has_uuid and is_nothing(uuid):", "if False:", CANCELLED_BY + "test_a_uuid_that_renders_to_nothing_protects_no_run"),
-    Mutation("a run whose start was never answered does not outlive the deadline", RUN, "                attempt.give_up()\n", "                pass\n", LATE + "test_a_run_whose_start_was_never_answered_does_not_outlive_the_deadline"),
-    Mutation("a run that is not visible yet is cancelled after Airflow's time-out", "tasks/attempt_end.py", "replace(run, creation_time=time.time())", "run", LATE + "test_a_run_that_is_not_visible_yet_when_airflow_ends_the_deferral_is_cancelled"),
-    Mutation("the task's state decides whether to cancel", "tasks/attempt_end.py", "else worker_cancels(state)", "else True", KILLS + "test_a_machine_that_goes_away_does_not"),
-    Mutation("a StartRun under way is looked up", TASK, "return newest.run", "return None", KILLS + "test_a_start_that_never_answers_is_looked_up"),
-    Mutation("XComs that came late are pushed over", RUN, '(read.shown and is_shown(context["ti"], read.run))', "read.shown", OPERATOR + "test_what_an_earlier_try_has_pushed_too_late_is_pushed_over"),
+    Mutation("a run whose start was never answered does not outlive the deadline", RUN, "                attempt_end.give_up(attempt)\n", "                pass\n", LATE + "test_a_run_whose_start_was_never_answered_does_not_outlive_the_deadline"),
+    Mutation("a run that is not visible yet is cancelled after Airflow's time-out", END, "replace(run, creation_time=time.time())", "run", LATE + "test_a_run_that_is_not_visible_yet_when_airflow_ends_the_deferral_is_cancelled"),
+    Mutation("the task's state decides whether to cancel", END, "else worker_cancels(state)", "else True", KILLS + "test_a_machine_that_goes_away_does_not"),
+    Mutation("a StartRun under way is looked up", END, "return newest.run", "return None", KILLS + "test_a_start_that_never_answers_is_looked_up"),
+    Mutation("XComs that came late are pushed over", RUN, '(read.shown and attempt_end.is_shown(context["ti"], read.run))', "read.shown", OPERATOR + "test_what_an_earlier_try_has_pushed_too_late_is_pushed_over"),
     Mutation("an execution_timeout of zero cancels nothing", BASE, "if not self.execution_timeout:", "if self.execution_timeout is None:", LATE + "test_a_time_out_of_zero_is_none_as_for_airflow"),
     Mutation("the Region that is called is the run's", RUN, "region_name=hook.region)", "region_name=self.region_name or hook.region)", IN_TRIGGERER + "test_a_region_of_botocores_own_options_holds_in_worker_and_triggerer"),
-    Mutation("a retry that is killed before it has looked leaves no run", TASK, 'looks_back = self.context["ti"].try_number > 1 or "requestId" in request', "looks_back = False", "tests/operators/test_on_kill.py::test_a_retry_that_is_killed_before_it_has_looked_knows_of_the_run"),
+    Mutation("a retry that is killed before it has looked leaves no run", END, 'looks_back = attempt.context["ti"].try_number > 1 or "requestId" in request', "looks_back = False", "tests/operators/test_on_kill.py::test_a_retry_that_is_killed_before_it_has_looked_knows_of_the_run"),
     Mutation("what a task is deferred with is stored before StartRun", RUN, '            self.check_deferral(**deferral.until_end(attempt, self.hook_params, Wait(Run("0"))))\n', "", ARGUMENTS + "test_what_airflow_cannot_store_is_refused_before_any_call"),
     Mutation("so is a request that the triggerer is to start", DEFERRAL, "    check(deferral)\n    #", "    #", IN_TRIGGERER + "test_what_airflow_cannot_store_is_refused"),
     Mutation("connection arguments of a wrong type fail the parse", BASE, "        self.botocore_config = botocore_config\n        self._check_connection()\n", "        self.botocore_config = botocore_config\n", ARGUMENTS + "test_a_wrong_type_fails_the_parse"),
-    Mutation("connection arguments are checked when they are rendered", BASE, "        self._check_connection()\n        return HookParams(", "        return HookParams(", ARGUMENTS + "test_what_was_rendered_to_a_wrong_type_is_refused_before_any_call"),
+    Mutation("connection arguments are checked when they are rendered", BASE, "        if parent is self:\n            self._check_connection()\n", "", ARGUMENTS + "test_what_was_rendered_to_a_wrong_type_is_refused_before_any_call"),
     Mutation("a path for verify is text to Airflow", BASE, "verify_of(self.verify)", "self.verify", ARGUMENTS + "test_a_path_and_a_template_are_taken_for_verify"),
     Mutation("what a template prints for None is None", BASE, 'value.strip() == "None"', "False", NONE + "test_what_is_harmless_is_left_out_with_a_line_in_the_log"),
     Mutation("a connection that came out as None is refused", BASE, "if name in none]\n        broken +=", "if False]\n        broken +=", NONE + "test_a_connection_argument_is_refused_too"),

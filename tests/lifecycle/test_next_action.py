@@ -3,6 +3,7 @@
 
 import pytest
 
+from airflow_provider_omics.lifecycle.attempt import next_action
 from airflow_provider_omics.lifecycle.protocol import (
     ExistingRun,
     Fail,
@@ -14,7 +15,6 @@ from airflow_provider_omics.lifecycle.protocol import (
     Start,
     Succeed,
     Wait,
-    next_action,
 )
 from airflow_provider_omics.records.run import Run
 

@@ -18,18 +18,18 @@ T = TypeVar("T")
 # A call is sent within so many seconds after the check of its caller began, or ended if that took longer.
 _FRESH: Final = 1.25
 _JUST_ENDED: Final = 0.1
-# Seconds for which the check of one caller may delay those behind it.
-_PATIENCE: Final = 1.0
+# Seconds for which the check of one caller may delay the requests behind it.
+_CHECK_SECONDS: Final = 1.0
 # If the process was suspended for so long before a call was sent, its caller is checked again.
 _STOOD_STILL: Final = 5.0
 
 
-class Place:
+class QueuedRequest:
     """
-    The place of a request in the start queue.
+    A request in the start queue.
 
     :param number: a lower number is called sooner.
-    :param request: number of the request, which may have another place later.
+    :param request: number of the request, which may be queued again with another ``number``.
     """
 
     def __init__(self, number: int, request: int) -> None:
@@ -71,7 +71,7 @@ class Place:
 
     def waits_for_caller(self, now: float) -> bool:
         """Tell whether the check of its caller takes so long that others may go first."""
-        return self._asked is not None and self._ready is None and now - self._asked > _PATIENCE
+        return self._asked is not None and self._ready is None and now - self._asked > _CHECK_SECONDS
 
 
 class Attempt(Generic[T]):
