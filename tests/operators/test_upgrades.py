@@ -207,11 +207,16 @@ def test_a_run_is_waited_for_whatever_release_deferred_its_task(name, arguments,
 
 
 @pytest.mark.parametrize("changed", [{"version": "2.0"}, {"run": None}])
-def test_arguments_that_cannot_be_read_send_the_task_back_to_its_worker(changed, start_run, context, omics_local):
+@pytest.mark.parametrize("xcoms", ["kept", "lost"])
+def test_arguments_that_cannot_be_read_send_the_task_back_to_its_worker(
+    changed, xcoms, start_run, context, ti, omics_local
+):
     omics_local.clock.freeze()
     operator = start_run(deferrable=True)
     deferral = deferred(operator, context)
     event = asyncio.run(first(OmicsRunTrigger(**{**deferral.trigger.serialize()[1], **changed})))
+    if xcoms == "lost":  # Then the run is looked up.
+        ti.xcom.clear()
     with pytest.raises(TaskDeferred) as again:
         operator.execute_complete(context, event, **{**deferral.kwargs, "deadline": UNTIL})
     assert again.value.trigger.deadline == UNTIL
