@@ -24,7 +24,7 @@ RUN_SECONDS ?= 60
 SOAK ?=
 WINDOW ?= 300
 # What holds the provider against botocore's model, and shows that it runs in an Airflow.
-CONTRACT := tests/contract tests/request/test_members.py tests/local/test_protocol.py tests/test_provider_info.py \
+CONTRACT := tests/contract tests/request/test_members.py tests/local/wire/test_service_model.py tests/test_provider_info.py \
 	tests/operators/test_in_airflow.py
 
 .PHONY: help

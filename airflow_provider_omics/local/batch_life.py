@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_omics.local import life, runs
 from airflow_provider_omics.local.clock import later
-from airflow_provider_omics.local.protocol import ServiceError
 from airflow_provider_omics.local.records import ENDED
-from airflow_provider_omics.local.state import invalid
+from airflow_provider_omics.local.wire.service_error import ServiceError, invalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from airflow_provider_omics.local.state import Answer, Caller, Record, State
+    from airflow_provider_omics.local.state import Record, State
+    from airflow_provider_omics.local.wire.caller import Answer, Caller
 
     Step = Callable[[State, "Batch", datetime], None]
 

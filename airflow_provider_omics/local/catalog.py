@@ -9,13 +9,16 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omics.local import run_queue
-from airflow_provider_omics.local.protocol import ServiceError
 from airflow_provider_omics.local.records import ACTIVE
 from airflow_provider_omics.local.run_caches import Entries
-from airflow_provider_omics.local.state import Caller, Resource, arn, check_tags, found, invalid, page
+from airflow_provider_omics.local.state import Resource, check_tags, found
+from airflow_provider_omics.local.wire.caller import Caller, arn
+from airflow_provider_omics.local.wire.page_tokens import page
+from airflow_provider_omics.local.wire.service_error import ServiceError, invalid
 
 if TYPE_CHECKING:
-    from airflow_provider_omics.local.state import Answer, State
+    from airflow_provider_omics.local.state import State
+    from airflow_provider_omics.local.wire.caller import Answer
 
 _NOT_MEMBERS = (
     "requestId",

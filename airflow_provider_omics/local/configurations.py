@@ -11,13 +11,16 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_provider_omics.local.clock import later
-from airflow_provider_omics.local.protocol import ServiceError
-from airflow_provider_omics.local.state import Resource, arn, check_tags, invalid, page
+from airflow_provider_omics.local.state import Resource, check_tags
+from airflow_provider_omics.local.wire.caller import arn
+from airflow_provider_omics.local.wire.page_tokens import page
+from airflow_provider_omics.local.wire.service_error import ServiceError, invalid
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from airflow_provider_omics.local.state import Answer, Caller, State
+    from airflow_provider_omics.local.state import State
+    from airflow_provider_omics.local.wire.caller import Answer, Caller
 
 # Seconds in CREATING; HealthOmics takes up to 15 minutes.
 _CREATING = 5.0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from airflow_provider_omics.local import catalog, examples, life, read_set_jobs, storage
-from airflow_provider_omics.local.checks import check
+from airflow_provider_omics.local.json_types import check
 from airflow_provider_omics.local.plans import script_from
 from airflow_provider_omics.local.traffic import fault_from
 

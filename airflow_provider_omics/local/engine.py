@@ -14,22 +14,23 @@ from airflow_provider_omics.local import (
     catalog,
     configurations,
     moto_backends,
-    page_tokens,
     read_set_jobs,
     runs,
     storage,
     tags,
 )
-from airflow_provider_omics.local.protocol import Service, ServiceError
 from airflow_provider_omics.local.state import State
 from airflow_provider_omics.local.traffic import Traffic
+from airflow_provider_omics.local.wire import page_tokens
+from airflow_provider_omics.local.wire.service_error import ServiceError
+from airflow_provider_omics.local.wire.service_model import Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_omics.local.records import Executor
-    from airflow_provider_omics.local.state import Answer, Caller
     from airflow_provider_omics.local.traces import Traces
+    from airflow_provider_omics.local.wire.caller import Answer, Caller
 
 OPERATIONS: dict[str, Callable[[State, Answer, Caller], Answer]] = {
     "StartRun": runs.start_run,

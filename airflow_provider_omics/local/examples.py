@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_omics.local import catalog, runs, storage
 from airflow_provider_omics.local.plans import script_from
-from airflow_provider_omics.local.state import Caller, Resource, arn
+from airflow_provider_omics.local.state import Resource
+from airflow_provider_omics.local.wire.caller import Caller, arn
 
 if TYPE_CHECKING:
     from airflow_provider_omics.local.state import State

@@ -12,7 +12,7 @@ from airflow_provider_omics.local.clock import later
 from airflow_provider_omics.local.events import emit_run
 from airflow_provider_omics.local.manifest import manifest_lines
 from airflow_provider_omics.local.records import ACTIVE, ENDED, Task
-from airflow_provider_omics.local.state import log_stream_arn
+from airflow_provider_omics.local.wire.caller import log_stream_arn
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_type_hints
 
-from airflow_provider_omics.local.checks import check, check_times
+from airflow_provider_omics.local.json_types import check, check_times
 from airflow_provider_omics.local.records import ENDED
 
 

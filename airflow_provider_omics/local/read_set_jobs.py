@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_omics.local import storage
 from airflow_provider_omics.local.clock import later
-from airflow_provider_omics.local.protocol import ServiceError
-from airflow_provider_omics.local.state import check_tags, found, invalid, page
+from airflow_provider_omics.local.state import check_tags, found
+from airflow_provider_omics.local.wire.page_tokens import page
+from airflow_provider_omics.local.wire.service_error import ServiceError, invalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
     from airflow_provider_omics.local.records import Publisher
-    from airflow_provider_omics.local.state import Answer, Caller, State
+    from airflow_provider_omics.local.state import State
     from airflow_provider_omics.local.storage import ReadSet, Store
+    from airflow_provider_omics.local.wire.caller import Answer, Caller
 
     Step = Callable[[State, "Job", datetime], None]
     # Of each source, the files that were imported (name, URI, size), or why they were not.

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from airflow_provider_omics.local.life import Step
-    from airflow_provider_omics.local.state import Answer, Record, Resource, State
+    from airflow_provider_omics.local.state import Record, Resource, State
+    from airflow_provider_omics.local.wire.caller import Answer
 
 
 def begin(state: State, run: Record, workflow: Resource | None) -> None:

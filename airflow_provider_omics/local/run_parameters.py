@@ -8,12 +8,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omics.local.protocol import ServiceError
-from airflow_provider_omics.local.state import invalid
+from airflow_provider_omics.local.wire.service_error import ServiceError, invalid
 
 if TYPE_CHECKING:
     from airflow_provider_omics.local.records import Publisher
-    from airflow_provider_omics.local.state import Answer, Record, Resource, State
+    from airflow_provider_omics.local.state import Record, Resource, State
+    from airflow_provider_omics.local.wire.caller import Answer
 
 _MAX_BYTES = 50_000
 

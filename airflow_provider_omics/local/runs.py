@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING
 from airflow_provider_omics.local import catalog, configurations, life, run_begin, run_parameters
 from airflow_provider_omics.local.clock import later
 from airflow_provider_omics.local.instance_types import instance_type
-from airflow_provider_omics.local.protocol import ServiceError
 from airflow_provider_omics.local.records import ENDED
-from airflow_provider_omics.local.state import Record, arn, check_tags, found, found_here, invalid, log_stream_arn, page
+from airflow_provider_omics.local.state import Record, check_tags, found, found_here
+from airflow_provider_omics.local.wire.caller import arn, log_stream_arn
+from airflow_provider_omics.local.wire.page_tokens import page
+from airflow_provider_omics.local.wire.service_error import ServiceError, invalid
 
 if TYPE_CHECKING:
     from airflow_provider_omics.local.records import Task
-    from airflow_provider_omics.local.state import Answer, Caller, Resource, State
+    from airflow_provider_omics.local.state import Resource, State
+    from airflow_provider_omics.local.wire.caller import Answer, Caller
 
 # What a duplicate does not take over from its source: who it is, and where it writes.
 _NOT_COPIED = ("requestId", "runId", "name", "tags", "outputUri", "roleArn")

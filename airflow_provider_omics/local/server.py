@@ -19,8 +19,8 @@ from airflow_provider_omics.local.app import App
 from airflow_provider_omics.local.aws import AwsPublisher
 from airflow_provider_omics.local.control import configure
 from airflow_provider_omics.local.engine import Engine
-from airflow_provider_omics.local.state import NOBODY
 from airflow_provider_omics.local.traces import Traces
+from airflow_provider_omics.local.wire.caller import NOBODY
 
 if TYPE_CHECKING:
     from airflow_provider_omics.local.records import Executor, Publisher

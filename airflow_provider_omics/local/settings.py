@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, get_type_hints
 
-from airflow_provider_omics.local.checks import check
+from airflow_provider_omics.local.json_types import check
 
 # HealthOmics user guide, service quotas: requests a second of each account and Region.
 PUBLISHED_QUOTAS: dict[str, float] = {

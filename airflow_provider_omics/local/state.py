@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from airflow_provider_omics.local.clock import Clock, later
-from airflow_provider_omics.local.protocol import ServiceError
 from airflow_provider_omics.local.records import Run
 from airflow_provider_omics.local.settings import Settings
+from airflow_provider_omics.local.wire.caller import NOBODY, Answer, Caller
+from airflow_provider_omics.local.wire.service_error import ServiceError, invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from datetime import datetime
 
     from airflow_provider_omics.local.plans import Plan, Script
@@ -31,30 +32,14 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 Regional = TypeVar("Regional", bound="InRegion")
-Answer = dict[str, Any]
 log = logging.getLogger(__name__)
 _MAX_TAGS = 50
-
-
-class Caller(NamedTuple):
-    """Who calls, as the request's credential scope says, and what its S3 object holds if it names one to be read."""
-
-    region: str
-    account: str
-    fetched: bytes | None = None
-    # The run settings of a batch that an S3 object holds, checked against the model.
-    settings: list[Answer] | None = None
-    # What is found in a workflow's definition (definitions.examine).
-    definition: Answer | None = None
 
 
 class InRegion(Protocol):
     """What somebody has made in a Region."""
 
     caller: Caller
-
-
-NOBODY = Caller("us-east-1", "123456789012")
 
 
 @dataclass(slots=True)
@@ -203,16 +188,6 @@ class State:
         raise ServiceError("ConflictException", f"{by} {params[by]} was used before{other}")
 
 
-def arn(caller: Caller, path: str, *, service: str = "omics") -> str:
-    """Return the ARN of a resource in the caller's Region and account."""
-    return f"arn:aws:{service}:{caller.region}:{caller.account}:{path}"
-
-
-def log_stream_arn(caller: Caller, stream: str) -> str:
-    """Return the ARN of one of a run's log streams."""
-    return arn(caller, f"log-group:/aws/omics/WorkflowLog:log-stream:{stream}", service="logs")
-
-
 def found(where: dict[str, Item], key: str, what: str) -> Item:
     """Return what has this key, or raise ResourceNotFoundException."""
     try:
@@ -229,11 +204,6 @@ def found_here(where: dict[str, Regional], key: str, what: str, caller: Caller) 
     return item
 
 
-def invalid(message: str) -> ServiceError:
-    """Return a ValidationException."""
-    return ServiceError("ValidationException", message)
-
-
 def check_tags(tags: dict[str, str]) -> dict[str, str]:
     """Return a copy of the tags, or raise ValidationException."""
     if len(tags) > _MAX_TAGS:
@@ -241,23 +211,3 @@ def check_tags(tags: dict[str, str]) -> dict[str, str]:
     if reserved := [key for key in tags if key.lower().startswith("aws:")]:
         raise invalid(f"Tag keys that start with aws: are reserved: {', '.join(reserved)}")
     return dict(tags)
-
-
-def page(
-    items: Iterable[Item],
-    place: Callable[[Item], int],
-    params: dict[str, Any],
-    *,
-    size: str = "maxResults",
-    start: str = "startingToken",
-) -> tuple[list[Item], str | None]:
-    """Return one page of items that come by falling ``place``, and the token of the next; new items shift no page."""
-    token = params.get(start)
-    if token is not None:
-        before = int(token)
-        items = (item for item in items if place(item) < before)
-    limit = params.get(size, 100)
-    taken = list(itertools.islice(items, limit + 1))
-    if len(taken) <= limit:
-        return taken, None
-    return taken[:limit], str(place(taken[limit - 1]))

@@ -9,13 +9,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omics.local.events import emit
-from airflow_provider_omics.local.state import arn, check_tags, found, found_here, page
+from airflow_provider_omics.local.state import check_tags, found, found_here
+from airflow_provider_omics.local.wire.caller import arn
+from airflow_provider_omics.local.wire.page_tokens import page
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from airflow_provider_omics.local.read_set_jobs import Job
-    from airflow_provider_omics.local.state import Answer, Caller, State
+    from airflow_provider_omics.local.state import State
+    from airflow_provider_omics.local.wire.caller import Answer, Caller
 
 # The model asks for ids of ten digits at the least.
 DIGITS = 10

@@ -10,9 +10,9 @@ from collections import Counter, deque
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
-from airflow_provider_omics.local import other_services
-from airflow_provider_omics.local.checks import check, check_times
-from airflow_provider_omics.local.protocol import ServiceError
+from airflow_provider_omics.local.json_types import check, check_times
+from airflow_provider_omics.local.wire import other_services
+from airflow_provider_omics.local.wire.service_error import ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -13,7 +13,8 @@ from types import SimpleNamespace
 import pytest
 
 from airflow_provider_omics.local import engine
-from airflow_provider_omics.local.state import NOBODY, State
+from airflow_provider_omics.local.state import State
+from airflow_provider_omics.local.wire.caller import NOBODY
 
 ROLE = "arn:aws:iam::123456789012:role/omics"
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"

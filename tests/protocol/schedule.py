@@ -14,9 +14,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from airflow_provider_omics.lifecycle.protocol import Fail, Succeed, Wait
 from airflow_provider_omics.local import life
 from airflow_provider_omics.local.engine import call
-from airflow_provider_omics.local.protocol import ServiceError
 from airflow_provider_omics.local.records import ENDED
-from airflow_provider_omics.local.state import NOBODY
+from airflow_provider_omics.local.wire.caller import NOBODY
+from airflow_provider_omics.local.wire.service_error import ServiceError
 from tests.protocol.process import KilledError, Process, lost
 from tests.protocol.tasks import REQUEST, START, Store, Task, TaskInstance
 from tests.protocol.world import World

@@ -15,7 +15,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 
 from airflow_provider_omics.hooks import omics
-from airflow_provider_omics.local.protocol import Service
+from airflow_provider_omics.local.wire.service_model import Service
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
 
 if TYPE_CHECKING:

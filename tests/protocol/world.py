@@ -21,10 +21,11 @@ from airflow_provider_omics.local import catalog, life
 from airflow_provider_omics.local.engine import call
 from airflow_provider_omics.local.manifest import manifest_lines
 from airflow_provider_omics.local.plans import Plan, Script
-from airflow_provider_omics.local.protocol import ServiceError
 from airflow_provider_omics.local.records import ENDED
 from airflow_provider_omics.local.settings import Settings
-from airflow_provider_omics.local.state import NOBODY, State
+from airflow_provider_omics.local.state import State
+from airflow_provider_omics.local.wire.caller import NOBODY
+from airflow_provider_omics.local.wire.service_error import ServiceError
 from tests.protocol.process import KilledError, Process
 from tests.protocol.tasks import REQUEST, START, Task, intention_of
 from tests.protocol.wire import CURRENT, Hook, client, response, service

@@ -32,7 +32,7 @@ MUTATIONS = (
     Mutation("a changed input is not found in a run cache", "local/wdl_cache.py", 'return f"{path.name}#{digest.hexdigest()}"', "return path.name", CACHES + "test_another_content_is_another_input"),
     Mutation("a completed run is cached only if that is asked for", "local/execute.py", 'if not self.stop.is_set() and self.run.cache_behavior == "CACHE_ALWAYS":', "if not self.stop.is_set():", CACHES + "test_a_completed_run_is_cached_if_that_is_asked_for"),
     Mutation("an answer that was given is not changed later", "local/state.py", "_Token(digest, deepcopy(answer), now)", "_Token(digest, answer, now)", "tests/local/test_runs.py::test_a_replay_answers_as_the_first_time"),
-    Mutation("a page token belongs to its call", "local/page_tokens.py", "if seal != _seal(operation, params, caller):", "if not seal:", "tests/local/test_runs.py::test_a_page_token_belongs_to_its_call"),
+    Mutation("a page token belongs to its call", "local/wire/page_tokens.py", "if seal != _seal(operation, params, caller):", "if not seal:", "tests/local/test_runs.py::test_a_page_token_belongs_to_its_call"),
     Mutation("what is not signed is refused", "local/guard.py", '"AWSAccessKeyId=" in query and "Signature=" in query else None', 'query == "" else None', SECURITY + "test_an_unsigned_request_is_refused"),
     Mutation("the control API needs its header", "local/app.py", 'if headers.get("x-omics-local") != "1":', "if False:", SECURITY + "test_the_control_api_needs_its_header"),
     Mutation("a page out of the endpoint's own S3 calls nothing", "local/guard.py", 'if origin is not None or site != "none":', 'if origin not in (None, f"http://{host}"):', SECURITY + "test_a_page_out_of_the_endpoints_own_s3_calls_nothing"),

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import strategies as st
 
 from airflow_provider_omics.local.engine import OPERATIONS
-from airflow_provider_omics.local.protocol import Service, ServiceError, _matcher
+from airflow_provider_omics.local.wire.service_error import ServiceError
+from airflow_provider_omics.local.wire.service_model import Service
+from airflow_provider_omics.local.wire.shapes import _matcher
 
 SERVICE = Service("omics")
 LEAST = {"roleArn": "arn:x", "outputUri": "s3://a", "requestId": "r", "workflowId": "1"}
