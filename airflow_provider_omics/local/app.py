@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from botocore.model import OperationModel
 
     from airflow_provider_omics.local.engine import Engine
-    from airflow_provider_omics.local.state import State
+    from airflow_provider_omics.local.state.state import State
 
     Scope = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -189,7 +189,7 @@ class App:
             return
         elif fault:
             await _body(receive)
-            await self._send(send, Answer(*other_services.planned_error(service, fault)))
+            await self._send(send, Answer(*other_services.error_answer(service, fault.code, fault.message)))
             return
         await self._without_fault(operation, scope, headers, receive, send, access_key=access_key)
 

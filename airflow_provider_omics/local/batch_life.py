@@ -4,20 +4,21 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_provider_omics.local import life, runs
-from airflow_provider_omics.local.clock import later
-from airflow_provider_omics.local.records import ENDED
+from airflow_provider_omics.local.state.clock import later
+from airflow_provider_omics.local.state.run import ENDED
 from airflow_provider_omics.local.wire.service_error import ServiceError, invalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from airflow_provider_omics.local.state import Record, State
-    from airflow_provider_omics.local.wire.caller import Answer, Caller
+    from airflow_provider_omics.local.state.batch import Batch, Submission
+    from airflow_provider_omics.local.state.run import Run
+    from airflow_provider_omics.local.state.state import State
+    from airflow_provider_omics.local.wire.caller import Answer
 
     Step = Callable[[State, "Batch", datetime], None]
 
@@ -25,39 +26,6 @@ log = logging.getLogger(__name__)
 # Seconds in CREATING, PENDING and SUBMITTING.
 _STEP = 1.0
 _BATCH_ONLY = ("runTags", "outputBucketOwnerId")
-
-
-@dataclass(slots=True)
-class Submission:
-    """One run setting of a batch, and what became of it."""
-
-    setting_id: str
-    setting: Answer
-    status: str | None = None
-    run: Record | None = None
-    failure: ServiceError | None = None
-
-
-@dataclass(slots=True)
-class Batch:
-    """One batch of runs."""
-
-    id: str
-    uuid: str
-    arn: str
-    seq: int
-    caller: Caller
-    request: Answer
-    creation_time: datetime
-    tags: dict[str, str]
-    submissions: list[Submission]
-    status: str = "CREATING"
-    submitted_time: datetime | None = None
-    processed_time: datetime | None = None
-    failed_time: datetime | None = None
-    failure_reason: str | None = None
-    # The ids of its runs that have not ended.
-    active: set[str] = field(default_factory=set)
 
 
 def begin(state: State, batch: Batch, now: datetime) -> None:
@@ -158,7 +126,7 @@ def _run_params(batch: Batch, submission: Submission) -> Answer:
     return {name: value for name, value in params.items() if name not in (*_BATCH_ONLY, "runSettingId")}
 
 
-def run_ended(state: State, run: Record) -> None:
+def run_ended(state: State, run: Run) -> None:
     """See whether the batch of a run that has ended is done."""
     batch = state.batches.get(run.batch_id or "")
     if batch:

@@ -10,15 +10,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_provider_omics.local import batch_life, catalog
-from airflow_provider_omics.local.batch_life import Batch, Submission
-from airflow_provider_omics.local.records import ENDED
-from airflow_provider_omics.local.state import check_tags, found_here
+from airflow_provider_omics.local.state.batch import Batch, Submission
+from airflow_provider_omics.local.state.resources import check_tags, found_here
+from airflow_provider_omics.local.state.run import ENDED
 from airflow_provider_omics.local.wire.caller import arn
 from airflow_provider_omics.local.wire.page_tokens import page
 from airflow_provider_omics.local.wire.service_error import ServiceError, invalid
 
 if TYPE_CHECKING:
-    from airflow_provider_omics.local.state import State
+    from airflow_provider_omics.local.state.state import State
     from airflow_provider_omics.local.wire.caller import Answer, Caller
     from airflow_provider_omics.local.wire.service_model import Service
 

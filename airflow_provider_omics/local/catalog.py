@@ -9,15 +9,14 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omics.local import run_queue
-from airflow_provider_omics.local.records import ACTIVE
-from airflow_provider_omics.local.run_caches import Entries
-from airflow_provider_omics.local.state import Resource, check_tags, found
+from airflow_provider_omics.local.state.resources import CacheEntries, Resource, check_tags, found
+from airflow_provider_omics.local.state.run import ACTIVE
 from airflow_provider_omics.local.wire.caller import Caller, arn
 from airflow_provider_omics.local.wire.page_tokens import page
 from airflow_provider_omics.local.wire.service_error import ServiceError, invalid
 
 if TYPE_CHECKING:
-    from airflow_provider_omics.local.state import State
+    from airflow_provider_omics.local.state.state import State
     from airflow_provider_omics.local.wire.caller import Answer
 
 _NOT_MEMBERS = (
@@ -241,7 +240,7 @@ def _make(
     tags = check_tags(params.get("tags", {}))
     where[new] = Resource(new, arn(caller, f"{kind}/{new}"), state.next_seq(), caller.account, members, tags)
     if kind == "runCache":
-        where[new].entries = Entries(members["cacheS3Uri"].removesuffix("/"))
+        where[new].entries = CacheEntries(members["cacheS3Uri"].removesuffix("/"))
     return {"arn": where[new].arn, "id": new, "status": "ACTIVE", "tags": tags}
 
 

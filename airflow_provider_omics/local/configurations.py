@@ -10,8 +10,8 @@ import uuid
 from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_provider_omics.local.clock import later
-from airflow_provider_omics.local.state import Resource, check_tags
+from airflow_provider_omics.local.state.clock import later
+from airflow_provider_omics.local.state.resources import Resource, check_tags
 from airflow_provider_omics.local.wire.caller import arn
 from airflow_provider_omics.local.wire.page_tokens import page
 from airflow_provider_omics.local.wire.service_error import ServiceError, invalid
@@ -19,7 +19,7 @@ from airflow_provider_omics.local.wire.service_error import ServiceError, invali
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from airflow_provider_omics.local.state import State
+    from airflow_provider_omics.local.state.state import State
     from airflow_provider_omics.local.wire.caller import Answer, Caller
 
 # Seconds in CREATING; HealthOmics takes up to 15 minutes.

@@ -11,15 +11,15 @@ from urllib.parse import parse_qs
 
 from airflow_provider_omics.local import catalog, examples, life, read_set_jobs, storage
 from airflow_provider_omics.local.json_types import check
-from airflow_provider_omics.local.plans import script_from
+from airflow_provider_omics.local.state.scripts import script_from
 from airflow_provider_omics.local.traffic import fault_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_omics.local.engine import Engine
-    from airflow_provider_omics.local.read_set_jobs import Job
-    from airflow_provider_omics.local.state import Record
+    from airflow_provider_omics.local.state.run import Run
+    from airflow_provider_omics.local.state.sequence_store import Job
 
     Asked = dict[str, Any]
     Json = Any
@@ -138,7 +138,7 @@ def _runs(engine: Engine, _asked: Asked) -> Json:
     return [_about(run) for run in (*engine.state.deleted, *engine.state.runs.values())]
 
 
-def _about(run: Record) -> Json:
+def _about(run: Run) -> Json:
     about = asdict(run)
     for kept in ("caller", "plan", "generation", "cancelling", "counted", "cache"):
         del about[kept]

@@ -19,7 +19,7 @@ from airflow_provider_omics.local import (
     storage,
     tags,
 )
-from airflow_provider_omics.local.state import State
+from airflow_provider_omics.local.state.state import State
 from airflow_provider_omics.local.traffic import Traffic
 from airflow_provider_omics.local.wire import page_tokens
 from airflow_provider_omics.local.wire.service_error import ServiceError
@@ -28,7 +28,7 @@ from airflow_provider_omics.local.wire.service_model import Service
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_provider_omics.local.records import Executor
+    from airflow_provider_omics.local.state.executor import Executor
     from airflow_provider_omics.local.traces import Traces
     from airflow_provider_omics.local.wire.caller import Answer, Caller
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from airflow_provider_omics.local.state import Record, State
+    from airflow_provider_omics.local.state.run import Run
+    from airflow_provider_omics.local.state.state import State
 
 
 def emit(state: State, detail_type: str, arn: str, detail: dict[str, Any], moment: datetime) -> None:
@@ -20,12 +21,12 @@ def emit(state: State, detail_type: str, arn: str, detail: dict[str, Any], momen
         state.traces.event(detail_type, told, [arn], moment)
 
 
-def emit_run(state: State, run: Record, moment: datetime) -> None:
+def emit_run(state: State, run: Run, moment: datetime) -> None:
     """Send a run's present status."""
     emit(state, "Run Status Change", run.arn, _run_detail(state, run), moment)
 
 
-def _run_detail(state: State, run: Record) -> dict[str, Any]:
+def _run_detail(state: State, run: Run) -> dict[str, Any]:
     request, failed = run.request, run.status == "FAILED"
     workflow = state.workflows.get(request.get("workflowId", ""))
     detail = {

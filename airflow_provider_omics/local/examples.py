@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_omics.local import catalog, runs, storage
-from airflow_provider_omics.local.plans import script_from
-from airflow_provider_omics.local.state import Resource
+from airflow_provider_omics.local.state.resources import Resource
+from airflow_provider_omics.local.state.scripts import script_from
 from airflow_provider_omics.local.wire.caller import Caller, arn
 
 if TYPE_CHECKING:
-    from airflow_provider_omics.local.state import State
+    from airflow_provider_omics.local.state.state import State
 
 BUCKETS = (
     "omics-artifacts-01d6xmpl4e72dd32",

@@ -23,7 +23,9 @@ from airflow_provider_omics.local.wdl_run import Progress, WdlError, failure_rea
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_provider_omics.local.records import Definition, Journal, Publisher, Run
+    from airflow_provider_omics.local.records import Publisher
+    from airflow_provider_omics.local.state.executor import Definition, RunUpdates
+    from airflow_provider_omics.local.state.run import Run
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +45,7 @@ class WdlExecutor:
         self._executions: dict[str, _Execution] = {}
         self._closed = False
 
-    def submit(self, run: Run, definition: Definition, journal: Journal) -> None:
+    def submit(self, run: Run, definition: Definition, journal: RunUpdates) -> None:
         """Take a new run (PENDING) and return at once."""
         if self._closed:
             return
@@ -100,7 +102,7 @@ class _Execution:
     """One run from PENDING to its end, in one thread."""
 
     def __init__(
-        self, run: Run, definition: Definition, journal: Journal, publisher: Publisher, *, folder: Path
+        self, run: Run, definition: Definition, journal: RunUpdates, publisher: Publisher, *, folder: Path
     ) -> None:
         self._folder = folder
         self.run = run

@@ -7,25 +7,27 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omics.local import plans, run_queue
-from airflow_provider_omics.local.clock import later
+from airflow_provider_omics.local import run_queue
 from airflow_provider_omics.local.events import emit_run
 from airflow_provider_omics.local.manifest import manifest_lines
-from airflow_provider_omics.local.records import ACTIVE, ENDED, Task
+from airflow_provider_omics.local.state import scripts
+from airflow_provider_omics.local.state.clock import later
+from airflow_provider_omics.local.state.run import ACTIVE, ENDED, Task
 from airflow_provider_omics.local.wire.caller import log_stream_arn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from airflow_provider_omics.local.state import Record, State
+    from airflow_provider_omics.local.state.run import Run
+    from airflow_provider_omics.local.state.state import State
 
-    Step = Callable[[State, Record, datetime], None]
+    Step = Callable[[State, Run, datetime], None]
 
-_CANCELLED = plans.Plan(status="CANCELLED")
+_CANCELLED = scripts.Plan(status="CANCELLED")
 
 
-def move(state: State, run: Record, status: str, now: datetime, **why: str | None) -> None:
+def move(state: State, run: Run, status: str, now: datetime, **why: str | None) -> None:
     """Put a run into a status, with ``failure_reason`` and ``status_message``, and send the event."""
     run.status = status
     run.failure_reason = why.get("failure_reason")
@@ -57,7 +59,7 @@ def move_task(task: Task, status: str, now: datetime, **why: str | None) -> None
         task.stop_time = now
 
 
-def cancel(state: State, run: Record) -> None:
+def cancel(state: State, run: Run) -> None:
     """Stop a run; the status CANCELLED comes when it has stopped."""
     now = state.clock.now()
     if run.status != "STOPPING":
@@ -75,7 +77,7 @@ def cancel(state: State, run: Record) -> None:
 
 def force(
     state: State,
-    run: Record,
+    run: Run,
     status: str,
     failure_reason: str | None,
     status_message: str | None,
@@ -92,28 +94,28 @@ def force(
     move(state, run, status, state.clock.now(), failure_reason=failure_reason, status_message=status_message)
 
 
-def then(state: State, run: Record, now: datetime, seconds: float, step: Step) -> None:
+def then(state: State, run: Run, now: datetime, seconds: float, step: Step) -> None:
     """Plan a run's next step; a cancelled run's steps are void."""
     state.at(later(now, seconds / state.settings.speed), partial(_if_current, state, run, run.generation, step))
 
 
-def _if_current(state: State, run: Record, generation: int, step: Step, now: datetime) -> None:
+def _if_current(state: State, run: Run, generation: int, step: Step, now: datetime) -> None:
     if run.generation == generation:
         step(state, run, now)
 
 
-def plan_of(run: Record) -> plans.Plan:
+def plan_of(run: Run) -> scripts.Plan:
     """Return the plan that a run lives by."""
-    return run.plan or plans.DEFAULT
+    return run.plan or scripts.DEFAULT
 
 
-def starting(state: State, run: Record, now: datetime) -> None:
+def starting(state: State, run: Run, now: datetime) -> None:
     """Let a simulated run start, and live on by its plan."""
     move(state, run, "STARTING", now)
     then(state, run, now, plan_of(run).starting, _running)
 
 
-def _running(state: State, run: Record, now: datetime) -> None:
+def _running(state: State, run: Run, now: datetime) -> None:
     plan = plan_of(run)
     move(state, run, "RUNNING", now)
     limit_duration(state, run, now)
@@ -125,20 +127,20 @@ def _running(state: State, run: Record, now: datetime) -> None:
         then(state, run, now, plan.running, _export)
 
 
-def _next_task(i: int, state: State, run: Record, now: datetime) -> None:
+def _next_task(i: int, state: State, run: Run, now: datetime) -> None:
     """Let the tasks run one after the other, each for its share of the time and when its group has room for it."""
     if i == len(run.tasks):
         _export(state, run, now)
     else:
-        run_queue.take(state, run, run.tasks[i], now, partial(_start_task, i))
+        run_queue.take(state, run, run.tasks[i], now, partial(_start_task, i, state, run))
 
 
-def _start_task(i: int, state: State, run: Record, now: datetime) -> None:
+def _start_task(i: int, state: State, run: Run, now: datetime) -> None:
     move_task(run.tasks[i], "RUNNING", now)
     then(state, run, now, plan_of(run).running / len(run.tasks), partial(_end_task, i))
 
 
-def _end_task(i: int, state: State, run: Record, now: datetime) -> None:
+def _end_task(i: int, state: State, run: Run, now: datetime) -> None:
     task, members = run.tasks[i], plan_of(run).tasks[i]
     why = {"failure_reason": members.get("failureReason"), "status_message": members.get("statusMessage")}
     move_task(task, members.get("status", "COMPLETED"), now, **why)
@@ -146,7 +148,7 @@ def _end_task(i: int, state: State, run: Record, now: datetime) -> None:
     _next_task(i + 1, state, run, now)
 
 
-def limit_duration(state: State, run: Record, now: datetime) -> None:
+def limit_duration(state: State, run: Run, now: datetime) -> None:
     """End a run that is RUNNING for longer than its group allows."""
     group = state.groups.get(run.request.get("runGroupId", ""))
     minutes = group.members.get("maxDuration") if group else None
@@ -159,19 +161,19 @@ def limit_duration(state: State, run: Record, now: datetime) -> None:
         then(state, run, now, minutes * 60, partial(_time_out, message))
 
 
-def _time_out(message: str, state: State, run: Record, now: datetime) -> None:
+def _time_out(message: str, state: State, run: Run, now: datetime) -> None:
     if run.status == "RUNNING":
         run.generation += 1
         run.plan = replace(plan_of(run), status="FAILED", failureReason="RUN_TIMED_OUT", statusMessage=message)
         stopping(state, run, now)
 
 
-def _time_out_executed(state: State, run: Record, message: str, _now: datetime) -> None:
+def _time_out_executed(state: State, run: Run, message: str, _now: datetime) -> None:
     if state.executor and run.status == "RUNNING":
         state.executor.time_out(run.id, message)
 
 
-def add_task(state: State, run: Record, now: datetime, name: str, members: Any) -> Task:  # noqa: ANN401 - a mapping
+def add_task(state: State, run: Run, now: datetime, name: str, members: Any) -> Task:  # noqa: ANN401 - a mapping
     """Give a run a new task."""
     run.tasks = run.tasks or []
     sizes = {key: members[key] for key in ("cpus", "memory", "gpus", "metrics") if key in members}
@@ -180,7 +182,7 @@ def add_task(state: State, run: Record, now: datetime, name: str, members: Any) 
     return task
 
 
-def _export(state: State, run: Record, now: datetime) -> None:
+def _export(state: State, run: Run, now: datetime) -> None:
     """Leave outputs and logs, where those are wanted, and go on when they are in place, as if it took no time."""
     # Outputs that a script plans are written without the other traces, too.
     if not (state.traces and (state.settings.traces or plan_of(run).outputs is not None)):
@@ -199,13 +201,13 @@ def _export(state: State, run: Record, now: datetime) -> None:
     state.traces.export(run, plan_of(run), exported)
 
 
-def stopping(state: State, run: Record, now: datetime) -> None:
+def stopping(state: State, run: Run, now: datetime) -> None:
     """Let a simulated run stop, on its way to its end."""
     move(state, run, "STOPPING", now)
     then(state, run, now, plan_of(run).stopping, end)
 
 
-def end(state: State, run: Record, now: datetime) -> None:
+def end(state: State, run: Run, now: datetime) -> None:
     """Let a simulated run end as its plan says, once its manifest is written."""
     plan = plan_of(run)
     for task in run.tasks:
@@ -217,7 +219,7 @@ def end(state: State, run: Record, now: datetime) -> None:
         message = _task_failure(run, failed)
     why = {"failure_reason": plan.failureReason, "status_message": message}
 
-    def finish(state: State, run: Record, now: datetime) -> None:
+    def finish(state: State, run: Run, now: datetime) -> None:
         move(state, run, plan.status, now, **why)
 
     generation = run.generation
@@ -234,7 +236,7 @@ def end(state: State, run: Record, now: datetime) -> None:
         finish(state, run, now)
 
 
-def _task_failure(run: Record, task: Task) -> str:
+def _task_failure(run: Run, task: Task) -> str:
     """Say which task failed, in the service's own words."""
     stream = log_stream_arn(run.caller, f"run/{run.id}/task/{task.id}")
     return (

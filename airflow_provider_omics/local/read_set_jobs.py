@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_omics.local import storage
-from airflow_provider_omics.local.clock import later
-from airflow_provider_omics.local.state import check_tags, found
+from airflow_provider_omics.local.state.clock import later
+from airflow_provider_omics.local.state.resources import check_tags, found
+from airflow_provider_omics.local.state.sequence_store import Job, Source
 from airflow_provider_omics.local.wire.page_tokens import page
 from airflow_provider_omics.local.wire.service_error import ServiceError, invalid
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from airflow_provider_omics.local.records import Publisher
-    from airflow_provider_omics.local.state import State
-    from airflow_provider_omics.local.storage import ReadSet, Store
+    from airflow_provider_omics.local.state.sequence_store import ReadSet
+    from airflow_provider_omics.local.state.state import State
     from airflow_provider_omics.local.wire.caller import Answer, Caller
 
     Step = Callable[[State, "Job", datetime], None]
@@ -30,58 +30,6 @@ _SUBMITTED = 5.0
 _IN_PROGRESS = 30.0
 ENDED = ("COMPLETED", "COMPLETED_WITH_FAILURES", "FAILED", "CANCELLED")
 STATUSES = ("SUBMITTED", "IN_PROGRESS", "CANCELLING", *ENDED)
-# JobStatusMessage's and ReadSetStatusMessage's shorter maximum.
-_MAX_MESSAGE = 127
-
-
-@dataclass(slots=True)
-class Source:
-    """One source of a job, and what became of it."""
-
-    request: Answer
-    status: str = "NOT_STARTED"
-    status_message: str = "The source is queued for the job."
-    read_set_id: str | None = None
-
-    def end(self, read_set_id: str | None, why: str | None) -> None:
-        """Be finished with a read set, or failed."""
-        self.status = "FAILED" if why else "FINISHED"
-        self.status_message = (why or "The source was processed successfully.")[:_MAX_MESSAGE]
-        self.read_set_id = read_set_id
-
-
-@dataclass(slots=True)
-class Job:
-    """One import or activation job."""
-
-    kind: str
-    id: str
-    seq: int
-    store: Store
-    request: Answer
-    creation_time: datetime
-    sources: list[Source]
-    status: str = "SUBMITTED"
-    status_message: str | None = "The job is submitted and will start soon."
-    completion_time: datetime | None = None
-
-    def event(self) -> tuple[str, str, Answer]:
-        """Return the kind of its events, the ARN that they are about, and their detail."""
-        # The user guide shows no such event: this one has what it shows of variant import jobs.
-        store = {"storeId": self.store.id, "storeName": self.store.members["name"]}
-        kind = f"Read Set {self.kind.capitalize()} Job Status Change"
-        return kind, self.store.arn, {"jobId": self.id, "status": self.status, **store}
-
-    def about(self) -> Answer:
-        """Return what Start and List answer."""
-        return {
-            "id": self.id,
-            "sequenceStoreId": self.store.id,
-            "roleArn": self.request.get("roleArn"),
-            "status": self.status,
-            "creationTime": self.creation_time,
-            "completionTime": self.completion_time,
-        }
 
 
 def start_import_job(state: State, params: Answer, caller: Caller) -> Answer:

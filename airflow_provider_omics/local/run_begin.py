@@ -7,27 +7,30 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_provider_omics.local import plans, run_parameters, run_queue
+from airflow_provider_omics.local import run_parameters, run_queue
 from airflow_provider_omics.local.definitions import EXECUTED
 from airflow_provider_omics.local.life import end, move, plan_of, starting, stopping, then
-from airflow_provider_omics.local.records import Definition
 from airflow_provider_omics.local.run_journal import RunJournal
+from airflow_provider_omics.local.state import scripts
+from airflow_provider_omics.local.state.executor import Definition
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from airflow_provider_omics.local.life import Step
-    from airflow_provider_omics.local.state import Record, Resource, State
+    from airflow_provider_omics.local.state.resources import Resource
+    from airflow_provider_omics.local.state.run import Run
+    from airflow_provider_omics.local.state.state import State
     from airflow_provider_omics.local.wire.caller import Answer
 
 
-def begin(state: State, run: Record, workflow: Resource | None) -> None:
+def begin(state: State, run: Run, workflow: Resource | None) -> None:
     """Let a new run live: by its script, or by the executor, or by the default plan."""
     now = run.creation_time
     move(state, run, "PENDING", now)
-    scripted = plans.choose(state.scripts, run.request)
+    scripted = scripts.choose(state.scripts, run.request)
     if scripted is None and state.executor and (why := _not_executable(workflow)):
-        run.plan = plans.Plan(stopping=0, status="FAILED", failureReason="WORKFLOW_RUN_FAILED", statusMessage=why)
+        run.plan = scripts.Plan(stopping=0, status="FAILED", failureReason="WORKFLOW_RUN_FAILED", statusMessage=why)
         then(state, run, now, 0, stopping)
         return
     if scripted is None and state.executor and workflow and workflow.zip_bytes is not None:
@@ -40,11 +43,11 @@ def begin(state: State, run: Record, workflow: Resource | None) -> None:
             members.get("main"),
         )
         submit = partial(state.executor.submit, run, definition, RunJournal(state, run))
-        enter = partial(run_queue.enter, go=lambda _state, _run, _now: submit())
+        enter = partial(run_queue.enter, go=lambda _now: submit())
         _read_parameters(workflow, enter, state, run, now)
         return
-    run.plan = scripted or plans.DEFAULT
-    enter = partial(run_queue.enter, go=starting)
+    run.plan = scripted or scripts.DEFAULT
+    enter = partial(run_queue.enter, go=partial(starting, state, run))
     then(state, run, now, run.plan.pending, partial(_read_parameters, workflow, enter))
 
 
@@ -63,7 +66,7 @@ def _not_executable(workflow: Resource | None) -> str | None:
     return f"Workflow {name} {why}: serve it with --simulate, or plan its runs by a script."
 
 
-def _read_parameters(workflow: Resource | None, step: Step, state: State, run: Record, now: datetime) -> None:
+def _read_parameters(workflow: Resource | None, step: Step, state: State, run: Run, now: datetime) -> None:
     """Go on when the file of a ``parametersUri`` is read, as if it took no time; a bad one ends the run."""
     uri, generation = run.request.get("parametersUri"), run.generation
     if uri is None or state.traces is None:

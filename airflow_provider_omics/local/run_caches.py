@@ -8,25 +8,17 @@ from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omics.local.staging import upload
 
 if TYPE_CHECKING:
-    from airflow_provider_omics.local.records import Publisher, Run
+    from airflow_provider_omics.local.records import Publisher
+    from airflow_provider_omics.local.state.run import Run
 
 # In a run's directory: the folder of entries that it makes, and the file of those that it may use.
 NEW, KNOWN = "cache-new", "cache.json"
-
-
-@dataclass(slots=True)
-class Entries:
-    """The entries of one run cache, by what the tasks were and had for inputs; shared by all runs that use it."""
-
-    uri: str
-    by_key: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def prepare(run: Run, directory: Path) -> None:

@@ -6,11 +6,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_omics.local.life import add_task, limit_duration, move, move_task
-from airflow_provider_omics.local.records import ENDED
+from airflow_provider_omics.local.state.run import ENDED
 
 if TYPE_CHECKING:
-    from airflow_provider_omics.local.state import Record as Run
-    from airflow_provider_omics.local.state import State
+    from airflow_provider_omics.local.state.run import Run
+    from airflow_provider_omics.local.state.state import State
 
 
 class RunJournal:

@@ -12,7 +12,9 @@ from airflow_provider_omics.local.wire.service_error import ServiceError, invali
 
 if TYPE_CHECKING:
     from airflow_provider_omics.local.records import Publisher
-    from airflow_provider_omics.local.state import Record, Resource, State
+    from airflow_provider_omics.local.state.resources import Resource
+    from airflow_provider_omics.local.state.run import Run
+    from airflow_provider_omics.local.state.state import State
     from airflow_provider_omics.local.wire.caller import Answer
 
 _MAX_BYTES = 50_000
@@ -66,7 +68,7 @@ def read(uri: str, workflow: Resource | None, publisher: Publisher) -> Answer | 
     return parameters
 
 
-def parameters_uri(state: State, run: Record) -> str | None:
+def parameters_uri(state: State, run: Run) -> str | None:
     """Return what GetRun says of a ``parametersUri``: a presigned URL once the file is read, the S3 URI before."""
     uri: str | None = run.request.get("parametersUri")
     return state.traces.publisher.presigned(uri) if uri and run.parameters is not None and state.traces else uri

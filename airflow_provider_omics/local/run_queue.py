@@ -8,33 +8,21 @@ wait the one of highest priority goes first, of one priority the one that was st
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from airflow_provider_omics.local.state.run import Queue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from airflow_provider_omics.local.records import Task
-    from airflow_provider_omics.local.state import Record, State
+    from airflow_provider_omics.local.state.run import Run, Task
+    from airflow_provider_omics.local.state.state import State
 
-    Go = Callable[[State, Record, datetime], None]
-
-
-@dataclass(slots=True)
-class Queue:
-    """What the runs of one group have in use, and which of them, and of their tasks, wait; None is no group."""
-
-    runs: int = 0
-    cpus: int = 0
-    gpus: int = 0
-    tasks: set[tuple[int, str]] = field(default_factory=set)
-    # Sorted by priority and age; each entry counts while its run is in the generation that it came in.
-    waiting_runs: list[tuple[int, int, int, Record, Go]] = field(default_factory=list)
-    waiting_tasks: list[tuple[int, int, int, Record, Task, Go]] = field(default_factory=list)
+    Go = Callable[[datetime], None]
 
 
-def enter(state: State, run: Record, now: datetime, go: Go) -> None:
+def enter(state: State, run: Run, now: datetime, go: Go) -> None:
     """Call ``go`` as soon as there is room for a PENDING run: at once, or when another one ends."""
     queue = _queue(state, run)
     heapq.heappush(queue.waiting_runs, (_rank(state, run), run.seq, run.generation, run, go))
@@ -48,7 +36,7 @@ def admit(state: State, now: datetime) -> None:
         _, _, generation, run, go = heapq.heappop(queue.waiting_runs)
         if run.generation == generation and run.status == "PENDING":
             count(state, run)
-            go(state, run, now)
+            go(now)
     for group in state.queues:
         _admit_tasks(state, group, now)
 
@@ -61,16 +49,16 @@ def _has_room(state: State, group: str | None) -> bool:
     return not executed or state.executor is None or state.executing < state.executor.max_parallel_runs
 
 
-def leave_waiting(state: State, run: Record, now: datetime) -> None:
+def leave_waiting(state: State, run: Run, now: datetime) -> None:
     """Let a waiting run that is cancelled go on at once: the executor ends it."""
     waiting = _queue(state, run).waiting_runs
     for entry in [entry for entry in waiting if entry[3] is run]:
         waiting.remove(entry)
         heapq.heapify(waiting)
-        entry[4](state, run, now)
+        entry[4](now)
 
 
-def count(state: State, run: Record) -> None:
+def count(state: State, run: Run) -> None:
     """Count a run that is no longer PENDING."""
     if not run.counted:
         run.counted = True
@@ -78,7 +66,7 @@ def count(state: State, run: Record) -> None:
         state.executing += run.plan is None
 
 
-def leave(state: State, run: Record, now: datetime) -> None:
+def leave(state: State, run: Run, now: datetime) -> None:
     """Give back all that a run has had, now that it has ended."""
     if not run.counted:
         return
@@ -90,14 +78,14 @@ def leave(state: State, run: Record, now: datetime) -> None:
     admit(state, now)
 
 
-def take(state: State, run: Record, task: Task, now: datetime, go: Go) -> None:
+def take(state: State, run: Run, task: Task, now: datetime, go: Go) -> None:
     """Call ``go`` as soon as there are vCPUs and GPUs for a task."""
     queue = _queue(state, run)
     heapq.heappush(queue.waiting_tasks, (_rank(state, run), state.next_seq(), run.generation, run, task, go))
     _admit_tasks(state, run.request.get("runGroupId"), now)
 
 
-def give_back(state: State, run: Record, task: Task, now: datetime) -> None:
+def give_back(state: State, run: Run, task: Task, now: datetime) -> None:
     """Take back what a task has had, now that it has ended."""
     _give_back(state, run, task)
     _admit_tasks(state, run.request.get("runGroupId"), now)
@@ -117,10 +105,10 @@ def _admit_tasks(state: State, group: str | None, now: datetime) -> None:
             queue.tasks.add((run.seq, task.id))
             queue.cpus += task.cpus
             queue.gpus += task.gpus
-            go(state, run, now)
+            go(now)
 
 
-def _give_back(state: State, run: Record, task: Task) -> None:
+def _give_back(state: State, run: Run, task: Task) -> None:
     queue = _queue(state, run)
     if (run.seq, task.id) in queue.tasks:
         queue.tasks.discard((run.seq, task.id))
@@ -128,7 +116,7 @@ def _give_back(state: State, run: Record, task: Task) -> None:
         queue.gpus -= task.gpus
 
 
-def _queue(state: State, run: Record) -> Queue:
+def _queue(state: State, run: Run) -> Queue:
     return state.queues.setdefault(run.request.get("runGroupId"), Queue())
 
 
@@ -138,6 +126,6 @@ def _limit(state: State, group: str | None, name: str) -> float:
     return limit
 
 
-def _rank(state: State, run: Record) -> int:
+def _rank(state: State, run: Run) -> int:
     priority: int = run.request.get("priority", 0)
     return -priority if state.settings.priority == "higher_first" else priority

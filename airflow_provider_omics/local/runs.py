@@ -9,17 +9,18 @@ import uuid
 from typing import TYPE_CHECKING
 
 from airflow_provider_omics.local import catalog, configurations, life, run_begin, run_parameters
-from airflow_provider_omics.local.clock import later
 from airflow_provider_omics.local.instance_types import instance_type
-from airflow_provider_omics.local.records import ENDED
-from airflow_provider_omics.local.state import Record, check_tags, found, found_here
+from airflow_provider_omics.local.state.clock import later
+from airflow_provider_omics.local.state.resources import check_tags, found, found_here
+from airflow_provider_omics.local.state.run import ENDED, Run
 from airflow_provider_omics.local.wire.caller import arn, log_stream_arn
 from airflow_provider_omics.local.wire.page_tokens import page
 from airflow_provider_omics.local.wire.service_error import ServiceError, invalid
 
 if TYPE_CHECKING:
-    from airflow_provider_omics.local.records import Task
-    from airflow_provider_omics.local.state import Resource, State
+    from airflow_provider_omics.local.state.resources import Resource
+    from airflow_provider_omics.local.state.run import Task
+    from airflow_provider_omics.local.state.state import State
     from airflow_provider_omics.local.wire.caller import Answer, Caller
 
 # What a duplicate does not take over from its source: who it is, and where it writes.
@@ -38,7 +39,7 @@ def start_run(state: State, params: Answer, caller: Caller) -> Answer:
     return state.once("StartRun", params, caller, lambda: start_answer(create_run(state, params, caller)))
 
 
-def start_answer(run: Record) -> Answer:
+def start_answer(run: Run) -> Answer:
     """Return StartRun's answer about a run."""
     return {
         "arn": run.arn,
@@ -54,7 +55,7 @@ def start_answer(run: Record) -> Answer:
 
 def create_run(
     state: State, params: Answer, caller: Caller, *, batch_id: str | None = None, run_id: str | None = None
-) -> Record:
+) -> Run:
     """Check a request for a run against all that there is, and let the run begin."""
     request = _effective_request(state, params, caller)
     workflow = catalog.usable_workflow(state, request, caller)
@@ -62,7 +63,7 @@ def create_run(
     run_id = run_id or state.new_run_id()
     base = request["outputUri"]
     overwrite = request.get("outputUriPrefixMode") == "NONE_WITH_OVERWRITE"
-    run = Record(
+    run = Run(
         run_id,
         str(uuid.uuid4()),
         arn(caller, f"run/{run_id}"),
@@ -198,7 +199,7 @@ def list_runs(state: State, params: Answer, caller: Caller) -> Answer:
     return {"items": [_list_item(state, run) for run in taken], "nextToken": token}
 
 
-def _list_item(state: State, run: Record) -> Answer:
+def _list_item(state: State, run: Run) -> Answer:
     workflow = state.workflows.get(run.request.get("workflowId", ""))
     return {
         **{name: run.request.get(name) for name in _LISTED},

@@ -23,7 +23,8 @@ from airflow_provider_omics.local.traces import Traces
 from airflow_provider_omics.local.wire.caller import NOBODY
 
 if TYPE_CHECKING:
-    from airflow_provider_omics.local.records import Executor, Publisher
+    from airflow_provider_omics.local.records import Publisher
+    from airflow_provider_omics.local.state.executor import Executor
 
 _TICK = 0.05
 

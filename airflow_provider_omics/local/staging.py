@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     import threading
     from pathlib import Path
 
-    from airflow_provider_omics.local.records import Definition, Publisher
+    from airflow_provider_omics.local.records import Publisher
+    from airflow_provider_omics.local.state.executor import Definition
 
 
 class RunError(Exception):

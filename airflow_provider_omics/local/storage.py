@@ -5,19 +5,19 @@ from __future__ import annotations
 
 import math
 import secrets
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omics.local.events import emit
-from airflow_provider_omics.local.state import check_tags, found, found_here
+from airflow_provider_omics.local.state.resources import check_tags, found, found_here
+from airflow_provider_omics.local.state.sequence_store import ReadSet, Store
 from airflow_provider_omics.local.wire.caller import arn
 from airflow_provider_omics.local.wire.page_tokens import page
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from airflow_provider_omics.local.read_set_jobs import Job
-    from airflow_provider_omics.local.state import State
+    from airflow_provider_omics.local.state.sequence_store import Job
+    from airflow_provider_omics.local.state.state import State
     from airflow_provider_omics.local.wire.caller import Answer, Caller
 
 # The model asks for ids of ten digits at the least.
@@ -26,56 +26,6 @@ STATUSES = ("ARCHIVED", "ACTIVATING", "ACTIVE", "DELETING", "DELETED", "PROCESSI
 _PART = 100 * 1024 * 1024
 _DESCRIBED = ("subjectId", "sampleId", "name", "description", "referenceArn")
 _FILTERED = ("name", "referenceArn", "sampleId", "subjectId", "generatedFrom")
-
-
-@dataclass(slots=True)
-class ReadSet:
-    """One read set, with the source that it was imported from and the size of each file in S3."""
-
-    id: str
-    arn: str
-    seq: int
-    source: Answer
-    files: dict[str, tuple[str, int]]
-    creation_time: datetime
-    job_id: str
-    tags: dict[str, str]
-    status: str = "ACTIVE"
-    status_message: str | None = None
-
-    def event(self) -> tuple[str, str, Answer]:
-        """Return the kind of its events, the ARN that they are about, and their detail."""
-        store_id = self.arn.split("/")[1]
-        return "Read Set Status Change", self.arn, {"sequenceStoreId": store_id, "id": self.id, "status": self.status}
-
-
-@dataclass(slots=True)
-class Store:
-    """One sequence store with its read sets and jobs."""
-
-    id: str
-    arn: str
-    seq: int
-    caller: Caller
-    members: Answer
-    tags: dict[str, str]
-    # The bucket behind the store's access point; the alias ends as those of S3 do.
-    bucket: str
-    read_sets: dict[str, ReadSet] = field(default_factory=dict)
-    jobs: dict[str, Job] = field(default_factory=dict)
-
-    def uri(self, read_set_id: str, uri: str) -> str:
-        """Return where a file of a read set lies that was imported from an S3 URI."""
-        return f"s3://{self.bucket}/{self._prefix}/readSet/{read_set_id}/{uri.rpartition('/')[2]}"
-
-    def s3_access(self) -> Answer:
-        """Return how the store is reached by S3."""
-        access_point = f"arn:aws:s3:{self.caller.region}:{self.caller.account}:accesspoint/{self.bucket}"
-        return {"s3Uri": f"s3://{self.bucket}/{self._prefix}/", "s3AccessPointArn": access_point}
-
-    @property
-    def _prefix(self) -> str:
-        return f"{self.caller.account}/sequenceStore/{self.id}"
 
 
 def create_sequence_store(state: State, params: Answer, caller: Caller) -> Answer:

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omics.local.state import check_tags
+from airflow_provider_omics.local.state.resources import check_tags
 from airflow_provider_omics.local.wire.service_error import ServiceError
 
 if TYPE_CHECKING:
-    from airflow_provider_omics.local.state import State
+    from airflow_provider_omics.local.state.state import State
     from airflow_provider_omics.local.wire.caller import Answer, Caller
 
 _REGIONAL = ("run", "runBatch", "sequenceStore")

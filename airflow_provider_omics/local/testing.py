@@ -99,7 +99,7 @@ class LocalOmics:
         """Drop all planned faults."""
         self.call("DELETE", "faults")
 
-    def script(self, **members: Any) -> None:  # noqa: ANN401 - see plans.Plan
+    def script(self, **members: Any) -> None:  # noqa: ANN401 - see state.scripts.Plan
         """Plan how the runs of a ``name``, of a ``workflowId``, or all are to live and end."""
         self.call("POST", "scripts", members)
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from airflow_provider_omics.local.plans import Plan
     from airflow_provider_omics.local.records import Publisher
-    from airflow_provider_omics.local.state import Record
+    from airflow_provider_omics.local.state.run import Run
+    from airflow_provider_omics.local.state.scripts import Plan
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class Traces:
         """Send an event."""
         self._submit(_FIRST, partial(self.publisher.event, detail_type, detail, resources, moment))
 
-    def export(self, run: Record, plan: Plan, done: Callable[[Exception | None], None]) -> None:
+    def export(self, run: Run, plan: Plan, done: Callable[[Exception | None], None]) -> None:
         """Leave a run's logs and outputs, then call ``done``, holding the lock, with None or what went wrong."""
 
         def job() -> None:
@@ -70,7 +70,7 @@ class Traces:
 
         self._submit(_LATER, job)
 
-    def manifest(self, run: Record, lines: list[tuple[datetime, str]], done: Callable[[], None]) -> None:
+    def manifest(self, run: Run, lines: list[tuple[datetime, str]], done: Callable[[], None]) -> None:
         """Leave a run's manifest, then call ``done``, holding the lock."""
 
         def job() -> None:
@@ -92,7 +92,7 @@ class Traces:
 
         self._submit(_LATER, job)
 
-    def _export(self, run: Record, plan: Plan) -> None:
+    def _export(self, run: Run, plan: Plan) -> None:
         if run.request.get("logLevel") != "OFF" and run.start_time:
             stream = f"run/{run.id}"
             self.publisher.log(stream, [(run.start_time, f"Run {run.id} is running")])
@@ -134,7 +134,7 @@ class Traces:
                 log.exception("A trace could not be left")
 
 
-def _engine_lines(run: Record, start: datetime, plan: Plan) -> list[tuple[datetime, str]]:
+def _engine_lines(run: Run, start: datetime, plan: Plan) -> list[tuple[datetime, str]]:
     """Return what the engine says: the script's lines, else what has become of the run's tasks."""
     if plan.log:
         return [(start, line) for line in plan.log]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
 
-    from airflow_provider_omics.local.records import Journal
+    from airflow_provider_omics.local.state.executor import RunUpdates
     from airflow_provider_omics.local.wdl_inputs import Inputs
 
     Log = Callable[[str, list[tuple[datetime, str]]], None]
@@ -79,7 +79,7 @@ class _Call:
 class Progress:
     """What miniwdl's growing log says: the run's tasks, their real times, their output."""
 
-    def __init__(self, directory: Path, journal: Journal, log: Log) -> None:
+    def __init__(self, directory: Path, journal: RunUpdates, log: Log) -> None:
         self.directory = directory
         self.engine_log = directory / "engine.log"
         self.engine_log.touch()

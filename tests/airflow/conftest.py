@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from airflow_provider_omics.local.records import ACTIVE
 from airflow_provider_omics.local.server import Server
+from airflow_provider_omics.local.state.run import ACTIVE
 from airflow_provider_omics.local.testing import LocalOmics
 from airflow_provider_omics.testing.airflow_home import AIRFLOW_3
 from demo.airflow_processes import AirflowProcesses, airflow_processes

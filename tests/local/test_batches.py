@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from airflow_provider_omics.local import batch_life, batches, catalog, runs
-from airflow_provider_omics.local.state import State
+from airflow_provider_omics.local.state.state import State
 from airflow_provider_omics.local.wire.caller import NOBODY
 
 ROLE = "arn:aws:iam::123456789012:role/omics"

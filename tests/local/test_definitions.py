@@ -14,9 +14,9 @@ from botocore.exceptions import ClientError, HTTPClientError, WaiterError
 
 from airflow_provider_omics.local import definitions
 from airflow_provider_omics.local.definitions import DefinitionError, main_of
-from airflow_provider_omics.local.records import Definition
 from airflow_provider_omics.local.server import Server
 from airflow_provider_omics.local.staging import RunError, unpack
+from airflow_provider_omics.local.state.executor import Definition
 from airflow_provider_omics.local.testing import LocalOmics
 from airflow_provider_omics.local.wdl_check import check
 

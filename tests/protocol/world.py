@@ -20,10 +20,10 @@ from airflow_provider_omics.lifecycle.protocol import Fail, GiveUp, Wait
 from airflow_provider_omics.local import catalog, life
 from airflow_provider_omics.local.engine import call
 from airflow_provider_omics.local.manifest import manifest_lines
-from airflow_provider_omics.local.plans import Plan, Script
-from airflow_provider_omics.local.records import ENDED
 from airflow_provider_omics.local.settings import Settings
-from airflow_provider_omics.local.state import State
+from airflow_provider_omics.local.state.run import ENDED
+from airflow_provider_omics.local.state.scripts import Plan, Script
+from airflow_provider_omics.local.state.state import State
 from airflow_provider_omics.local.wire.caller import NOBODY
 from airflow_provider_omics.local.wire.service_error import ServiceError
 from tests.protocol.process import KilledError, Process

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The services beside HealthOmics: which operation a request is, and what a planned error of it looks like."""
+"""The services beside HealthOmics: which operation a request is, and what an error of it looks like."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from xml.sax.saxutils import escape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from airflow_provider_omics.local.traffic import Fault
 
 # The codes of S3's guide to errors and of the others' "Common Errors" that a caller tells apart, with HTTP status.
 CODES: Final = {
@@ -53,16 +51,16 @@ def operation_of(service: str, scope: Mapping[str, Any], headers: Mapping[str, s
     return f"{service}:{name}"
 
 
-def planned_error(service: str, fault: Fault) -> tuple[int, bytes]:
-    """Return the HTTP status and the body of a planned error, as the service writes it."""
-    status = CODES[service][fault.code]
+def error_answer(service: str, code: str, message: str) -> tuple[int, bytes]:
+    """Return the HTTP status and the body of an error, as the service writes it."""
+    status = CODES[service][code]
     if service == "s3":
-        text = f"<Error><Code>{fault.code}</Code><Message>{escape(fault.message)}</Message></Error>"
+        text = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
         return status, text.encode()
     if service == "sts":
-        what = f"<Code>{fault.code}</Code><Message>{escape(fault.message)}</Message>"
+        what = f"<Code>{code}</Code><Message>{escape(message)}</Message>"
         return status, f"<ErrorResponse><Error>{what}</Error></ErrorResponse>".encode()
-    return status, json.dumps({"__type": fault.code, "message": fault.message}).encode()
+    return status, json.dumps({"__type": code, "message": message}).encode()
 
 
 def not_implemented(service: str, operation: str, headers: Mapping[str, str]) -> tuple[int, bytes]:

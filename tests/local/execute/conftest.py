@@ -18,7 +18,8 @@ import pytest
 from airflow_provider_omics.local import wdl_run
 from airflow_provider_omics.local.execute import WdlExecutor
 from airflow_provider_omics.local.isolation import namespaces
-from airflow_provider_omics.local.records import ENDED, Definition, Run, Task
+from airflow_provider_omics.local.state.executor import Definition
+from airflow_provider_omics.local.state.run import ENDED, Run, Task
 
 
 class Shelf:

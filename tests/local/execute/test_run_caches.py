@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from airflow_provider_omics.local.run_caches import Entries
+from airflow_provider_omics.local.state.resources import CacheEntries
 
 PAIR = """
 version 1.1
@@ -34,7 +34,7 @@ IN = {"reads": "s3://lab/in/greeting.txt"}
 
 @pytest.fixture
 def cache():
-    return Entries("s3://lab/cache/u-u-i-d")
+    return CacheEntries("s3://lab/cache/u-u-i-d")
 
 
 def hits(run):

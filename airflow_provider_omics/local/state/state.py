@@ -12,67 +12,26 @@ import secrets
 import threading
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_provider_omics.local.clock import Clock, later
-from airflow_provider_omics.local.records import Run
 from airflow_provider_omics.local.settings import Settings
-from airflow_provider_omics.local.wire.caller import NOBODY, Answer, Caller
-from airflow_provider_omics.local.wire.service_error import ServiceError, invalid
+from airflow_provider_omics.local.state.clock import Clock, later
+from airflow_provider_omics.local.wire.service_error import ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from airflow_provider_omics.local.plans import Plan, Script
-    from airflow_provider_omics.local.records import Executor
-    from airflow_provider_omics.local.run_caches import Entries
-    from airflow_provider_omics.local.run_queue import Queue
+    from airflow_provider_omics.local.state.batch import Batch
+    from airflow_provider_omics.local.state.executor import Executor
+    from airflow_provider_omics.local.state.resources import Resource
+    from airflow_provider_omics.local.state.run import Queue, Run
+    from airflow_provider_omics.local.state.scripts import Script
+    from airflow_provider_omics.local.state.sequence_store import Store
     from airflow_provider_omics.local.traces import Traces
+    from airflow_provider_omics.local.wire.caller import Answer, Caller
 
-Item = TypeVar("Item")
-Regional = TypeVar("Regional", bound="InRegion")
 log = logging.getLogger(__name__)
-_MAX_TAGS = 50
-
-
-class InRegion(Protocol):
-    """What somebody has made in a Region."""
-
-    caller: Caller
-
-
-@dataclass(slots=True)
-class Record(Run):
-    """A run as the engine keeps it: with its place in the order of all things, and the plan that it lives by."""
-
-    seq: int = 0
-    caller: Caller = NOBODY
-    plan: Plan | None = None
-    # A step on the agenda counts only while the run is in the generation that it was planned in.
-    generation: int = 0
-    # Whether it is on the way to the end that CancelRun asked for.
-    cancelling: bool = False
-    # Whether it counts as one of its group's concurrent runs.
-    counted: bool = False
-
-
-@dataclass(slots=True)
-class Resource:
-    """A workflow, a version of one, a run group or a run cache: its members as Get answers them."""
-
-    id: str
-    arn: str
-    seq: int
-    account: str
-    members: Answer
-    tags: dict[str, str]
-    zip_bytes: bytes | None = None
-    # The name of the workflow in its WDL, which may stand before the name of a parameter.
-    namespace: str | None = None
-    versions: dict[str, Resource] = field(default_factory=dict)
-    # Of a run cache.
-    entries: Entries | None = None
 
 
 class _Token(NamedTuple):
@@ -94,21 +53,21 @@ class State:
     clock: Clock = field(default_factory=Clock)
     executor: Executor | None = None
     traces: Traces | None = None
-    runs: dict[str, Record] = field(default_factory=dict)
-    deleted: list[Record] = field(default_factory=list)
+    runs: dict[str, Run] = field(default_factory=dict)
+    deleted: list[Run] = field(default_factory=list)
     workflows: dict[str, Resource] = field(default_factory=dict)
     groups: dict[str, Resource] = field(default_factory=dict)
     caches: dict[str, Resource] = field(default_factory=dict)
     # By ARN.
     configurations: dict[str, Resource] = field(default_factory=dict)
-    batches: dict[str, Any] = field(default_factory=dict)
-    stores: dict[str, Any] = field(default_factory=dict)
+    batches: dict[str, Batch] = field(default_factory=dict)
+    stores: dict[str, Store] = field(default_factory=dict)
     # By run group, None for runs of none.
     queues: dict[str | None, Queue] = field(default_factory=dict)
     # How many runs the executor has.
     executing: int = 0
     scripts: list[Script] = field(default_factory=list)
-    ended: Callable[[Record], None] = lambda _run: None
+    ended: Callable[[Run], None] = lambda _run: None
     _tokens: dict[tuple[str, str, str, str], _Token] = field(default_factory=dict)
     _agenda: list[tuple[datetime, int, Callable[[datetime], None]]] = field(default_factory=list)
     _sequence: itertools.count[int] = field(default_factory=itertools.count)
@@ -131,7 +90,7 @@ class State:
             return self._reusable.pop()
         return self.new_id(self.runs)
 
-    def forget(self, run: Record) -> None:
+    def forget(self, run: Run) -> None:
         """Move a run to the deleted ones; its id is free."""
         del self.runs[run.id]
         self.deleted.append(run)
@@ -186,28 +145,3 @@ class State:
             return known.answer
         other = "" if same else " with other input"
         raise ServiceError("ConflictException", f"{by} {params[by]} was used before{other}")
-
-
-def found(where: dict[str, Item], key: str, what: str) -> Item:
-    """Return what has this key, or raise ResourceNotFoundException."""
-    try:
-        return where[key]
-    except KeyError:
-        raise ServiceError("ResourceNotFoundException", f"{what} {key} not found") from None
-
-
-def found_here(where: dict[str, Regional], key: str, what: str, caller: Caller) -> Regional:
-    """Return what has this key in the caller's account and Region, or raise ResourceNotFoundException."""
-    item = found(where, key, what)
-    if item.caller[:2] != caller[:2]:
-        raise ServiceError("ResourceNotFoundException", f"{what} {key} not found")
-    return item
-
-
-def check_tags(tags: dict[str, str]) -> dict[str, str]:
-    """Return a copy of the tags, or raise ValidationException."""
-    if len(tags) > _MAX_TAGS:
-        raise invalid(f"A resource has at most {_MAX_TAGS} tags, not {len(tags)}")
-    if reserved := [key for key in tags if key.lower().startswith("aws:")]:
-        raise invalid(f"Tag keys that start with aws: are reserved: {', '.join(reserved)}")
-    return dict(tags)

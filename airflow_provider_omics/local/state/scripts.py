@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_type_hints
 
 from airflow_provider_omics.local.json_types import check, check_times
-from airflow_provider_omics.local.records import ENDED
+
+_ENDS = ("COMPLETED", "FAILED", "CANCELLED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,8 @@ class Plan:
     resourceDigests: Mapping[str, str] | None = None  # noqa: N815 - likewise
 
     def __post_init__(self) -> None:
-        if self.status not in ENDED[:3]:
-            raise ValueError(f"A run cannot end {self.status!r}; it ends {', '.join(ENDED[:3])}.")
+        if self.status not in _ENDS:
+            raise ValueError(f"A run cannot end {self.status!r}; it ends {', '.join(_ENDS)}.")
         for name in ("pending", "starting", "running", "stopping"):
             if getattr(self, name) < 0:
                 raise ValueError(f"The script's {name} cannot be {getattr(self, name)!r}; it is 0 seconds or more.")
