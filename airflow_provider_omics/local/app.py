@@ -104,8 +104,8 @@ class App:
         except ServiceError as error:
             await self._send(send, self._error(error))
             return
-        record = engine.traffic.record(operation.name, engine.state.clock.now(), labels)
-        fault = engine.traffic.fault(operation.name, body)
+        call = engine.calls.add(operation.name, engine.state.clock.now(), labels)
+        fault = engine.faults.take(operation.name, body)
         if fault and fault.kind == "delay":
             await asyncio.sleep(fault.seconds)
         if fault and fault.kind == "drop":
@@ -115,14 +115,14 @@ class App:
             if fault and fault.kind == "error":
                 raise ServiceError(fault.code, fault.message)  # noqa: TRY301 - an error like the service's own
             params = self._read(operation, labels, query, body)
-            record.request_id = params.get("requestId") or params.get("clientToken")
+            call.request_id = params.get("requestId") or params.get("clientToken")
             answer = await self._handle(operation, params, caller)
         except ServiceError as error:
             answer = self._error(error)
         except Exception as error:
             log.exception("%s failed", operation.name)
             answer = self._error(ServiceError("InternalServerException", f"The local endpoint failed: {error!r}"))
-        record.status = answer.status
+        call.status = answer.status
         if fault and fault.kind == "lost":
             _abort(send)
             return
@@ -133,7 +133,7 @@ class App:
         engine, name, state = self.engine, operation.name, self.engine.state
         if name not in OPERATIONS:
             raise not_implemented(name)
-        engine.traffic.throttle(name, state.settings.quotas.get(name), state.clock.now())
+        engine.throttle.take(name, state.settings.quotas.get(name), state.clock.now())
         return engine.service.parse(operation, labels, query, body)
 
     async def _handle(self, operation: OperationModel, params: dict[str, Any], caller: Caller) -> Answer:
@@ -146,8 +146,8 @@ class App:
             caller = caller._replace(definition=found)
         output = self.engine.call(operation.name, params, caller)
         definition = exports.definition_of(self.engine.state, operation.name, params, caller)
-        if definition is not None and self.engine.traces:
-            url = await asyncio.to_thread(exports.url, definition, self.engine.traces.publisher)
+        if definition is not None and self.engine.publishing:
+            url = await asyncio.to_thread(exports.url, definition, self.engine.publishing.publisher)
             output = {**output, "definition": url}
         return Answer(*self.engine.service.answer(operation, output))
 
@@ -159,13 +159,13 @@ class App:
 
     def _fetch(self, uri: str) -> bytes:
         """Return an S3 object that a request names."""
-        traces = self.engine.traces
-        if traces is None:
+        publishing = self.engine.publishing
+        if publishing is None:
             raise ServiceError("ValidationException", f"{uri} cannot be read: this endpoint has no S3")
         with tempfile.TemporaryDirectory() as directory:
             path = Path(directory, "object")
             try:
-                traces.publisher.download(uri, str(path))
+                publishing.publisher.download(uri, str(path))
             except (FileNotFoundError, ValueError) as error:
                 raise ServiceError("ValidationException", f"{uri} cannot be read: {error}") from None
             return path.read_bytes()
@@ -181,7 +181,7 @@ class App:
         body = await _body(receive) if service == "sts" else b""
         receive = _again(body) if service == "sts" else receive
         operation = other_services.operation_of(service, scope, headers, body)
-        fault = None if access_key == self._own_key else self.engine.traffic.fault(operation)
+        fault = None if access_key == self._own_key else self.engine.faults.take(operation)
         if fault and fault.kind == "delay":
             await asyncio.sleep(fault.seconds)
         elif fault and fault.kind == "drop":
@@ -202,7 +202,7 @@ class App:
             await self._send(send, Answer(status, json.dumps(document).encode()))
             return
         if operation == other_services.WHO:
-            self.engine.traffic.record(operation, self.engine.state.clock.now(), {})
+            self.engine.calls.add(operation, self.engine.state.clock.now(), {})
             account = self.engine.state.settings.account_of(access_key)
             await self._send(send, Answer(200, other_services.caller_identity(account)))
             return
@@ -211,8 +211,8 @@ class App:
             message = f"{service} is not served: install airflow-provider-omics[local], which brings moto"
             await self._send(send, _error("NotImplementedException", message, 501))
             return
-        if service == "events" and self.engine.traces:
-            self.engine.traces.listening = True
+        if service == "events" and self.engine.publishing:
+            self.engine.publishing.listening = True
         try:
             await aws(scope, receive, send)
         except Exception as error:  # noqa: BLE001 - moto raises where it lacks a service, an operation or a library

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omics.local import run_queue
+from airflow_provider_omics.local.publishing.s3_uri import split
 from airflow_provider_omics.local.state.resources import CacheEntries, Resource, check_tags, found
 from airflow_provider_omics.local.state.run import ACTIVE
 from airflow_provider_omics.local.wire.caller import Caller, arn
@@ -220,8 +220,10 @@ def create_run_cache(state: State, params: Answer, caller: Caller) -> Answer:
         "cacheBehavior": params.get("cacheBehavior", "CACHE_ON_FAILURE"),
         "status": "ACTIVE",
     }
-    if not re.match("s3://[^/]", params["cacheS3Location"]):
-        raise invalid(f"cacheS3Location {params['cacheS3Location']} is not s3:// with a bucket")
+    try:
+        split(params["cacheS3Location"], key_needed=False)
+    except ValueError as error:
+        raise invalid(f"cacheS3Location {error}") from None
     make = lambda: _make(state, state.caches, "runCache", params, caller, **members)  # noqa: E731 - one line, used once
     return state.once("CreateRunCache", params, caller, make)
 

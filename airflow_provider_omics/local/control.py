@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from airflow_provider_omics.local import catalog, examples, life, read_set_jobs, storage
+from airflow_provider_omics.local.faults.planned_faults import fault_from
 from airflow_provider_omics.local.json_types import check
 from airflow_provider_omics.local.state.scripts import script_from
-from airflow_provider_omics.local.traffic import fault_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,16 +107,16 @@ def _reset(engine: Engine, _asked: Asked) -> Json:
 
 
 def _fault(engine: Engine, asked: Asked) -> Json:
-    engine.traffic.plan(fault_from(asked, engine.service.statuses, engine.service.model.operation_names))
+    engine.faults.add(fault_from(asked, engine.service.statuses, engine.service.model.operation_names))
     return {}
 
 
 def _faults(engine: Engine, _asked: Asked) -> Json:
-    return [asdict(fault) for fault in engine.traffic.faults()]
+    return [asdict(fault) for fault in engine.faults.all()]
 
 
 def _forgive(engine: Engine, _asked: Asked) -> Json:
-    engine.traffic.forgive()
+    engine.faults.clear()
     return {}
 
 
@@ -195,11 +195,11 @@ def _force_read_set(engine: Engine, asked: Asked) -> Json:
 
 
 def _calls(engine: Engine, asked: Asked) -> Json:
-    return [asdict(call) for call in engine.traffic.calls(asked.get("operation"))]
+    return [asdict(call) for call in engine.calls.latest(asked.get("operation"))]
 
 
 def _counts(engine: Engine, _asked: Asked) -> Json:
-    return engine.traffic.counts()
+    return engine.calls.counts()
 
 
 _ACTIONS: dict[tuple[str, str], Callable[[Engine, Asked], Json]] = {

@@ -13,14 +13,16 @@ from airflow_provider_omics.local import (
     batches,
     catalog,
     configurations,
-    moto_backends,
     read_set_jobs,
     runs,
     storage,
     tags,
 )
+from airflow_provider_omics.local.faults.call_log import CallLog
+from airflow_provider_omics.local.faults.planned_faults import PlannedFaults
+from airflow_provider_omics.local.faults.throttle import Throttle
+from airflow_provider_omics.local.publishing import moto_backends
 from airflow_provider_omics.local.state.state import State
-from airflow_provider_omics.local.traffic import Traffic
 from airflow_provider_omics.local.wire import page_tokens
 from airflow_provider_omics.local.wire.service_error import ServiceError
 from airflow_provider_omics.local.wire.service_model import Service
@@ -28,8 +30,8 @@ from airflow_provider_omics.local.wire.service_model import Service
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from airflow_provider_omics.local.publishing.publishing_queue import PublishingQueue
     from airflow_provider_omics.local.state.executor import Executor
-    from airflow_provider_omics.local.traces import Traces
     from airflow_provider_omics.local.wire.caller import Answer, Caller
 
 OPERATIONS: dict[str, Callable[[State, Answer, Caller], Answer]] = {
@@ -122,9 +124,9 @@ class Engine:
         self.config = config
         self.service = Service("omics")
         self.executor: Executor | None = None
-        self.traces: Traces | None = None
+        self.publishing: PublishingQueue | None = None
         self.lock = threading.RLock()
-        self.traffic = Traffic()
+        self.calls, self.faults, self.throttle = CallLog(), PlannedFaults(), Throttle()
         self.state = State(self.lock)
         self.reset()
 
@@ -135,10 +137,10 @@ class Engine:
         ``prepare`` sets up the new state. The caller must not hold the lock, which those need that are to end.
         """
         with self.lock:
-            left, runs = self.traces, list(self.state.runs)
-            self.traffic = Traffic()
-            self.traces = left.renewed() if left else None
-            self.state = State(self.lock, executor=self.executor, traces=self.traces)
+            left, runs = self.publishing, list(self.state.runs)
+            self.calls, self.faults, self.throttle = CallLog(), PlannedFaults(), Throttle()
+            self.publishing = left.renewed() if left else None
+            self.state = State(self.lock, executor=self.executor, publishing=self.publishing)
             self.state.ended = partial(batch_life.run_ended, self.state)
             prepare()
         # What still runs or publishes would leave something in services that are empty already.
@@ -162,14 +164,14 @@ class Engine:
         with self.lock:
             return self.state.advance(_SLICE)
 
-    def connect(self, executor: Executor | None, traces: Traces) -> None:
+    def connect(self, executor: Executor | None, publishing: PublishingQueue) -> None:
         """Give it what executes workflows and what publishes, which both need the endpoint's address."""
         self.executor = self.state.executor = executor
-        self.traces = self.state.traces = traces
+        self.publishing = self.state.publishing = publishing
 
     def close(self) -> None:
         """Kill what is executed, publish what is left."""
         if self.executor:
             self.executor.close()
-        if self.traces:
-            self.traces.close()
+        if self.publishing:
+            self.publishing.close()

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 def emit(state: State, detail_type: str, arn: str, detail: dict[str, Any], moment: datetime) -> None:
     """Send an event about the resource ``arn``, in the order of these calls; nobody waits, and None is left out."""
-    if state.traces is None or not state.traces.listening:
+    if state.publishing is None or not state.publishing.listening:
         return
     told = {"omicsVersion": "1.0.0", "arn": arn, **{name: it for name, it in detail.items() if it is not None}}
     for _ in range(state.settings.event_copies):
-        state.traces.event(detail_type, told, [arn], moment)
+        state.publishing.event(detail_type, told, [arn], moment)
 
 
 def emit_run(state: State, run: Run, moment: datetime) -> None:

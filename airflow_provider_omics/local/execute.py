@@ -23,7 +23,7 @@ from airflow_provider_omics.local.wdl_run import Progress, WdlError, failure_rea
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_provider_omics.local.records import Publisher
+    from airflow_provider_omics.local.publishing.publisher import Publisher
     from airflow_provider_omics.local.state.executor import Definition, RunUpdates
     from airflow_provider_omics.local.state.run import Run
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The life of a run: its statuses, by a simulated plan or by what an executor says, and the traces that they leave."""
+"""A run's statuses, by a simulated plan or by what an executor says."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omics.local import run_queue
+from airflow_provider_omics.local import run_queue, simulated_exports
 from airflow_provider_omics.local.events import emit_run
 from airflow_provider_omics.local.manifest import manifest_lines
 from airflow_provider_omics.local.state import scripts
@@ -184,8 +184,8 @@ def add_task(state: State, run: Run, now: datetime, name: str, members: Any) -> 
 
 def _export(state: State, run: Run, now: datetime) -> None:
     """Leave outputs and logs, where those are wanted, and go on when they are in place, as if it took no time."""
-    # Outputs that a script plans are written without the other traces, too.
-    if not (state.traces and (state.settings.traces or plan_of(run).outputs is not None)):
+    # Outputs that a script plans are written without logs, too.
+    if not (state.publishing and (state.settings.traces or plan_of(run).outputs is not None)):
         stopping(state, run, now)
         return
 
@@ -198,7 +198,7 @@ def _export(state: State, run: Run, now: datetime) -> None:
             run.plan = replace(plan_of(run), status="FAILED", failureReason="EXPORT_FAILED", statusMessage=str(error))
         then(state, run, now, 0, stopping)
 
-    state.traces.export(run, plan_of(run), exported)
+    state.publishing.work(partial(simulated_exports.export, run, plan_of(run)), exported)
 
 
 def stopping(state: State, run: Run, now: datetime) -> None:
@@ -227,11 +227,11 @@ def end(state: State, run: Run, now: datetime) -> None:
     def left() -> None:
         _if_current(state, run, generation, finish, now)
 
-    if state.traces and state.settings.traces:
+    if state.publishing and state.settings.traces:
         said: dict[str, Any] = {"status": plan.status, "failureReason": plan.failureReason, "statusMessage": message}
         said |= {"stopTime": now, "resourceDigests": plan.resourceDigests}
         lines = [(now, line) for line in manifest_lines(run, said)]
-        state.traces.manifest(run, lines, left)
+        state.publishing.log(f"manifest/run/{run.id}/{run.uuid}", lines, left)
     else:
         finish(state, run, now)
 

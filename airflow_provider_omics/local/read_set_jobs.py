@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from airflow_provider_omics.local.records import Publisher
+    from airflow_provider_omics.local.publishing.publisher import Publisher
     from airflow_provider_omics.local.state.sequence_store import ReadSet
     from airflow_provider_omics.local.state.state import State
     from airflow_provider_omics.local.wire.caller import Answer, Caller
@@ -49,7 +49,7 @@ def start_activation_job(state: State, params: Answer, caller: Caller) -> Answer
 
 def _start(state: State, kind: str, params: Answer, caller: Caller) -> Answer:
     store = storage.store_of(state, params["sequenceStoreId"], caller)
-    if kind == "import" and state.traces is None:
+    if kind == "import" and state.publishing is None:
         raise invalid("This endpoint has no S3 to import from")
 
     def make() -> Answer:
@@ -183,8 +183,8 @@ def _import(state: State, job: Job, now: datetime) -> None:
                 source.end(storage.add_read_set(state, job, source.request, files, now).id, None)
         _end(state, job, now)
 
-    if state.traces:
-        state.traces.work(lambda publisher: _copied(publisher, job.store.bucket, wanted), done)
+    if state.publishing:
+        state.publishing.work(lambda publisher: _copied(publisher, job.store.bucket, wanted), done)
 
 
 def _copied(publisher: Publisher, bucket: str, wanted: list[list[tuple[str, str, str]]]) -> Imported:

@@ -69,7 +69,7 @@ def _not_executable(workflow: Resource | None) -> str | None:
 def _read_parameters(workflow: Resource | None, step: Step, state: State, run: Run, now: datetime) -> None:
     """Go on when the file of a ``parametersUri`` is read, as if it took no time; a bad one ends the run."""
     uri, generation = run.request.get("parametersUri"), run.generation
-    if uri is None or state.traces is None:
+    if uri is None or state.publishing is None:
         step(state, run, now)
         return
 
@@ -86,4 +86,4 @@ def _read_parameters(workflow: Resource | None, step: Step, state: State, run: R
             run.parameters = parameters
             step(state, run, now)
 
-    state.traces.work(partial(run_parameters.read, uri, workflow), done)
+    state.publishing.work(partial(run_parameters.read, uri, workflow), done)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_omics.local.staging import upload
 
 if TYPE_CHECKING:
-    from airflow_provider_omics.local.records import Publisher
+    from airflow_provider_omics.local.publishing.publisher import Publisher
     from airflow_provider_omics.local.state.run import Run
 
 # In a run's directory: the folder of entries that it makes, and the file of those that it may use.

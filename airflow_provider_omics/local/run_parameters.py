@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_omics.local.wire.service_error import ServiceError, invalid
 
 if TYPE_CHECKING:
-    from airflow_provider_omics.local.records import Publisher
+    from airflow_provider_omics.local.publishing.publisher import Publisher
     from airflow_provider_omics.local.state.resources import Resource
     from airflow_provider_omics.local.state.run import Run
     from airflow_provider_omics.local.state.state import State
@@ -71,4 +71,4 @@ def read(uri: str, workflow: Resource | None, publisher: Publisher) -> Answer | 
 def parameters_uri(state: State, run: Run) -> str | None:
     """Return what GetRun says of a ``parametersUri``: a presigned URL once the file is read, the S3 URI before."""
     uri: str | None = run.request.get("parametersUri")
-    return state.traces.publisher.presigned(uri) if uri and run.parameters is not None and state.traces else uri
+    return state.publishing.publisher.presigned(uri) if uri and run.parameters is not None and state.publishing else uri

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import json
-import re
 import uuid
 from typing import TYPE_CHECKING
 
 from airflow_provider_omics.local import catalog, configurations, life, run_begin, run_parameters
 from airflow_provider_omics.local.instance_types import instance_type
+from airflow_provider_omics.local.publishing.s3_uri import split
 from airflow_provider_omics.local.state.clock import later
 from airflow_provider_omics.local.state.resources import check_tags, found, found_here
 from airflow_provider_omics.local.state.run import ENDED, Run
@@ -118,8 +118,10 @@ def _effective_request(state: State, params: Answer, caller: Caller) -> Answer:
 
 def _check_request(state: State, request: Answer, workflow: Resource) -> None:
     """Check what HealthOmics' user guide says of a run's members beyond the model."""
-    if not re.match("s3://[^/]", request["outputUri"]):
-        raise invalid(f"outputUri {request['outputUri']} is not s3:// with a bucket")
+    try:
+        split(request["outputUri"], key_needed=False)
+    except ValueError as error:
+        raise invalid(f"outputUri {error}") from None
     if "cacheBehavior" in request and "cacheId" not in request:
         raise invalid("cacheBehavior requires cacheId")
     if request.get("networkingMode") == "VPC" and "configurationName" not in request:

@@ -16,14 +16,13 @@ import uvicorn
 
 from airflow_provider_omics.local import definitions, examples
 from airflow_provider_omics.local.app import App
-from airflow_provider_omics.local.aws import AwsPublisher
 from airflow_provider_omics.local.control import configure
 from airflow_provider_omics.local.engine import Engine
-from airflow_provider_omics.local.traces import Traces
+from airflow_provider_omics.local.publishing.publisher import Publisher
+from airflow_provider_omics.local.publishing.publishing_queue import PublishingQueue
 from airflow_provider_omics.local.wire.caller import NOBODY
 
 if TYPE_CHECKING:
-    from airflow_provider_omics.local.records import Publisher
     from airflow_provider_omics.local.state.executor import Executor
 
 _TICK = 0.05
@@ -46,10 +45,10 @@ class Server:
         name, number = self._socket.getsockname()[:2]
         self.url = f"http://[{name}]:{number}" if ":" in name else f"http://{name}:{number}"
         own_key = f"omics-local-{secrets.token_hex(8)}"
-        publisher = AwsPublisher(self.url, self._region_of, own_key)
+        publisher = Publisher(self.url, self._region_of, own_key)
         executor = None if simulate else _executor(publisher)
         buckets = partial(publisher.make_buckets, examples.BUCKETS if self.engine.config.get("examples") else ())
-        self.engine.connect(executor, Traces(publisher, self.engine.lock))
+        self.engine.connect(executor, PublishingQueue(publisher, self.engine.lock))
         options: dict[str, Any] = {"lifespan": "off", "ws": "none", "log_config": None, "access_log": False}
         options |= {"date_header": False, "server_header": False, "timeout_graceful_shutdown": 1}
         self._uvicorn = uvicorn.Server(uvicorn.Config(App(self.engine, buckets, own_key), **options))

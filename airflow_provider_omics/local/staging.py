@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import threading
     from pathlib import Path
 
-    from airflow_provider_omics.local.records import Publisher
+    from airflow_provider_omics.local.publishing.publisher import Publisher
     from airflow_provider_omics.local.state.executor import Definition
 
 

@@ -86,8 +86,8 @@ class LocalOmics:
         answer: dict[str, Any] = self.call("POST", "settings", settings)
         return answer
 
-    def fault(self, operation: str, kind: str, **members: Any) -> None:  # noqa: ANN401 - see traffic.Fault
-        """Plan a ``drop``, ``lost``, ``error`` (``code=``) or ``delay`` (``seconds=``); see ``traffic.Fault``."""
+    def fault(self, operation: str, kind: str, **members: Any) -> None:  # noqa: ANN401 - see planned_faults.Fault
+        """Plan a ``drop``, ``lost``, ``error`` (``code=``) or ``delay`` (``seconds=``); see ``planned_faults.Fault``."""
         self.call("POST", "faults", {"operation": operation, "kind": kind, **members})
 
     def faults(self) -> list[dict[str, Any]]:

@@ -9,13 +9,14 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from airflow_provider_omics.local.publishing.s3_uri import split
 from airflow_provider_omics.local.staging import RunError
 
 if TYPE_CHECKING:
     import socket
     from pathlib import Path
 
-    from airflow_provider_omics.local.records import Publisher
+    from airflow_provider_omics.local.publishing.publisher import Publisher
 
 logger = logging.getLogger(__name__)
 
@@ -112,10 +113,10 @@ def _object_of(uri: str) -> tuple[str, str]:
             "INPUT_URI_NOT_FOUND",
             f"{uri}: the local endpoint executes with s3:// URIs alone; GetReadSetMetadata tells those of a read set.",
         )
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    if not uri.startswith("s3://") or not bucket:
-        raise no_uri(uri)
-    return bucket, key
+    try:
+        return split(uri, key_needed=False)
+    except ValueError:
+        raise no_uri(uri) from None
 
 
 def no_uri(uri: str) -> RunError:

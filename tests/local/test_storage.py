@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from airflow_provider_omics.local.aws import AwsPublisher
+from airflow_provider_omics.local.publishing.publisher import Publisher
 from tests.events_page import make_queue
 
 ROLE = "arn:aws:iam::123456789012:role/omics"
@@ -301,7 +301,7 @@ def test_an_import_job_ends_whatever_happens_to_its_copies(imported, monkeypatch
     def full(*_):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(AwsPublisher, "copy", full)
+    monkeypatch.setattr(Publisher, "copy", full)
     job = imported(source())
     assert job["status"] == "FAILED"
     assert "No space left" in job["sources"][0]["statusMessage"]

@@ -327,7 +327,7 @@ def test_a_reset_leaves_nothing_of_what_was_under_way(start, omics_local, client
         assert s3.list_buckets()["Buckets"] == []
         assert client.list_runs()["items"] == []
     assert threading.active_count() < 40
-    assert [thread.name for thread in threading.enumerate()].count("omics-local-traces") == 0
+    assert [thread.name for thread in threading.enumerate()].count("omics-local-publishing") == 0
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 
 from airflow_provider_omics.local.engine import Engine
 from airflow_provider_omics.local.events import emit
-from airflow_provider_omics.local.traces import Traces
+from airflow_provider_omics.local.publishing.publishing_queue import PublishingQueue
 
 GROUP = "/aws/omics/WorkflowLog"
 
@@ -207,11 +207,11 @@ def test_events_get_lost_or_come_twice(start, client, fast, received, frozen, co
 
 def test_a_reset_endpoint_sends_nothing_until_somebody_asks_eventbridge_for_a_rule():
     engine = Engine({})
-    engine.connect(None, Traces(SimpleNamespace(), engine.lock))
-    engine.traces.listening = True
+    engine.connect(None, PublishingQueue(SimpleNamespace(), engine.lock))
+    engine.publishing.listening = True
     engine.reset()
     emit(engine.state, "Run Status Change", "arn:aws:omics:us-east-1:1:run/1", {}, engine.state.clock.now())
-    assert engine.traces._thread is None
+    assert engine.publishing._thread is None
 
 
 def test_a_failure_its_reason_and_the_cache_are_in_the_event(start, client, fast, received):
@@ -256,16 +256,16 @@ def test_what_is_not_published_when_it_closes_is_dropped():
         publishing.set()
         going_on.wait(60)
 
-    traces = Traces(SimpleNamespace(log=log), threading.RLock())
-    for run_id in ("1", "2"):
-        traces.manifest(SimpleNamespace(id=run_id, uuid="u"), [], lambda: None)
+    queue = PublishingQueue(SimpleNamespace(log=log), threading.RLock())
+    for stream in ("first", "second"):
+        queue.log(stream, [], lambda: None)
     assert publishing.wait(60)
-    closing = threading.Thread(target=traces.close)
+    closing = threading.Thread(target=queue.close)
     closing.start()
-    until(lambda: traces._closed)
+    until(lambda: queue._closed)
     going_on.set()
     closing.join()
-    assert published == ["manifest/run/1/u"]
+    assert published == ["first"]
 
 
 def test_a_simulated_run_has_an_engine_log(start, client, fast):

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from airflow_provider_omics.local.publishing.publishing_queue import PublishingQueue
     from airflow_provider_omics.local.state.batch import Batch
     from airflow_provider_omics.local.state.executor import Executor
     from airflow_provider_omics.local.state.resources import Resource
     from airflow_provider_omics.local.state.run import Queue, Run
     from airflow_provider_omics.local.state.scripts import Script
     from airflow_provider_omics.local.state.sequence_store import Store
-    from airflow_provider_omics.local.traces import Traces
     from airflow_provider_omics.local.wire.caller import Answer, Caller
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class State:
     settings: Settings = field(default_factory=Settings)
     clock: Clock = field(default_factory=Clock)
     executor: Executor | None = None
-    traces: Traces | None = None
+    publishing: PublishingQueue | None = None
     runs: dict[str, Run] = field(default_factory=dict)
     deleted: list[Run] = field(default_factory=list)
     workflows: dict[str, Resource] = field(default_factory=dict)

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import botocore.session
 from botocore.config import Config
 
-from airflow_provider_omics.local import moto_backends
 from airflow_provider_omics.local.environment import REGION
+from airflow_provider_omics.local.publishing import moto_backends
+from airflow_provider_omics.local.publishing.s3_uri import split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,8 +26,8 @@ LOG_GROUP = "/aws/omics/WorkflowLog"
 _RUN_OF_STREAM = re.compile(r"run/(\d+)")
 
 
-class AwsPublisher:
-    """Where runs leave their traces; each in the Region of its run."""
+class Publisher:
+    """S3, CloudWatch Logs and EventBridge, each in the Region of its run; never called on the event loop's thread."""
 
     def __init__(self, url: str, region_of: Callable[[str], str], own_key: str) -> None:
         self._url = url
@@ -39,7 +40,7 @@ class AwsPublisher:
 
     def download(self, uri: str, path: str) -> None:
         """Copy the object ``s3://…`` to a local file; FileNotFoundError names the uri that does not exist."""
-        bucket, key = _split(uri)
+        bucket, key = split(uri)
         s3 = self._client()
         try:
             content = s3.get_object(Bucket=bucket, Key=key)["Body"]
@@ -50,7 +51,7 @@ class AwsPublisher:
 
     def keys(self, uri: str) -> list[str]:
         """Return the keys that begin as ``s3://…`` does, in order; FileNotFoundError if the bucket is not there."""
-        bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+        bucket, prefix = split(uri, key_needed=False)
         s3 = self._client()
         try:
             pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
@@ -60,13 +61,13 @@ class AwsPublisher:
 
     def upload(self, path: str, uri: str) -> None:
         """Copy a local file to ``s3://…``; a bucket that does not exist is an error, as in AWS."""
-        bucket, key = _split(uri)
+        bucket, key = split(uri)
         with Path(path).open("rb") as file:
             self._client().put_object(Bucket=bucket, Key=key, Body=file)
 
     def copy(self, uri: str, to: str) -> int:
         """Copy an object within S3 and return its bytes; FileNotFoundError names the uri that cannot be read."""
-        s3, (bucket, key), (to_bucket, to_key) = self._client(), _split(uri), _split(to)
+        s3, (bucket, key), (to_bucket, to_key) = self._client(), split(uri), split(to)
         try:
             size = int(s3.head_object(Bucket=bucket, Key=key)["ContentLength"])
             s3.copy_object(Bucket=to_bucket, Key=to_key, CopySource={"Bucket": bucket, "Key": key})
@@ -76,7 +77,7 @@ class AwsPublisher:
 
     def presigned(self, uri: str) -> str:
         """Return a URL by which anybody can read the object ``s3://…`` for an hour."""
-        bucket, key = _split(uri)
+        bucket, key = split(uri)
         # A client reads the URL, and faults are planned for clients.
         s3 = self._client("local")
         url: str = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key})
@@ -89,7 +90,7 @@ class AwsPublisher:
 
     def put(self, uri: str, text: str) -> None:
         """Write a small object ``s3://…``; a bucket that does not exist is an error, as in AWS."""
-        bucket, key = _split(uri)
+        bucket, key = split(uri)
         moto_backends.put_object(bucket, key, text.encode())
 
     def log(self, stream: str, lines: list[tuple[datetime, str]]) -> None:
@@ -129,11 +130,3 @@ def _unread(uri: str, error: Any) -> OSError:  # noqa: ANN401 - botocore's
     """Return why an object cannot be read: FileNotFoundError only where there is none."""
     missing = error.response["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.NOT_FOUND
     return FileNotFoundError(f"{uri}: {error}") if missing else OSError(f"{uri}: {error}")
-
-
-def _split(uri: str) -> tuple[str, str]:
-    """Return the bucket and the key of an ``s3://`` URI."""
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    if not uri.startswith("s3://") or not bucket or not key:
-        raise ValueError(f"{uri} is not s3://bucket/key")
-    return bucket, key

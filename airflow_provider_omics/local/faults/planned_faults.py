@@ -1,25 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What happens to a call besides its being handled: it is counted, recorded, throttled, or meets a planned fault."""
+"""Faults that are planned for calls: of HealthOmics, S3, CloudWatch Logs, SQS and STS."""
 
 from __future__ import annotations
 
 import random
 import re
 import threading
-from collections import Counter, deque
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 from airflow_provider_omics.local.json_types import check, check_times
 from airflow_provider_omics.local.wire import other_services
-from airflow_provider_omics.local.wire.service_error import ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
 Kind = Literal["drop", "lost", "error", "delay"]
-_REMEMBERED_CALLS = 10_000
 _HTTP_ERROR = re.compile("[45][0-9]{2}")
 
 
@@ -49,62 +45,30 @@ class Fault:
     struck: int = field(default=0, init=False)
 
 
-@dataclass(slots=True)
-class Call:
-    """One call that arrived: when, which, with which requestId, about which run, and the HTTP status it got."""
-
-    operation: str
-    time: datetime
-    request_id: str | None
-    id: str | None
-    status: int | None = None
-
-
-class Traffic:
-    """The counters, the record of calls, the token buckets and the planned faults; any thread may ask."""
+class PlannedFaults:
+    """The faults that are planned; any thread may ask."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._random = random.Random()  # noqa: S311 - faults need no secret
         self._faults: list[Fault] = []
-        self._buckets: dict[str, tuple[float, datetime]] = {}
-        self._counts: Counter[str] = Counter()
-        self._calls: deque[Call] = deque(maxlen=_REMEMBERED_CALLS)
 
-    def record(self, operation: str, time: datetime, params: Mapping[str, Any]) -> Call:
-        """Count a call and remember it; the caller adds the status of its answer."""
-        call = Call(operation, time, params.get("requestId"), params.get("id"))
-        with self._lock:
-            self._counts[operation] += 1
-            self._calls.append(call)
-        return call
-
-    def counts(self) -> dict[str, int]:
-        """Return how many calls of each operation arrived."""
-        with self._lock:
-            return dict(self._counts)
-
-    def calls(self, operation: str | None = None) -> list[Call]:
-        """Return the latest calls, of one operation or of all, oldest first."""
-        with self._lock:
-            return [call for call in self._calls if operation in (None, call.operation)]
-
-    def plan(self, fault: Fault) -> None:
+    def add(self, fault: Fault) -> None:
         """Plan a fault, after those that are planned already."""
         with self._lock:
             self._faults.append(fault)
 
-    def faults(self) -> list[Fault]:
+    def all(self) -> list[Fault]:
         """Return the faults that are planned and not used up."""
         with self._lock:
             return list(self._faults)
 
-    def forgive(self) -> None:
+    def clear(self) -> None:
         """Drop all planned faults."""
         with self._lock:
             self._faults.clear()
 
-    def fault(self, operation: str, body: bytes = b"") -> Fault | None:
+    def take(self, operation: str, body: bytes = b"") -> Fault | None:
         """Return the first planned fault that strikes this call, and use it up."""
         with self._lock:
             for fault in self._faults:
@@ -118,21 +82,6 @@ class Traffic:
                             self._faults.remove(fault)
                     return fault
         return None
-
-    def throttle(self, operation: str, rate: float | None, now: datetime) -> None:
-        """Take a token of the operation's bucket, which holds one second's worth, or raise ThrottlingException."""
-        if rate is None:
-            return
-        burst = max(rate, 1.0)
-        with self._lock:
-            tokens, last = self._buckets.get(operation, (burst, now))
-            tokens = min(burst, tokens + rate * (now - last).total_seconds())
-            enough = tokens >= 1
-            self._buckets[operation] = (tokens - enough, now)
-        if not enough:
-            raise ServiceError(
-                "ThrottlingException", f"Rate exceeded: {operation} may be called {rate:g} times a second"
-            )
 
 
 def fault_from(members: Mapping[str, Any], codes: Mapping[str, int], operations: Sequence[str]) -> Fault:
