@@ -7,8 +7,8 @@ import hashlib
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omics.local import run_queue
 from airflow_provider_omics.local.publishing.s3_uri import split
+from airflow_provider_omics.local.runs import queueing
 from airflow_provider_omics.local.state.resources import CacheEntries, Resource, check_tags, found
 from airflow_provider_omics.local.state.run import ACTIVE
 from airflow_provider_omics.local.wire.caller import Caller, arn
@@ -275,7 +275,7 @@ def list_run_caches(state: State, params: Answer, _caller: Caller) -> Answer:
 def update_run_group(state: State, params: Answer, _caller: Caller) -> Answer:
     """Change a run group's name or limits."""
     _update(found(state.groups, params["id"], "Run group"), params)
-    run_queue.admit(state, state.clock.now())
+    queueing.admit(state, state.clock.now())
     return {}
 
 

@@ -9,9 +9,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from airflow_provider_omics.local import catalog, examples, life, read_set_jobs, storage
+from airflow_provider_omics.local import catalog, examples, read_set_jobs, storage
 from airflow_provider_omics.local.faults.planned_faults import fault_from
 from airflow_provider_omics.local.json_types import check
+from airflow_provider_omics.local.runs import simulation
 from airflow_provider_omics.local.state.scripts import script_from
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def _force(engine: Engine, asked: Asked) -> Json:
     if run.plan is None:
         raise ValueError(f"Run {run.id} is executed, not simulated: its status is what its workflow does.")
     why = asked.get("failureReason"), asked.get("statusMessage")
-    life.force(engine.state, run, asked["status"], *why, unknown=asked.get("unknown", False))
+    simulation.force(engine.state, run, asked["status"], *why, unknown=asked.get("unknown", False))
     return _about(run)
 
 

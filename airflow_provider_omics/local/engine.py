@@ -8,20 +8,12 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omics.local import (
-    batch_life,
-    batches,
-    catalog,
-    configurations,
-    read_set_jobs,
-    runs,
-    storage,
-    tags,
-)
+from airflow_provider_omics.local import catalog, read_set_jobs, storage, tags
 from airflow_provider_omics.local.faults.call_log import CallLog
 from airflow_provider_omics.local.faults.planned_faults import PlannedFaults
 from airflow_provider_omics.local.faults.throttle import Throttle
 from airflow_provider_omics.local.publishing import moto_backends
+from airflow_provider_omics.local.runs import batch_processing, batches, configurations, runs
 from airflow_provider_omics.local.state.state import State
 from airflow_provider_omics.local.wire import page_tokens
 from airflow_provider_omics.local.wire.service_error import ServiceError
@@ -141,7 +133,7 @@ class Engine:
             self.calls, self.faults, self.throttle = CallLog(), PlannedFaults(), Throttle()
             self.publishing = left.renewed() if left else None
             self.state = State(self.lock, executor=self.executor, publishing=self.publishing)
-            self.state.ended = partial(batch_life.run_ended, self.state)
+            self.state.ended = partial(batch_processing.run_ended, self.state)
             prepare()
         # What still runs or publishes would leave something in services that are empty already.
         if self.executor:

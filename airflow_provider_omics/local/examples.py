@@ -6,7 +6,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_omics.local import catalog, runs, storage
+from airflow_provider_omics.local import catalog, storage
+from airflow_provider_omics.local.runs import runs
 from airflow_provider_omics.local.state.resources import Resource
 from airflow_provider_omics.local.state.scripts import script_from
 from airflow_provider_omics.local.wire.caller import Caller, arn

@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from airflow_provider_omics.local import run_caches
-from airflow_provider_omics.local.manifest import manifest_lines
 from airflow_provider_omics.local.run_folders import RunFolders
+from airflow_provider_omics.local.runs.run_manifest import manifest_lines
 from airflow_provider_omics.local.staging import RunError, unpack, upload, upload_outputs
 from airflow_provider_omics.local.wdl_inputs import Inputs, no_uri
 from airflow_provider_omics.local.wdl_run import Progress, WdlError, failure_reason, run_wdl
@@ -45,17 +45,17 @@ class WdlExecutor:
         self._executions: dict[str, _Execution] = {}
         self._closed = False
 
-    def submit(self, run: Run, definition: Definition, journal: RunUpdates) -> None:
+    def submit(self, run: Run, definition: Definition, updates: RunUpdates) -> None:
         """Take a new run (PENDING) and return at once."""
         if self._closed:
             return
         execution = self._executions[run.id] = _Execution(
-            run, definition, journal, self._publisher, folder=self._folders.path
+            run, definition, updates, self._publisher, folder=self._folders.path
         )
         execution.future = self._pool.submit(self._work, execution)
 
     def cancel(self, run_id: str) -> None:
-        """Have the process tree of a run killed, after which its journal says CANCELLED."""
+        """Have the process tree of a run killed, after which its updates says CANCELLED."""
         execution = self._executions.get(run_id)
         if execution is None:
             return
@@ -64,7 +64,7 @@ class WdlExecutor:
             threading.Thread(target=self._work, args=(execution,), name=f"omics-local-cancel-{run_id}").start()
 
     def time_out(self, run_id: str, message: str) -> None:
-        """Have the process tree of a run killed, after which its journal says FAILED, RUN_TIMED_OUT and the message."""
+        """Have the process tree of a run killed, after which its updates says FAILED, RUN_TIMED_OUT and the message."""
         execution = self._executions.get(run_id)
         if execution and not execution.stop.is_set():
             execution.timed_out = RunError("RUN_TIMED_OUT", message)
@@ -102,7 +102,7 @@ class _Execution:
     """One run from PENDING to its end, in one thread."""
 
     def __init__(
-        self, run: Run, definition: Definition, journal: RunUpdates, publisher: Publisher, *, folder: Path
+        self, run: Run, definition: Definition, updates: RunUpdates, publisher: Publisher, *, folder: Path
     ) -> None:
         self._folder = folder
         self.run = run
@@ -111,7 +111,7 @@ class _Execution:
         self.future: Future[None] | None = None
         self.timed_out: RunError | None = None
         self._definition = definition
-        self._journal = journal
+        self._updates = updates
         self._publisher = publisher
 
     def execute(self) -> None:
@@ -142,7 +142,7 @@ class _Execution:
         self._status("RUNNING")
         parameters = self.run.parameters or self.run.request.get("parameters") or {}
         inputs = Inputs(directory / "inputs", self._publisher)
-        progress = Progress(directory, self._journal, self._log)
+        progress = Progress(directory, self._updates, self._log)
         uri = self.run.run_output_uri.rstrip("/")
         run_caches.prepare(self.run, directory)
         try:
@@ -190,7 +190,7 @@ class _Execution:
     def _status(self, status: str, *, failure_reason: str | None = None, status_message: str | None = None) -> None:
         why = f": {failure_reason}: {status_message}" if failure_reason else ""
         self._log("", [(datetime.now(UTC), f"Run {self.run.id} is {status}{why}")])
-        self._journal.status(status, failure_reason=failure_reason, status_message=status_message)
+        self._updates.status(status, failure_reason=failure_reason, status_message=status_message)
 
     def _log(self, suffix: str, lines: list[tuple[datetime, str]]) -> None:
         if self.run.request.get("logLevel") != "OFF":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_omics.local.instance_types import INSTANCES
+from airflow_provider_omics.local.runs.instance_types import INSTANCES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,6 @@ import math
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omics.local.events import emit
 from airflow_provider_omics.local.state.resources import check_tags, found, found_here
 from airflow_provider_omics.local.state.sequence_store import ReadSet, Store
 from airflow_provider_omics.local.wire.caller import arn
@@ -101,7 +100,7 @@ def move(state: State, thing: ReadSet | Job, now: datetime, status: str, message
     if hasattr(thing, "completion_time"):  # a job; one that is forced back has none
         ended = status in ("COMPLETED", "COMPLETED_WITH_FAILURES", "FAILED", "CANCELLED")
         thing.completion_time = now if ended else None
-    emit(state, *thing.event(), now)
+    state.emit(*thing.event(), now)
 
 
 def add_read_set(state: State, job: Job, source: Answer, files: list[tuple[str, str, int]], now: datetime) -> ReadSet:

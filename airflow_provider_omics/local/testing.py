@@ -87,7 +87,7 @@ class LocalOmics:
         return answer
 
     def fault(self, operation: str, kind: str, **members: Any) -> None:  # noqa: ANN401 - see planned_faults.Fault
-        """Plan a ``drop``, ``lost``, ``error`` (``code=``) or ``delay`` (``seconds=``); see ``planned_faults.Fault``."""
+        """Plan a ``drop``, ``lost``, ``error`` (``code=``) or ``delay`` (``seconds=``)."""
         self.call("POST", "faults", {"operation": operation, "kind": kind, **members})
 
     def faults(self) -> list[dict[str, Any]]:

@@ -79,7 +79,7 @@ class _Call:
 class Progress:
     """What miniwdl's growing log says: the run's tasks, their real times, their output."""
 
-    def __init__(self, directory: Path, journal: RunUpdates, log: Log) -> None:
+    def __init__(self, directory: Path, updates: RunUpdates, log: Log) -> None:
         self.directory = directory
         self.engine_log = directory / "engine.log"
         self.engine_log.touch()
@@ -89,7 +89,7 @@ class Progress:
         self._calls: dict[str, _Call] = {}
         self._threads: dict[int, str] = {}  # which call each of miniwdl's threads is at
         self.task_ids: dict[str, str] = {}  # by miniwdl's directory of the call, the last of a repeated task
-        self._journal = journal
+        self._updates = updates
         self._log = log
 
     def follow(self, *, end: bool = False) -> None:
@@ -124,7 +124,7 @@ class Progress:
         elif message == "task running":
             call.output = [Tail(Path(entry[name]), most=_MOST_OUTPUT) for name in ("stdout", "stderr")]
             call.usage = Path(entry["usage"])
-            self._journal.task_status(self._begin(call), "RUNNING")
+            self._updates.task_status(self._begin(call), "RUNNING")
         elif message == "done":
             self._begin(call)
             self._end(call, "COMPLETED")
@@ -144,12 +144,12 @@ class Progress:
         elif message == "task found in cache":
             call = self._calls[self._threads[entry["thread"]]]
             call.resources = {key: entry[key] for key in ("cpus", "memory", "gpus")}
-            self._journal.task_cached(self._begin(call), entry["uri"])
+            self._updates.task_cached(self._begin(call), entry["uri"])
             call.task_id = None
 
     def _begin(self, call: _Call) -> str:
         if call.task_id is None:
-            call.task_id = self._journal.task(call.name, **call.resources)
+            call.task_id = self._updates.task(call.name, **call.resources)
             self.task_ids[call.directory] = call.task_id
         return call.task_id
 
@@ -171,9 +171,9 @@ class Progress:
         self._pass_on(call, end=True)
         with suppress(OSError, ValueError):  # a task that was killed has none
             if call.usage:
-                self._journal.task_used(call.task_id, json.loads(call.usage.read_text()))
+                self._updates.task_used(call.task_id, json.loads(call.usage.read_text()))
         reason = failure_reason(message) if message else None
-        self._journal.task_status(call.task_id, status, failure_reason=reason, status_message=message)
+        self._updates.task_status(call.task_id, status, failure_reason=reason, status_message=message)
         call.task_id, call.output, call.usage = None, [], None
 
 

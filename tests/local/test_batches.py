@@ -8,7 +8,8 @@ from functools import partial
 
 import pytest
 
-from airflow_provider_omics.local import batch_life, batches, catalog, runs
+from airflow_provider_omics.local import catalog
+from airflow_provider_omics.local.runs import batch_processing, batches, runs
 from airflow_provider_omics.local.state.state import State
 from airflow_provider_omics.local.wire.caller import NOBODY
 
@@ -250,7 +251,7 @@ def test_a_step_that_fails_does_not_keep_the_next_from_being_done():
 def test_a_large_batch_lets_others_through_and_costs_what_its_runs_cost():
     state = State()
     state.clock.freeze()
-    state.ended = partial(batch_life.run_ended, state)
+    state.ended = partial(batch_processing.run_ended, state)
     catalog.register(state, {"id": "1234567"})
     request = {"defaultRunSetting": {"workflowId": "1234567", "roleArn": ROLE, "outputUri": "s3://b"}}
     caller = NOBODY._replace(settings=[{"runSettingId": f"s{i}"} for i in range(1_200)])

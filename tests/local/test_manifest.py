@@ -11,7 +11,7 @@ from datetime import datetime
 
 import pytest
 
-from airflow_provider_omics.local.instance_types import instance_type
+from airflow_provider_omics.local.runs.instance_types import instance_type
 
 
 def zipped(wdl):

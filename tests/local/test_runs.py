@@ -306,19 +306,19 @@ def test_a_run_forced_back_can_be_cancelled_again(start, client, omics_local, fr
 
 
 def test_an_executed_run_that_is_stopping_can_only_end():
-    state, journals = State(), []
-    submit = lambda _run, _definition, journal: journals.append(journal)  # noqa: E731 - one line, used once
+    state, submitted = State(), []
+    submit = lambda _run, _definition, updates: submitted.append(updates)  # noqa: E731 - one line, used once
     state.executor = SimpleNamespace(submit=submit, cancel=print, max_parallel_runs=2)
     content = io.BytesIO()
     zipfile.ZipFile(content, "w").close()
     workflow = engine.call(state, "CreateWorkflow", {"requestId": "w", "definitionZip": content.getvalue()}, NOBODY)
     request = {"requestId": "r", "workflowId": workflow["id"], "roleArn": ROLE, "outputUri": "s3://b"}
     asked = {"id": engine.call(state, "StartRun", request, NOBODY)["id"]}
-    [journal] = journals
+    [updates] = submitted
     engine.call(state, "CancelRun", asked, NOBODY)
     seen = []
     for status in ("STARTING", "RUNNING", "STOPPING", "CANCELLED", "COMPLETED"):
-        journal.status(status)
+        updates.status(status)
         seen.append(engine.call(state, "GetRun", asked, NOBODY)["status"])
     assert seen == ["STOPPING", "STOPPING", "STOPPING", "CANCELLED", "CANCELLED"]
 

@@ -12,7 +12,6 @@ from types import SimpleNamespace
 import pytest
 
 from airflow_provider_omics.local.engine import Engine
-from airflow_provider_omics.local.events import emit
 from airflow_provider_omics.local.publishing.publishing_queue import PublishingQueue
 
 GROUP = "/aws/omics/WorkflowLog"
@@ -210,7 +209,7 @@ def test_a_reset_endpoint_sends_nothing_until_somebody_asks_eventbridge_for_a_ru
     engine.connect(None, PublishingQueue(SimpleNamespace(), engine.lock))
     engine.publishing.listening = True
     engine.reset()
-    emit(engine.state, "Run Status Change", "arn:aws:omics:us-east-1:1:run/1", {}, engine.state.clock.now())
+    engine.state.emit("Run Status Change", "arn:aws:omics:us-east-1:1:run/1", {}, engine.state.clock.now())
     assert engine.publishing._thread is None
 
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from airflow_provider_omics.lifecycle.protocol import Fail, Succeed, Wait
-from airflow_provider_omics.local import life
 from airflow_provider_omics.local.engine import call
+from airflow_provider_omics.local.runs import simulation
 from airflow_provider_omics.local.state.run import ENDED
 from airflow_provider_omics.local.wire.caller import NOBODY
 from airflow_provider_omics.local.wire.service_error import ServiceError
@@ -162,7 +162,7 @@ class Schedule(RuleBasedStateMachine):
     def _come_to(self, status, runs):
         for run in runs:
             if run.status not in ENDED:
-                life.force(self.world.state, run, status, None, None)
+                simulation.force(self.world.state, run, status, None, None)
 
     # --- what happens meanwhile: to a task, to a run, to all ---
 
@@ -196,7 +196,7 @@ class Schedule(RuleBasedStateMachine):
         return [] if store is None else [store]
 
     def _cancel(self, which):
-        for run in self._one(which, life.ACTIVE):
+        for run in self._one(which, simulation.ACTIVE):
             call(self.world.state, "CancelRun", {"id": run.id}, NOBODY)
 
     def _delete(self, which):
@@ -204,10 +204,10 @@ class Schedule(RuleBasedStateMachine):
             self.world.delete(run)
 
     def _fail(self, which):
-        self._come_to("FAILED", self._one(which, life.ACTIVE))
+        self._come_to("FAILED", self._one(which, simulation.ACTIVE))
 
     def _complete(self, which):
-        self._come_to("COMPLETED", self._one(which, life.ACTIVE))
+        self._come_to("COMPLETED", self._one(which, simulation.ACTIVE))
 
     def _get_to_run(self, which):
         self._come_to("RUNNING", self._one(which, ("PENDING",)))
@@ -259,7 +259,7 @@ class Schedule(RuleBasedStateMachine):
             return
         assert process.verdict.dying
         world.advance(2)
-        life.force(world.state, world.runs_of(task.key)[-1], "CANCELLED", None, None)
+        simulation.force(world.state, world.runs_of(task.key)[-1], "CANCELLED", None, None)
         world.advance(world.unseen_for)
         process.go()
         world.finish(process)
@@ -274,7 +274,7 @@ class Schedule(RuleBasedStateMachine):
             return  # One run for it, ever.
         assert process.created == 1, "a clear starts anew"
         if task.waits:
-            life.force(world.state, world.runs_of(task.key)[-1], "COMPLETED", None, None)
+            simulation.force(world.state, world.runs_of(task.key)[-1], "COMPLETED", None, None)
             world.advance(world.unseen_for)
             process.go()
             world.finish(process)

@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from airflow_provider_omics.lifecycle.protocol import Fail, Succeed, Wait
-from airflow_provider_omics.local import life
+from airflow_provider_omics.local.runs import simulation
 from tests.protocol.process import KilledError, lost
 from tests.protocol.tasks import START, Task, TaskInstance
 from tests.protocol.world import World
@@ -47,7 +47,7 @@ def kill(process):
 
 
 def end(world, status):
-    life.force(world.state, world.runs[-1], status, None, None)
+    simulation.force(world.state, world.runs[-1], status, None, None)
 
 
 def go_to(process, where, operation):

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from airflow_provider_omics.lifecycle.protocol import Fail, GiveUp, Wait
-from airflow_provider_omics.local import catalog, life
+from airflow_provider_omics.local import catalog
 from airflow_provider_omics.local.engine import call
-from airflow_provider_omics.local.manifest import manifest_lines
+from airflow_provider_omics.local.runs import simulation
+from airflow_provider_omics.local.runs.run_manifest import manifest_lines
 from airflow_provider_omics.local.settings import Settings
 from airflow_provider_omics.local.state.run import ENDED
 from airflow_provider_omics.local.state.scripts import Plan, Script
@@ -172,7 +173,7 @@ class World:
     def delete(self, run: Any) -> None:
         """Delete an ended run, as a person or a full account does."""
         self.ends[run.uuid] = run.status
-        life.force(self.state, run, "DELETED", None, None)
+        simulation.force(self.state, run, "DELETED", None, None)
         if self.state.settings.request_id_lifetime is not None:
             # Assumed: nobody deletes a task's old run while its next one is so young that it is not listed.
             self.state.settings = self.state.settings.changed({"list_delay": 0.0, "get_delay": 0.0})
@@ -234,5 +235,7 @@ class World:
     def check(self) -> None:
         """Raise what any thread found."""
         assert not self.broken, "; ".join(self.broken)
-        live = Counter(intention_of(run.request["requestId"]) for run in self.runs if run.status in life.ACTIVE[:3])
+        live = Counter(
+            intention_of(run.request["requestId"]) for run in self.runs if run.status in simulation.ACTIVE[:3]
+        )
         assert all(number == 1 for number in live.values()), "two live runs of one intention"

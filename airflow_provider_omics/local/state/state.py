@@ -119,6 +119,14 @@ class State:
         if self.clock.jumps and self._agenda:
             self.clock.advance(max(0.0, (self._agenda[0][0] - self.clock.now()).total_seconds()))
 
+    def emit(self, detail_type: str, arn: str, detail: dict[str, Any], moment: datetime) -> None:
+        """Send an event about the resource ``arn``, in the order of these calls; nobody waits, and None is left out."""
+        if self.publishing is None or not self.publishing.listening:
+            return
+        told = {"omicsVersion": "1.0.0", "arn": arn, **{name: it for name, it in detail.items() if it is not None}}
+        for _ in range(self.settings.event_copies):
+            self.publishing.event(detail_type, told, [arn], moment)
+
     def once(
         self,
         operation: str,

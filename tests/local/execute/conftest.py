@@ -59,7 +59,7 @@ class Shelf:
 
 
 class Diary:
-    """A run's journal that remembers every status."""
+    """A run's updates that remembers every status."""
 
     def __init__(self, run):
         self.run = run

@@ -7,17 +7,18 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_provider_omics.local import run_parameters, run_queue
 from airflow_provider_omics.local.definitions import EXECUTED
-from airflow_provider_omics.local.life import end, move, plan_of, starting, stopping, then
-from airflow_provider_omics.local.run_journal import RunJournal
+from airflow_provider_omics.local.runs import parameters, queueing
+from airflow_provider_omics.local.runs.executed_run import ExecutedRun
+from airflow_provider_omics.local.runs.simulation import end, plan_of, starting, stopping, then
+from airflow_provider_omics.local.runs.statuses import move
 from airflow_provider_omics.local.state import scripts
 from airflow_provider_omics.local.state.executor import Definition
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from airflow_provider_omics.local.life import Step
+    from airflow_provider_omics.local.runs.simulation import Step
     from airflow_provider_omics.local.state.resources import Resource
     from airflow_provider_omics.local.state.run import Run
     from airflow_provider_omics.local.state.state import State
@@ -42,12 +43,12 @@ def begin(state: State, run: Run, workflow: Resource | None) -> None:
             workflow.zip_bytes,
             members.get("main"),
         )
-        submit = partial(state.executor.submit, run, definition, RunJournal(state, run))
-        enter = partial(run_queue.enter, go=lambda _now: submit())
+        submit = partial(state.executor.submit, run, definition, ExecutedRun(state, run))
+        enter = partial(queueing.enter, go=lambda _now: submit())
         _read_parameters(workflow, enter, state, run, now)
         return
     run.plan = scripted or scripts.DEFAULT
-    enter = partial(run_queue.enter, go=partial(starting, state, run))
+    enter = partial(queueing.enter, go=partial(starting, state, run))
     then(state, run, now, run.plan.pending, partial(_read_parameters, workflow, enter))
 
 
@@ -86,4 +87,4 @@ def _read_parameters(workflow: Resource | None, step: Step, state: State, run: R
             run.parameters = parameters
             step(state, run, now)
 
-    state.publishing.work(partial(run_parameters.read, uri, workflow), done)
+    state.publishing.work(partial(parameters.read, uri, workflow), done)

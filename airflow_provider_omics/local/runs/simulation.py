@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A run's statuses, by a simulated plan or by what an executor says."""
+"""How a run goes on by its plan: its steps, each due after the one before; and how any run is cancelled."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omics.local import run_queue, simulated_exports
-from airflow_provider_omics.local.events import emit_run
-from airflow_provider_omics.local.manifest import manifest_lines
+from airflow_provider_omics.local.runs import queueing, simulated_exports
+from airflow_provider_omics.local.runs.run_manifest import manifest_lines
+from airflow_provider_omics.local.runs.statuses import add_task, move, move_task
 from airflow_provider_omics.local.state import scripts
 from airflow_provider_omics.local.state.clock import later
 from airflow_provider_omics.local.state.run import ACTIVE, ENDED, Task
@@ -27,45 +27,13 @@ if TYPE_CHECKING:
 _CANCELLED = scripts.Plan(status="CANCELLED")
 
 
-def move(state: State, run: Run, status: str, now: datetime, **why: str | None) -> None:
-    """Put a run into a status, with ``failure_reason`` and ``status_message``, and send the event."""
-    run.status = status
-    run.failure_reason = why.get("failure_reason")
-    run.status_message = why.get("status_message")
-    if status in ("PENDING", "STARTING"):  # one that is forced back
-        run.start_time = None
-    elif status == "RUNNING":
-        run.start_time = now
-    if status not in ENDED:
-        run.stop_time = None
-    elif run.stop_time is None:
-        run.stop_time = now
-    emit_run(state, run, now)
-    if status in ENDED:
-        state.ended(run)
-        run_queue.leave(state, run, now)
-    elif status != "PENDING":
-        run_queue.count(state, run)
-
-
-def move_task(task: Task, status: str, now: datetime, **why: str | None) -> None:
-    """Put a task into a status."""
-    task.status = status
-    task.failure_reason = why.get("failure_reason")
-    task.status_message = why.get("status_message")
-    if status == "RUNNING":
-        task.start_time = now
-    if status in ENDED:
-        task.stop_time = now
-
-
 def cancel(state: State, run: Run) -> None:
     """Stop a run; the status CANCELLED comes when it has stopped."""
     now = state.clock.now()
     if run.status != "STOPPING":
         move(state, run, "STOPPING", now)
     if run.plan is None and state.executor:
-        run_queue.leave_waiting(state, run, now)
+        queueing.leave_waiting(state, run, now)
         state.executor.cancel(run.id)
     elif run.plan and not run.cancelling:
         run.generation += 1
@@ -132,7 +100,7 @@ def _next_task(i: int, state: State, run: Run, now: datetime) -> None:
     if i == len(run.tasks):
         _export(state, run, now)
     else:
-        run_queue.take(state, run, run.tasks[i], now, partial(_start_task, i, state, run))
+        queueing.take(state, run, run.tasks[i], now, partial(_start_task, i, state, run))
 
 
 def _start_task(i: int, state: State, run: Run, now: datetime) -> None:
@@ -144,7 +112,7 @@ def _end_task(i: int, state: State, run: Run, now: datetime) -> None:
     task, members = run.tasks[i], plan_of(run).tasks[i]
     why = {"failure_reason": members.get("failureReason"), "status_message": members.get("statusMessage")}
     move_task(task, members.get("status", "COMPLETED"), now, **why)
-    run_queue.give_back(state, run, task, now)
+    queueing.give_back(state, run, task, now)
     _next_task(i + 1, state, run, now)
 
 
@@ -171,15 +139,6 @@ def _time_out(message: str, state: State, run: Run, now: datetime) -> None:
 def _time_out_executed(state: State, run: Run, message: str, _now: datetime) -> None:
     if state.executor and run.status == "RUNNING":
         state.executor.time_out(run.id, message)
-
-
-def add_task(state: State, run: Run, now: datetime, name: str, members: Any) -> Task:  # noqa: ANN401 - a mapping
-    """Give a run a new task."""
-    run.tasks = run.tasks or []
-    sizes = {key: members[key] for key in ("cpus", "memory", "gpus", "metrics") if key in members}
-    task = Task(state.new_id({task.id: task for task in run.tasks}), name, creation_time=now, **sizes)
-    run.tasks.append(task)
-    return task
 
 
 def _export(state: State, run: Run, now: datetime) -> None:

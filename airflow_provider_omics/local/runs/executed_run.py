@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_omics.local.life import add_task, limit_duration, move, move_task
+from airflow_provider_omics.local.runs.simulation import limit_duration
+from airflow_provider_omics.local.runs.statuses import add_task, move, move_task
 from airflow_provider_omics.local.state.run import ENDED
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from airflow_provider_omics.local.state.state import State
 
 
-class RunJournal:
+class ExecutedRun:
     """What an executor may say of one run, from any thread."""
 
     def __init__(self, state: State, run: Run) -> None:

@@ -7,7 +7,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omics.local.instance_types import instance_type
+from airflow_provider_omics.local.runs.instance_types import instance_type
 
 if TYPE_CHECKING:
     from airflow_provider_omics.local.state.run import Run, Task

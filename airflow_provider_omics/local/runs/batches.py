@@ -9,7 +9,8 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_provider_omics.local import batch_life, catalog
+from airflow_provider_omics.local import catalog
+from airflow_provider_omics.local.runs import batch_processing
 from airflow_provider_omics.local.state.batch import Batch, Submission
 from airflow_provider_omics.local.state.resources import check_tags, found_here
 from airflow_provider_omics.local.state.run import ENDED
@@ -54,7 +55,7 @@ def _create(state: State, params: Answer, caller: Caller) -> Answer:
         [Submission(setting["runSettingId"], setting) for setting in settings],
     )
     state.batches[batch_id] = batch
-    batch_life.begin(state, batch, now)
+    batch_processing.begin(state, batch, now)
     return {"id": batch_id, "arn": batch.arn, "status": "CREATING", "uuid": batch.uuid, "tags": batch.tags}
 
 
@@ -169,14 +170,14 @@ def _at_most_one(params: Answer, filters: tuple[str, ...]) -> None:
 def cancel_run_batch(state: State, params: Answer, caller: Caller) -> Answer:
     """Cancel a batch's runs."""
     batch = _batch_in(state, params["batchId"], caller, _CANCELLABLE, "cancelled")
-    batch_life.cancel(state, batch)
+    batch_processing.cancel(state, batch)
     return {}
 
 
 def delete_run_batch(state: State, params: Answer, caller: Caller) -> Answer:
     """Delete a batch's runs."""
     batch = _batch_in(state, params["batchId"], caller, _RUNS_DELETABLE, "deleted")
-    batch_life.delete_runs(state, batch)
+    batch_processing.delete_runs(state, batch)
     return {}
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from airflow_provider_omics.local import life, runs
+from airflow_provider_omics.local.runs import runs, simulation
 from airflow_provider_omics.local.state.clock import later
 from airflow_provider_omics.local.state.run import ENDED
 from airflow_provider_omics.local.wire.service_error import ServiceError, invalid
@@ -145,7 +145,7 @@ def _cancel(state: State, _batch: Batch, submission: Submission) -> None:
         ended = submission.run.status in ENDED
         submission.status = "CANCEL_FAILED" if ended else "CANCEL_SUCCESS"
         if not ended:
-            life.cancel(state, submission.run)
+            simulation.cancel(state, submission.run)
 
 
 def _delete(state: State, batch: Batch, submission: Submission) -> None:

@@ -7,9 +7,10 @@ import json
 import uuid
 from typing import TYPE_CHECKING
 
-from airflow_provider_omics.local import catalog, configurations, life, run_begin, run_parameters
-from airflow_provider_omics.local.instance_types import instance_type
+from airflow_provider_omics.local import catalog
 from airflow_provider_omics.local.publishing.s3_uri import split
+from airflow_provider_omics.local.runs import configurations, new_run, parameters, simulation, statuses
+from airflow_provider_omics.local.runs.instance_types import instance_type
 from airflow_provider_omics.local.state.clock import later
 from airflow_provider_omics.local.state.resources import check_tags, found, found_here
 from airflow_provider_omics.local.state.run import ENDED, Run
@@ -80,7 +81,7 @@ def create_run(
         caller=caller,
     )
     state.runs[run_id] = run
-    run_begin.begin(state, run, workflow)
+    new_run.begin(state, run, workflow)
     return run
 
 
@@ -137,7 +138,7 @@ def _check_request(state: State, request: Answer, workflow: Resource) -> None:
         found(state.caches, request["cacheId"], "Run cache")
     if "runGroupId" in request:
         found(state.groups, request["runGroupId"], "Run group")
-    run_parameters.check_request(request, workflow)
+    parameters.check_request(request, workflow)
 
 
 def get_run(state: State, params: Answer, caller: Caller) -> Answer:
@@ -155,7 +156,7 @@ def get_run(state: State, params: Answer, caller: Caller) -> Answer:
         "uuid": run.uuid,
         "status": run.status,
         "batchId": run.batch_id,
-        "parametersUri": run_parameters.parameters_uri(state, run),
+        "parametersUri": parameters.parameters_uri(state, run),
         "workflowType": request.get("workflowType", "PRIVATE"),
         "logLevel": request.get("logLevel", "ALL"),
         "retentionMode": request.get("retentionMode", "RETAIN"),
@@ -221,7 +222,7 @@ def cancel_run(state: State, params: Answer, caller: Caller) -> Answer:
     """Cancel a run."""
     run = found_here(state.runs, params["id"], "Run", caller)
     if run.status not in ENDED:
-        life.cancel(state, run)
+        simulation.cancel(state, run)
     elif state.settings.cancel_ended == "conflict":
         raise ServiceError("ConflictException", f"Run {run.id} is {run.status} and cannot be cancelled")
     return {}
@@ -235,7 +236,7 @@ def delete_run(state: State, params: Answer, caller: Caller) -> Answer:
             "ConflictException", f"Run {run.id} is {run.status}; only a run that has ended can be deleted"
         )
     state.forget(run)
-    life.move(state, run, "DELETED", state.clock.now())
+    statuses.move(state, run, "DELETED", state.clock.now())
     return {}
 
 
