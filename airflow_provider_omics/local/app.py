@@ -14,13 +14,14 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from airflow_provider_omics.local import control, exports, guard, prices
+from airflow_provider_omics.local import control, guard, prices
 from airflow_provider_omics.local.definitions import examine
 from airflow_provider_omics.local.engine import OPERATIONS, needs_object, not_implemented
 from airflow_provider_omics.local.runs import batches
 from airflow_provider_omics.local.wire import other_services
 from airflow_provider_omics.local.wire.caller import Caller
 from airflow_provider_omics.local.wire.service_error import ServiceError
+from airflow_provider_omics.local.workflows import definition_export
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -146,9 +147,9 @@ class App:
             found = await asyncio.to_thread(examine, content, params.get("main"), params.get("engine"))
             caller = caller._replace(definition=found)
         output = self.engine.call(operation.name, params, caller)
-        definition = exports.definition_of(self.engine.state, operation.name, params, caller)
+        definition = definition_export.definition_of(self.engine.state, operation.name, params, caller)
         if definition is not None and self.engine.publishing:
-            url = await asyncio.to_thread(exports.url, definition, self.engine.publishing.publisher)
+            url = await asyncio.to_thread(definition_export.url, definition, self.engine.publishing.publisher)
             output = {**output, "definition": url}
         return Answer(*self.engine.service.answer(operation, output))
 

@@ -9,11 +9,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from airflow_provider_omics.local import catalog, examples, read_set_jobs, storage
+from airflow_provider_omics.local import examples, read_set_jobs, storage
 from airflow_provider_omics.local.faults.planned_faults import fault_from
 from airflow_provider_omics.local.json_types import check
 from airflow_provider_omics.local.runs import simulation
 from airflow_provider_omics.local.state.scripts import script_from
+from airflow_provider_omics.local.workflows import workflows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,7 +133,7 @@ def _workflow(engine: Engine, asked: Asked) -> Json:
     shape: Any = engine.service.model.operation_model("GetWorkflow").output_shape
     if unknown := [name for name in asked if name not in (*_WORKFLOW, *shape.members)]:
         raise ValueError(f"A workflow has no {unknown[0]!r}; it has {', '.join(sorted({*_WORKFLOW, *shape.members}))}.")
-    return {"id": catalog.register(engine.state, asked)}
+    return {"id": workflows.register(engine.state, asked)}
 
 
 def _runs(engine: Engine, _asked: Asked) -> Json:

@@ -8,16 +8,17 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omics.local import catalog, read_set_jobs, storage, tags
+from airflow_provider_omics.local import read_set_jobs, storage, tags
 from airflow_provider_omics.local.faults.call_log import CallLog
 from airflow_provider_omics.local.faults.planned_faults import PlannedFaults
 from airflow_provider_omics.local.faults.throttle import Throttle
 from airflow_provider_omics.local.publishing import moto_backends
-from airflow_provider_omics.local.runs import batch_processing, batches, configurations, runs
+from airflow_provider_omics.local.runs import batch_processing, batches, configurations, run_caches, run_groups, runs
 from airflow_provider_omics.local.state.state import State
 from airflow_provider_omics.local.wire import page_tokens
 from airflow_provider_omics.local.wire.service_error import ServiceError
 from airflow_provider_omics.local.wire.service_model import Service
+from airflow_provider_omics.local.workflows import workflows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,26 +35,26 @@ OPERATIONS: dict[str, Callable[[State, Answer, Caller], Answer]] = {
     "DeleteRun": runs.delete_run,
     "ListRunTasks": runs.list_run_tasks,
     "GetRunTask": runs.get_run_task,
-    "CreateWorkflow": catalog.create_workflow,
-    "GetWorkflow": catalog.get_workflow,
-    "ListWorkflows": catalog.list_workflows,
-    "UpdateWorkflow": catalog.update_workflow,
-    "DeleteWorkflow": catalog.delete_workflow,
-    "CreateWorkflowVersion": catalog.create_workflow_version,
-    "GetWorkflowVersion": catalog.get_workflow_version,
-    "ListWorkflowVersions": catalog.list_workflow_versions,
-    "UpdateWorkflowVersion": catalog.update_workflow_version,
-    "DeleteWorkflowVersion": catalog.delete_workflow_version,
-    "CreateRunGroup": catalog.create_run_group,
-    "GetRunGroup": catalog.get_run_group,
-    "ListRunGroups": catalog.list_run_groups,
-    "UpdateRunGroup": catalog.update_run_group,
-    "DeleteRunGroup": catalog.delete_run_group,
-    "CreateRunCache": catalog.create_run_cache,
-    "GetRunCache": catalog.get_run_cache,
-    "ListRunCaches": catalog.list_run_caches,
-    "UpdateRunCache": catalog.update_run_cache,
-    "DeleteRunCache": catalog.delete_run_cache,
+    "CreateWorkflow": workflows.create_workflow,
+    "GetWorkflow": workflows.get_workflow,
+    "ListWorkflows": workflows.list_workflows,
+    "UpdateWorkflow": workflows.update_workflow,
+    "DeleteWorkflow": workflows.delete_workflow,
+    "CreateWorkflowVersion": workflows.create_workflow_version,
+    "GetWorkflowVersion": workflows.get_workflow_version,
+    "ListWorkflowVersions": workflows.list_workflow_versions,
+    "UpdateWorkflowVersion": workflows.update_workflow_version,
+    "DeleteWorkflowVersion": workflows.delete_workflow_version,
+    "CreateRunGroup": run_groups.create_run_group,
+    "GetRunGroup": run_groups.get_run_group,
+    "ListRunGroups": run_groups.list_run_groups,
+    "UpdateRunGroup": run_groups.update_run_group,
+    "DeleteRunGroup": run_groups.delete_run_group,
+    "CreateRunCache": run_caches.create_run_cache,
+    "GetRunCache": run_caches.get_run_cache,
+    "ListRunCaches": run_caches.list_run_caches,
+    "UpdateRunCache": run_caches.update_run_cache,
+    "DeleteRunCache": run_caches.delete_run_cache,
     "CreateConfiguration": configurations.create_configuration,
     "GetConfiguration": configurations.get_configuration,
     "ListConfigurations": configurations.list_configurations,

@@ -6,11 +6,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_omics.local import catalog, storage
+from airflow_provider_omics.local import storage
 from airflow_provider_omics.local.runs import runs
 from airflow_provider_omics.local.state.resources import Resource
 from airflow_provider_omics.local.state.scripts import script_from
 from airflow_provider_omics.local.wire.caller import Caller, arn
+from airflow_provider_omics.local.workflows import workflows
 
 if TYPE_CHECKING:
     from airflow_provider_omics.local.state.state import State
@@ -44,8 +45,8 @@ _REQUEST = {
 def register(state: State) -> None:
     """Register them; a run of 123456789012's workflow 1234567 may name its owner, as for a shared one."""
     caller = Caller("us-east-1", state.settings.account)
-    catalog.register(state, {"id": "1234567", "name": "cram-to-bam", "account": "123456789012"})
-    catalog.register(state, {"id": "7206765", "name": "scrnaseq", "engine": "NEXTFLOW"})
+    workflows.register(state, {"id": "1234567", "name": "cram-to-bam", "account": "123456789012"})
+    workflows.register(state, {"id": "7206765", "name": "scrnaseq", "engine": "NEXTFLOW"})
     now = state.clock.now()
     group = {"name": "examples", "creationTime": now}
     cache = {

@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from airflow_provider_omics.local import run_caches
+from airflow_provider_omics.local import wdl_cache_export
 from airflow_provider_omics.local.run_folders import RunFolders
 from airflow_provider_omics.local.runs.run_manifest import manifest_lines
 from airflow_provider_omics.local.staging import RunError, unpack, upload, upload_outputs
@@ -144,13 +144,13 @@ class _Execution:
         inputs = Inputs(directory / "inputs", self._publisher)
         progress = Progress(directory, self._updates, self._log)
         uri = self.run.run_output_uri.rstrip("/")
-        run_caches.prepare(self.run, directory)
+        wdl_cache_export.prepare(self.run, directory)
         try:
             outputs = run_wdl(main, parameters, inputs, progress, self.stop)
         except (RunError, WdlError) as error:
             with suppress(RunError):  # the cache is a help, and the workflow's own failure says more
                 if not self.stop.is_set():
-                    run_caches.keep(self.run, directory, progress.task_ids, self._publisher)
+                    wdl_cache_export.keep(self.run, directory, progress.task_ids, self._publisher)
             with suppress(RunError):  # the workflow's own failure says more than that of its log
                 upload(progress.engine_log, f"{uri}/logs/engine.log", self._publisher)
             if isinstance(error, WdlError):
@@ -159,7 +159,7 @@ class _Execution:
         if not self.stop.is_set():
             upload_outputs(outputs, directory / "run", uri, self._publisher, self.stop)
         if not self.stop.is_set() and self.run.cache_behavior == "CACHE_ALWAYS":
-            run_caches.keep(self.run, directory, progress.task_ids, self._publisher)
+            wdl_cache_export.keep(self.run, directory, progress.task_ids, self._publisher)
         if not self.stop.is_set():
             upload(progress.engine_log, f"{uri}/logs/engine.log", self._publisher)
 

@@ -16,7 +16,7 @@ from WDL._util import StructuredLogMessage
 from WDL.runtime.cache import CallCache
 from WDL.runtime.download import able
 
-from airflow_provider_omics.local.run_caches import KNOWN, NEW
+from airflow_provider_omics.local.wdl_cache_export import KNOWN, NEW
 from airflow_provider_omics.local.wdl_downloads import fetch
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omics.local.definitions import python_path
 from airflow_provider_omics.local.isolation import backend, ending_with_parent, namespaces
-from airflow_provider_omics.local.run_caches import NEW
 from airflow_provider_omics.local.run_folders import MARKER, kill
 from airflow_provider_omics.local.tails import Tail
+from airflow_provider_omics.local.wdl_cache_export import NEW
 from airflow_provider_omics.local.wdl_inputs import CONNECTION
 from airflow_provider_omics.local.wdl_plugins import write_plugins
 

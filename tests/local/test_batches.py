@@ -8,10 +8,10 @@ from functools import partial
 
 import pytest
 
-from airflow_provider_omics.local import catalog
 from airflow_provider_omics.local.runs import batch_processing, batches, runs
 from airflow_provider_omics.local.state.state import State
 from airflow_provider_omics.local.wire.caller import NOBODY
+from airflow_provider_omics.local.workflows import workflows
 
 ROLE = "arn:aws:iam::123456789012:role/omics"
 CONFLICT, INVALID, MISSING = (
@@ -252,7 +252,7 @@ def test_a_large_batch_lets_others_through_and_costs_what_its_runs_cost():
     state = State()
     state.clock.freeze()
     state.ended = partial(batch_processing.run_ended, state)
-    catalog.register(state, {"id": "1234567"})
+    workflows.register(state, {"id": "1234567"})
     request = {"defaultRunSetting": {"workflowId": "1234567", "roleArn": ROLE, "outputUri": "s3://b"}}
     caller = NOBODY._replace(settings=[{"runSettingId": f"s{i}"} for i in range(1_200)])
     batches.start_run_batch(state, {**request, "batchRunSettings": {"s3UriSettings": "s3://s/a"}}, caller)

@@ -9,7 +9,6 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_provider_omics.local import catalog
 from airflow_provider_omics.local.runs import batch_processing
 from airflow_provider_omics.local.state.batch import Batch, Submission
 from airflow_provider_omics.local.state.resources import check_tags, found_here
@@ -17,6 +16,7 @@ from airflow_provider_omics.local.state.run import ENDED
 from airflow_provider_omics.local.wire.caller import arn
 from airflow_provider_omics.local.wire.page_tokens import page
 from airflow_provider_omics.local.wire.service_error import ServiceError, invalid
+from airflow_provider_omics.local.workflows import workflows
 
 if TYPE_CHECKING:
     from airflow_provider_omics.local.state.state import State
@@ -38,7 +38,7 @@ def _create(state: State, params: Answer, caller: Caller) -> Answer:
     default = params["defaultRunSetting"]
     if default.get("workflowType") == "READY2RUN":
         raise invalid("A batch takes no READY2RUN workflow")
-    catalog.usable_workflow(state, default, caller)
+    workflows.usable_workflow(state, default, caller)
     settings = params["batchRunSettings"].get("inlineSettings")
     if settings is None:
         settings = caller.settings or []

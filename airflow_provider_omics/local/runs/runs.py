@@ -7,7 +7,6 @@ import json
 import uuid
 from typing import TYPE_CHECKING
 
-from airflow_provider_omics.local import catalog
 from airflow_provider_omics.local.publishing.s3_uri import split
 from airflow_provider_omics.local.runs import configurations, new_run, parameters, simulation, statuses
 from airflow_provider_omics.local.runs.instance_types import instance_type
@@ -17,6 +16,7 @@ from airflow_provider_omics.local.state.run import ENDED, Run
 from airflow_provider_omics.local.wire.caller import arn, log_stream_arn
 from airflow_provider_omics.local.wire.page_tokens import page
 from airflow_provider_omics.local.wire.service_error import ServiceError, invalid
+from airflow_provider_omics.local.workflows import workflows
 
 if TYPE_CHECKING:
     from airflow_provider_omics.local.state.resources import Resource
@@ -59,7 +59,7 @@ def create_run(
 ) -> Run:
     """Check a request for a run against all that there is, and let the run begin."""
     request = _effective_request(state, params, caller)
-    workflow = catalog.usable_workflow(state, request, caller)
+    workflow = workflows.usable_workflow(state, request, caller)
     _check_request(state, request, workflow)
     run_id = run_id or state.new_run_id()
     base = request["outputUri"]

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from airflow_provider_omics.local.wire.page_tokens import page
 from airflow_provider_omics.local.wire.service_error import ServiceError, invalid
 
 if TYPE_CHECKING:
@@ -14,6 +15,17 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Regional = TypeVar("Regional", bound="InRegion")
 _MAX_TAGS = 50
+# What Create and Update take that Get does not answer as it was given.
+_NOT_MEMBERS = (
+    "requestId",
+    "tags",
+    "definitionZip",
+    "definitionUri",
+    "id",
+    "workflowId",
+    "readmeMarkdown",
+    "readmeUri",
+)
 
 
 @dataclass(slots=True)
@@ -71,3 +83,27 @@ def check_tags(tags: dict[str, str]) -> dict[str, str]:
     if reserved := [key for key in tags if key.lower().startswith("aws:")]:
         raise invalid(f"Tag keys that start with aws: are reserved: {', '.join(reserved)}")
     return dict(tags)
+
+
+def given(params: Answer) -> Answer:
+    """Return what Create or Update is given that Get answers."""
+    return {name: value for name, value in params.items() if name not in _NOT_MEMBERS}
+
+
+def described(resource: Resource) -> Answer:
+    """Return what Get answers of a resource."""
+    return {**resource.members, "id": resource.id, "arn": resource.arn, "tags": resource.tags}
+
+
+def listed(resources: dict[str, Resource], params: Answer, id_name: str = "id") -> Answer:
+    """Answer a page of resources, the newest first."""
+    taken, token = page(reversed(resources.values()), lambda resource: resource.seq, params)
+    items = [{**resource.members, id_name: resource.id, "arn": resource.arn} for resource in taken]
+    return {"items": items, "nextToken": token}
+
+
+def update(resource: Resource, params: Answer) -> None:
+    """Change the members of a resource that an Update names."""
+    resource.members.update(given(params))
+    if "readmeMarkdown" in params:
+        resource.members["readme"] = params["readmeMarkdown"]

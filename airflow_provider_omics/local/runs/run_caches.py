@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run caches: Create, Get, List, Update, Delete."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+from airflow_provider_omics.local.publishing.s3_uri import split
+from airflow_provider_omics.local.state.resources import (
+    CacheEntries,
+    Resource,
+    check_tags,
+    described,
+    found,
+    given,
+    listed,
+    update,
+)
+from airflow_provider_omics.local.wire.caller import Answer, Caller, arn
+from airflow_provider_omics.local.wire.service_error import invalid
+
+if TYPE_CHECKING:
+    from airflow_provider_omics.local.state.state import State
+
+
+def create_run_cache(state: State, params: Answer, caller: Caller) -> Answer:
+    """Make a run cache."""
+    try:
+        split(params["cacheS3Location"], key_needed=False)
+    except ValueError as error:
+        raise invalid(f"cacheS3Location {error}") from None
+
+    def make() -> Answer:
+        cache_id, tags = state.new_id(state.caches), check_tags(params.get("tags", {}))
+        uri = f"{params['cacheS3Location'].rstrip('/')}/{uuid.uuid4()}"
+        members = {
+            "cacheS3Uri": f"{uri}/",
+            "cacheBehavior": "CACHE_ON_FAILURE",
+            **given(params),
+            "status": "ACTIVE",
+            "creationTime": state.clock.now(),
+        }
+        where = arn(caller, f"runCache/{cache_id}")
+        cache = Resource(cache_id, where, state.next_seq(), caller.account, members, tags)
+        cache.entries = CacheEntries(uri)
+        state.caches[cache_id] = cache
+        return {"arn": where, "id": cache_id, "status": "ACTIVE", "tags": tags}
+
+    return state.once("CreateRunCache", params, caller, make)
+
+
+def get_run_cache(state: State, params: Answer, _caller: Caller) -> Answer:
+    """Answer all about a run cache."""
+    return described(found(state.caches, params["id"], "Run cache"))
+
+
+def list_run_caches(state: State, params: Answer, _caller: Caller) -> Answer:
+    """List run caches, the newest first."""
+    return listed(state.caches, params)
+
+
+def update_run_cache(state: State, params: Answer, _caller: Caller) -> Answer:
+    """Change a run cache's name, description or behaviour."""
+    update(found(state.caches, params["id"], "Run cache"), params)
+    return {}
+
+
+def delete_run_cache(state: State, params: Answer, _caller: Caller) -> Answer:
+    """Delete a run cache."""
+    del state.caches[found(state.caches, params["id"], "Run cache").id]
+    return {}
