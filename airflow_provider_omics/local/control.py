@@ -9,10 +9,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from airflow_provider_omics.local import examples, read_set_jobs, storage
+from airflow_provider_omics.local import examples
 from airflow_provider_omics.local.faults.planned_faults import fault_from
 from airflow_provider_omics.local.json_types import check
 from airflow_provider_omics.local.runs import simulation
+from airflow_provider_omics.local.sequencestores import jobs, stores
 from airflow_provider_omics.local.state.scripts import script_from
 from airflow_provider_omics.local.workflows import workflows
 
@@ -178,7 +179,7 @@ def _force_job(engine: Engine, asked: Asked) -> Json:
         if asked.get("id") in store.jobs:
             job = store.jobs[asked["id"]]
             status, unknown = asked.get("status", ""), asked.get("unknown", False)
-            read_set_jobs.force(engine.state, job, status, asked.get("statusMessage"), unknown=unknown)
+            jobs.force(engine.state, job, status, asked.get("statusMessage"), unknown=unknown)
             return _about_job(job)
     raise ValueError(f"There is no job {asked.get('id')}.")
 
@@ -186,12 +187,12 @@ def _force_job(engine: Engine, asked: Asked) -> Json:
 def _force_read_set(engine: Engine, asked: Asked) -> Json:
     """Put a read set into a status at once: ARCHIVED, as HealthOmics does with one that nobody used for 30 days."""
     check("read set's", asked, _FORCED)
-    if asked.get("status") not in storage.STATUSES:
-        raise ValueError(f"A read set has no status {asked.get('status')!r}; it has {', '.join(storage.STATUSES)}.")
+    if asked.get("status") not in stores.STATUSES:
+        raise ValueError(f"A read set has no status {asked.get('status')!r}; it has {', '.join(stores.STATUSES)}.")
     for store in engine.state.stores.values():
         if asked.get("id") in store.read_sets:
             state, read_set = engine.state, store.read_sets[asked["id"]]
-            storage.move(state, read_set, state.clock.now(), asked["status"], asked.get("statusMessage"))
+            stores.move(state, read_set, state.clock.now(), asked["status"], asked.get("statusMessage"))
             return {}
     raise ValueError(f"There is no read set {asked.get('id')}.")
 

@@ -8,12 +8,13 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omics.local import read_set_jobs, storage, tags
+from airflow_provider_omics.local import tags
 from airflow_provider_omics.local.faults.call_log import CallLog
 from airflow_provider_omics.local.faults.planned_faults import PlannedFaults
 from airflow_provider_omics.local.faults.throttle import Throttle
 from airflow_provider_omics.local.publishing import moto_backends
 from airflow_provider_omics.local.runs import batch_processing, batches, configurations, run_caches, run_groups, runs
+from airflow_provider_omics.local.sequencestores import jobs, stores
 from airflow_provider_omics.local.state.state import State
 from airflow_provider_omics.local.wire import page_tokens
 from airflow_provider_omics.local.wire.service_error import ServiceError
@@ -69,17 +70,17 @@ OPERATIONS: dict[str, Callable[[State, Answer, Caller], Answer]] = {
     "CancelRunBatch": batches.cancel_run_batch,
     "DeleteRunBatch": batches.delete_run_batch,
     "DeleteBatch": batches.delete_batch,
-    "CreateSequenceStore": storage.create_sequence_store,
-    "GetSequenceStore": storage.get_sequence_store,
-    "ListSequenceStores": storage.list_sequence_stores,
-    "GetReadSetMetadata": storage.get_read_set_metadata,
-    "ListReadSets": storage.list_read_sets,
-    "StartReadSetImportJob": read_set_jobs.start_import_job,
-    "GetReadSetImportJob": read_set_jobs.get_import_job,
-    "ListReadSetImportJobs": read_set_jobs.list_import_jobs,
-    "StartReadSetActivationJob": read_set_jobs.start_activation_job,
-    "GetReadSetActivationJob": read_set_jobs.get_activation_job,
-    "ListReadSetActivationJobs": read_set_jobs.list_activation_jobs,
+    "CreateSequenceStore": stores.create_sequence_store,
+    "GetSequenceStore": stores.get_sequence_store,
+    "ListSequenceStores": stores.list_sequence_stores,
+    "GetReadSetMetadata": stores.get_read_set_metadata,
+    "ListReadSets": stores.list_read_sets,
+    "StartReadSetImportJob": jobs.start_import_job,
+    "GetReadSetImportJob": jobs.get_import_job,
+    "ListReadSetImportJobs": jobs.list_import_jobs,
+    "StartReadSetActivationJob": jobs.start_activation_job,
+    "GetReadSetActivationJob": jobs.get_activation_job,
+    "ListReadSetActivationJobs": jobs.list_activation_jobs,
 }
 
 

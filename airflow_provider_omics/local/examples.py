@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_omics.local import storage
 from airflow_provider_omics.local.runs import runs
+from airflow_provider_omics.local.sequencestores import stores
 from airflow_provider_omics.local.state.resources import Resource
 from airflow_provider_omics.local.state.scripts import script_from
 from airflow_provider_omics.local.wire.caller import Caller, arn
@@ -60,7 +60,7 @@ def register(state: State) -> None:
         path = arn(caller, f"{kind}/1234567")
         where["1234567"] = Resource("1234567", path, state.next_seq(), state.settings.account, members, {})
     runs.create_run(state, _REQUEST, caller, run_id=_RUN)
-    storage.make_store(state, {"name": "examples"}, caller, store_id=STORE)
+    stores.make_store(state, {"name": "examples"}, caller, store_id=STORE)
     # Neither has a definition: their runs are simulated also where others are executed.
     state.scripts.append(script_from({"workflowId": "7206765"}))
     bam = {"file": "NA12878.bam", "text": "no reads: a simulated run"}

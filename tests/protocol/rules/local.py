@@ -47,7 +47,7 @@ MUTATIONS = (
     Mutation("a reset ends what is published", "local/engine.py", "left.close()", "pass", SWITCHES + "test_a_reset_leaves_nothing_of_what_was_under_way"),
     Mutation("a reset empties the other services", "local/engine.py", "        moto_backends.reset()\n", "", SWITCHES + "test_a_reset_forgets_everything"),
     Mutation("planned faults are for clients", "local/app.py", "None if access_key == self._own_key else ", "", SWITCHES + "test_a_fault_of_s3_is_for_clients_not_for_the_endpoints_own_calls"),
-    Mutation("an import job always ends", "local/read_set_jobs.py", "except Exception as error:  # noqa: BLE001 - whatever it is, the source has failed and the job ends", "except FileNotFoundError as error:", "tests/local/test_storage.py::test_an_import_job_ends_whatever_happens_to_its_copies"),
+    Mutation("an import job always ends", "local/sequencestores/jobs.py", "except Exception as error:  # noqa: BLE001 - whatever it is, the source has failed and the job ends", "except FileNotFoundError as error:", "tests/local/test_storage.py::test_an_import_job_ends_whatever_happens_to_its_copies"),
     Mutation("a task's output without a newline is never held", "local/tails.py", "file.read(self.longest)", "file.read()", "tests/local/execute/test_tails.py::test_a_large_output_without_a_newline_is_never_held"),
     Mutation("a definition that unpacks to too much is refused", "local/definitions.py", "size > MOST_UNPACKED or len(files) > MOST_FILES:", "False:", DEFINITIONS + "test_a_zip_that_unpacks_to_too_much_is_refused"),
     Mutation("a server that is killed takes its runs with it", "local/isolation.py", "return prefix if _works(prefix) else ()", "return ()", "tests/local/execute/test_killed.py"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_omics.local import storage
+from airflow_provider_omics.local.sequencestores import stores
 from airflow_provider_omics.local.state.clock import later
 from airflow_provider_omics.local.state.resources import check_tags, found
 from airflow_provider_omics.local.state.sequence_store import Job, Source
@@ -41,24 +41,24 @@ def start_import_job(state: State, params: Answer, caller: Caller) -> Answer:
 
 def start_activation_job(state: State, params: Answer, caller: Caller) -> Answer:
     """Activate archived read sets."""
-    store = storage.store_of(state, params["sequenceStoreId"], caller)
+    store = stores.store_of(state, params["sequenceStoreId"], caller)
     for source in params["sources"]:
         found(store.read_sets, source["readSetId"], "Read set")
     return _start(state, "activation", params, caller)
 
 
 def _start(state: State, kind: str, params: Answer, caller: Caller) -> Answer:
-    store = storage.store_of(state, params["sequenceStoreId"], caller)
+    store = stores.store_of(state, params["sequenceStoreId"], caller)
     if kind == "import" and state.publishing is None:
         raise invalid("This endpoint has no S3 to import from")
 
     def make() -> Answer:
         now = state.clock.now()
         sources = [Source(source) for source in params["sources"]]
-        job_id = state.new_id(store.jobs, storage.DIGITS)
+        job_id = state.new_id(store.jobs, stores.DIGITS)
         job = Job(kind, job_id, state.next_seq(), store, params, now, sources)
         store.jobs[job_id] = job
-        storage.move(state, job, now, "SUBMITTED", job.status_message)
+        stores.move(state, job, now, "SUBMITTED", job.status_message)
         _then(state, job, now, _SUBMITTED, _begin)
         return job.about()
 
@@ -76,7 +76,7 @@ def get_activation_job(state: State, params: Answer, caller: Caller) -> Answer:
 
 
 def _get(state: State, kind: str, params: Answer, caller: Caller) -> Answer:
-    store = storage.store_of(state, params["sequenceStoreId"], caller)
+    store = stores.store_of(state, params["sequenceStoreId"], caller)
     job = store.jobs.get(params["id"])
     hidden = job is None or state.clock.now() < later(job.creation_time, state.settings.get_delay)
     if job is None or hidden or job.kind != kind:
@@ -104,14 +104,14 @@ def list_activation_jobs(state: State, params: Answer, caller: Caller) -> Answer
 
 
 def _list(state: State, kind: str, params: Answer, caller: Caller) -> Answer:
-    store = storage.store_of(state, params["sequenceStoreId"], caller)
+    store = stores.store_of(state, params["sequenceStoreId"], caller)
     asked, newest = params.get("filter", {}), later(state.clock.now(), -state.settings.list_delay)
     jobs = (
         job
         for job in reversed(store.jobs.values())
         if job.kind == kind
         and asked.get("status") in (None, job.status)
-        and storage.within(job.creation_time, asked)
+        and stores.within(job.creation_time, asked)
         and job.creation_time <= newest
     )
     taken, token = page(jobs, lambda job: job.seq, params, start="nextToken")
@@ -122,7 +122,7 @@ def force(state: State, job: Job, status: str, message: str | None, *, unknown: 
     """Put a job into a status at once; it stays there if it has ended so."""
     if status not in STATUSES and not unknown:
         raise ValueError(f"A job has no status {status!r}; it has {', '.join(STATUSES)}.")
-    storage.move(state, job, state.clock.now(), status, message)
+    stores.move(state, job, state.clock.now(), status, message)
 
 
 # --- how a job lives ---
@@ -140,13 +140,13 @@ def _then(state: State, job: Job, now: datetime, seconds: float, step: Step) -> 
 
 
 def _begin(state: State, job: Job, now: datetime) -> None:
-    storage.move(state, job, now, "IN_PROGRESS", "The job is in progress.")
+    stores.move(state, job, now, "IN_PROGRESS", "The job is in progress.")
     for source in job.sources:
         source.status, source.status_message = "IN_PROGRESS", "The source is being processed."
         if job.kind == "activation":
             read_set = _read_set(job, source)
             if read_set.status == "ARCHIVED":
-                storage.move(state, read_set, now, "ACTIVATING")
+                stores.move(state, read_set, now, "ACTIVATING")
     _then(state, job, now, _IN_PROGRESS, _import if job.kind == "import" else _activate)
 
 
@@ -154,7 +154,7 @@ def _activate(state: State, job: Job, now: datetime) -> None:
     for source in job.sources:
         read_set = _read_set(job, source)
         if read_set.status == "ACTIVATING":
-            storage.move(state, read_set, now, "ACTIVE")
+            stores.move(state, read_set, now, "ACTIVE")
         why = None if read_set.status == "ACTIVE" else f"Read set {read_set.id} is {read_set.status}"
         source.end(read_set.id, why)
     _end(state, job, now)
@@ -166,7 +166,7 @@ def _read_set(job: Job, source: Source) -> ReadSet:
 
 def _import(state: State, job: Job, now: datetime) -> None:
     """Copy the objects into the store, which takes a thread, and go on when they are there, as if it took no time."""
-    ids = [state.new_id(job.store.read_sets, storage.DIGITS) for _ in job.sources]
+    ids = [state.new_id(job.store.read_sets, stores.DIGITS) for _ in job.sources]
     names = [source.request["sourceFiles"] for source in job.sources]
     wanted = [
         [(name, uri, job.store.uri(read_set_id, uri)) for name, uri in sorted(files.items())]
@@ -180,7 +180,7 @@ def _import(state: State, job: Job, now: datetime) -> None:
             if isinstance(files, str):
                 source.end(None, files)
             else:
-                source.end(storage.add_read_set(state, job, source.request, files, now).id, None)
+                source.end(stores.add_read_set(state, job, source.request, files, now).id, None)
         _end(state, job, now)
 
     if state.publishing:
@@ -204,8 +204,8 @@ def _copied(publisher: Publisher, bucket: str, wanted: list[list[tuple[str, str,
 def _end(state: State, job: Job, now: datetime) -> None:
     failed = sum(source.status == "FAILED" for source in job.sources)
     if not failed:
-        storage.move(state, job, now, "COMPLETED", "The job was completed successfully.")
+        stores.move(state, job, now, "COMPLETED", "The job was completed successfully.")
     elif failed < len(job.sources):
-        storage.move(state, job, now, "COMPLETED_WITH_FAILURES", "Some of the sources failed.")
+        stores.move(state, job, now, "COMPLETED_WITH_FAILURES", "Some of the sources failed.")
     else:
-        storage.move(state, job, now, "FAILED", "All of the sources failed.")
+        stores.move(state, job, now, "FAILED", "All of the sources failed.")
