@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from airflow_provider_omics.local import isolation
 from airflow_provider_omics.local.environment import environment
+from airflow_provider_omics.local.wdl import isolation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

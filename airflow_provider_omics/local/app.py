@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from airflow_provider_omics.local import control, guard, prices
-from airflow_provider_omics.local.definitions import examine
 from airflow_provider_omics.local.engine import OPERATIONS, needs_object, not_implemented
 from airflow_provider_omics.local.runs import batches
+from airflow_provider_omics.local.wdl.examine import examine
 from airflow_provider_omics.local.wire import other_services
 from airflow_provider_omics.local.wire.caller import Caller
 from airflow_provider_omics.local.wire.service_error import ServiceError

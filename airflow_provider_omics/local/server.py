@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 import uvicorn
 
-from airflow_provider_omics.local import definitions, examples
+from airflow_provider_omics.local import examples
 from airflow_provider_omics.local.app import App
 from airflow_provider_omics.local.control import configure
 from airflow_provider_omics.local.engine import Engine
 from airflow_provider_omics.local.publishing.publisher import Publisher
 from airflow_provider_omics.local.publishing.publishing_queue import PublishingQueue
+from airflow_provider_omics.local.wdl import examine
 from airflow_provider_omics.local.wire.caller import NOBODY
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Server:
         # First, so that no run that is to end waits for a large file on its way to or from S3.
         self._uvicorn.should_exit = True
         self.engine.close()
-        definitions.stop()
+        examine.stop()
         for thread in self._threads:
             thread.join()
         self._socket.close()
@@ -115,6 +116,6 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _executor(publisher: Publisher) -> Executor:
-    from airflow_provider_omics.local.execute import WdlExecutor  # noqa: PLC0415 - needs miniwdl, simulation does not
+    from airflow_provider_omics.local.wdl.executor import WdlExecutor  # noqa: PLC0415 - needs miniwdl, simulation does not
 
     return WdlExecutor(publisher)

@@ -12,13 +12,14 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.exceptions import ClientError, HTTPClientError, WaiterError
 
-from airflow_provider_omics.local import definitions
-from airflow_provider_omics.local.definitions import DefinitionError, main_of
 from airflow_provider_omics.local.server import Server
-from airflow_provider_omics.local.staging import RunError, unpack
 from airflow_provider_omics.local.state.executor import Definition
 from airflow_provider_omics.local.testing import LocalOmics
-from airflow_provider_omics.local.wdl_check import check
+from airflow_provider_omics.local.wdl.examine import examine
+from airflow_provider_omics.local.wdl.parser import check
+from airflow_provider_omics.local.wdl.staging import RunError, unpack
+from airflow_provider_omics.local.workflows import definitions
+from airflow_provider_omics.local.workflows.definitions import DefinitionError, main_of
 
 INVALID, CONFLICT = ("ValidationException", 400), ("ConflictException", 409)
 ROLE = "arn:aws:iam::123456789012:role/omics"
@@ -199,7 +200,7 @@ def test_a_version_has_a_definition_of_its_own(create, client, refused):
 
 
 def test_simulation_does_without_miniwdl(create, monkeypatch):
-    monkeypatch.setattr(definitions.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(examine.importlib.util, "find_spec", lambda _: None)
     workflow = create({"main.wdl": "no WDL"})
     assert (workflow["status"], workflow["engine"]) == ("ACTIVE", "WDL")
 
@@ -246,7 +247,7 @@ def test_a_definition_is_exported(create, client, omics_local):
 
 
 def test_a_server_that_is_stopped_does_not_wait_for_a_parser(monkeypatch, wait_for):
-    monkeypatch.setattr(definitions, "namespaces", lambda: ("bash", "-c", "sleep 300"))
+    monkeypatch.setattr(examine, "namespaces", lambda: ("bash", "-c", "sleep 300"))
     with Server() as server:
         client = LocalOmics(server.url).client("omics")
 
@@ -256,7 +257,7 @@ def test_a_server_that_is_stopped_does_not_wait_for_a_parser(monkeypatch, wait_f
 
         creation = threading.Thread(target=create)
         creation.start()
-        wait_for(lambda: definitions._parsing)
+        wait_for(lambda: examine._parsing)
 
     creation.join()
-    assert not definitions._parsing
+    assert not examine._parsing

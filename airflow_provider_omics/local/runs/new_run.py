@@ -7,13 +7,13 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_provider_omics.local.definitions import EXECUTED
 from airflow_provider_omics.local.runs import parameters, queueing
 from airflow_provider_omics.local.runs.executed_run import ExecutedRun
 from airflow_provider_omics.local.runs.simulation import end, plan_of, starting, stopping, then
 from airflow_provider_omics.local.runs.statuses import move
 from airflow_provider_omics.local.state import scripts
 from airflow_provider_omics.local.state.executor import Definition
+from airflow_provider_omics.local.workflows.definitions import EXECUTED
 
 if TYPE_CHECKING:
     from datetime import datetime

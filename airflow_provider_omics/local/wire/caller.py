@@ -16,7 +16,7 @@ class Caller(NamedTuple):
     fetched: bytes | None = None
     # The run settings of a batch that an S3 object holds, checked against the model.
     settings: list[Answer] | None = None
-    # What is found in a workflow's definition (definitions.examine).
+    # What is found in a workflow's definition (wdl.examine).
     definition: Answer | None = None
 
 

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_omics.local import wdl_run
-from airflow_provider_omics.local.execute import WdlExecutor
-from airflow_provider_omics.local.isolation import namespaces
 from airflow_provider_omics.local.state.executor import Definition
 from airflow_provider_omics.local.state.run import ENDED, Run, Task
+from airflow_provider_omics.local.wdl import process
+from airflow_provider_omics.local.wdl.executor import WdlExecutor
+from airflow_provider_omics.local.wdl.isolation import namespaces
 
 
 class Shelf:
@@ -165,8 +165,8 @@ def require():
 @pytest.fixture(params=["namespaces", "plain"])
 def isolated(request, monkeypatch, require):
     if request.param == "plain":
-        monkeypatch.setattr(wdl_run, "namespaces", tuple)
-        monkeypatch.setattr(wdl_run, "backend", lambda: "omics_host")
+        monkeypatch.setattr(process, "namespaces", tuple)
+        monkeypatch.setattr(process, "backend", lambda: "omics_host")
     else:
         require(namespaces(), "unshare")
     return request.param

@@ -4,16 +4,15 @@
 from __future__ import annotations
 
 import logging
-from importlib.metadata import entry_points
 
 import pytest
 from WDL.runtime.config import Loader
 
+from airflow_provider_omics.local.wdl.backend import HostContainer, SandboxContainer
 
-@pytest.mark.parametrize("name", ["omics_sandbox", "omics_host"])
-def test_resources_are_counted_before_any_task_thread_does(name):
-    [entry] = entry_points(group="miniwdl.plugin.container_backend", name=name)
-    backend = entry.load()
+
+@pytest.mark.parametrize("backend", [SandboxContainer, HostContainer])
+def test_resources_are_counted_before_any_task_thread_does(backend):
     logger = logging.getLogger("backend")
     assert backend._resource_limits is None
 

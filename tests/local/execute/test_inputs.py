@@ -7,9 +7,9 @@ import json
 
 import pytest
 
-from airflow_provider_omics.local.staging import RunError
-from airflow_provider_omics.local.wdl_inputs import Inputs
-from airflow_provider_omics.local.wdl_plugins import REFUSED_SCHEMES
+from airflow_provider_omics.local.wdl.entry_points import REFUSED_SCHEMES
+from airflow_provider_omics.local.wdl.inputs import Inputs
+from airflow_provider_omics.local.wdl.staging import RunError
 
 # Each way by which a workflow comes to a File, in one task: cat of all of them.
 EVERYWHERE = """

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_omics.local import isolation
+from airflow_provider_omics.local.wdl import isolation
 
 SERVE = [sys.executable, "-m", "airflow_provider_omics.local", "serve", "--port", "0"]
 

@@ -12,9 +12,9 @@ import zipfile
 
 import pytest
 
-from airflow_provider_omics.local.isolation import namespaces
-from airflow_provider_omics.local.run_folders import RunFolders
 from airflow_provider_omics.local.testing import start_server
+from airflow_provider_omics.local.wdl.isolation import namespaces
+from airflow_provider_omics.local.wdl.run_folders import RunFolders
 
 LONG = """
 version 1.1

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_omics.local.isolation import backend, namespaces
+from airflow_provider_omics.local.wdl.isolation import backend, namespaces
 
 LONG = """
 version 1.1

@@ -7,7 +7,7 @@ import tracemalloc
 
 import pytest
 
-from airflow_provider_omics.local.tails import LONGEST_LINE, Tail
+from airflow_provider_omics.local.wdl.tail import LONGEST_LINE, Tail
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from airflow_provider_omics.local import task_usage
+from airflow_provider_omics.local.wdl import task_usage
 
 BUSY = """
 version 1.1

@@ -16,8 +16,8 @@ from WDL._util import StructuredLogMessage
 from WDL.runtime.cache import CallCache
 from WDL.runtime.download import able
 
-from airflow_provider_omics.local.wdl_cache_export import KNOWN, NEW
-from airflow_provider_omics.local.wdl_downloads import fetch
+from airflow_provider_omics.local.wdl.cache_export import KNOWN, NEW
+from airflow_provider_omics.local.wdl.download_plugins import fetch
 
 if TYPE_CHECKING:
     from WDL.runtime.cache import CallCacheAddPaths

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m airflow_provider_omics.local.wdl_check ROOT MAIN``: what miniwdl says of a WDL definition, as JSON."""
+"""``python -m airflow_provider_omics.local.wdl.parser ROOT MAIN``: what miniwdl says of a WDL definition, as JSON."""
 
 from __future__ import annotations
 

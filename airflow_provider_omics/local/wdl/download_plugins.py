@@ -18,7 +18,7 @@ from WDL.runtime import task as wdl_task
 from WDL.runtime._stdlib import WorkflowStdLib
 from WDL.runtime.download import able
 
-from airflow_provider_omics.local.wdl_inputs import CONNECTION
+from airflow_provider_omics.local.wdl.inputs import CONNECTION
 
 if TYPE_CHECKING:
     import logging

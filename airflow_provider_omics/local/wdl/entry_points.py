@@ -1,27 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The plugins that miniwdl finds in the runs of the endpoint: all that it reads by a URI goes through them."""
+"""The plugins that miniwdl finds in the runs of the endpoint: what runs its tasks, and all that it reads by a URI."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+import os
+from pathlib import Path
 
 # miniwdl would download the first three by itself; the rest is what users try. Any other is refused as no input at all.
 REFUSED_SCHEMES = ("http", "https", "ftp", "gs", "az", "drs", "dx", "file", "S3")
 # Not in the package's own metadata: somebody's own miniwdl in this environment keeps its downloads.
 PLUGINS = """
+[miniwdl.plugin.container_backend]
+omics_sandbox = airflow_provider_omics.local.wdl.backend:SandboxContainer
+omics_host = airflow_provider_omics.local.wdl.backend:HostContainer
 [miniwdl.plugin.file_download]
 {file_schemes}
 [miniwdl.plugin.directory_download]
 {directory_schemes}
 [miniwdl.plugin.cache_backend]
-omics_local = airflow_provider_omics.local.wdl_cache:RunCache
+omics_local = airflow_provider_omics.local.wdl.cache_plugin:RunCache
 [miniwdl.plugin.workflow]
-omics_local = airflow_provider_omics.local.wdl_downloads:workflow
+omics_local = airflow_provider_omics.local.wdl.download_plugins:workflow
 """
-_MODULE = "airflow_provider_omics.local.wdl_downloads"
+_MODULE = "airflow_provider_omics.local.wdl.download_plugins"
 
 
 def write_plugins(directory: Path) -> None:
@@ -35,3 +36,8 @@ def write_plugins(directory: Path) -> None:
         for kind in ("file", "directory")
     }
     (metadata / "entry_points.txt").write_text(PLUGINS.format(**lines))
+
+
+def python_path(*first: Path) -> str:
+    """Return a ``PYTHONPATH`` for a process that has to have the same package as this one."""
+    return os.pathsep.join(map(str, (*first, Path(__file__).parents[3])))

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from airflow_provider_omics.local.publishing.s3_uri import split
-from airflow_provider_omics.local.staging import RunError
+from airflow_provider_omics.local.wdl.staging import RunError
 
 if TYPE_CHECKING:
     import socket

@@ -11,7 +11,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omics.local.staging import upload
+from airflow_provider_omics.local.wdl.staging import upload
 
 if TYPE_CHECKING:
     from airflow_provider_omics.local.publishing.publisher import Publisher

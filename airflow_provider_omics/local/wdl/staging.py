@@ -6,8 +6,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omics.local.definitions import DefinitionError, main_of, opened
-from airflow_provider_omics.local.definitions import unpack as unzip
+from airflow_provider_omics.local.workflows.definitions import DefinitionError, main_of, opened
+from airflow_provider_omics.local.workflows.definitions import unpack as unzip
 
 if TYPE_CHECKING:
     import threading

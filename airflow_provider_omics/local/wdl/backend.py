@@ -17,9 +17,9 @@ from WDL._util import StructuredLogMessage, parse_byte_size
 from WDL.runtime.backend.cli_subprocess import SubprocessBase
 from WDL.runtime.download import able
 
-from airflow_provider_omics.local import task_usage
-from airflow_provider_omics.local.isolation import BWRAP, ending_with_parent, visible
-from airflow_provider_omics.local.wdl_downloads import fetch
+from airflow_provider_omics.local.wdl import task_usage
+from airflow_provider_omics.local.wdl.download_plugins import fetch
+from airflow_provider_omics.local.wdl.isolation import BWRAP, ending_with_parent, visible
 
 if TYPE_CHECKING:
     import logging

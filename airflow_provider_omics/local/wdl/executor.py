@@ -13,12 +13,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from airflow_provider_omics.local import wdl_cache_export
-from airflow_provider_omics.local.run_folders import RunFolders
 from airflow_provider_omics.local.runs.run_manifest import manifest_lines
-from airflow_provider_omics.local.staging import RunError, unpack, upload, upload_outputs
-from airflow_provider_omics.local.wdl_inputs import Inputs, no_uri
-from airflow_provider_omics.local.wdl_run import Progress, WdlError, failure_reason, run_wdl
+from airflow_provider_omics.local.wdl import cache_export
+from airflow_provider_omics.local.wdl.inputs import Inputs, no_uri
+from airflow_provider_omics.local.wdl.process import WdlError, run_wdl
+from airflow_provider_omics.local.wdl.run_folders import RunFolders
+from airflow_provider_omics.local.wdl.staging import RunError, unpack, upload, upload_outputs
+from airflow_provider_omics.local.wdl.task_progress import Progress, failure_reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -144,13 +145,13 @@ class _Execution:
         inputs = Inputs(directory / "inputs", self._publisher)
         progress = Progress(directory, self._updates, self._log)
         uri = self.run.run_output_uri.rstrip("/")
-        wdl_cache_export.prepare(self.run, directory)
+        cache_export.prepare(self.run, directory)
         try:
             outputs = run_wdl(main, parameters, inputs, progress, self.stop)
         except (RunError, WdlError) as error:
             with suppress(RunError):  # the cache is a help, and the workflow's own failure says more
                 if not self.stop.is_set():
-                    wdl_cache_export.keep(self.run, directory, progress.task_ids, self._publisher)
+                    cache_export.keep(self.run, directory, progress.task_ids, self._publisher)
             with suppress(RunError):  # the workflow's own failure says more than that of its log
                 upload(progress.engine_log, f"{uri}/logs/engine.log", self._publisher)
             if isinstance(error, WdlError):
@@ -159,7 +160,7 @@ class _Execution:
         if not self.stop.is_set():
             upload_outputs(outputs, directory / "run", uri, self._publisher, self.stop)
         if not self.stop.is_set() and self.run.cache_behavior == "CACHE_ALWAYS":
-            wdl_cache_export.keep(self.run, directory, progress.task_ids, self._publisher)
+            cache_export.keep(self.run, directory, progress.task_ids, self._publisher)
         if not self.stop.is_set():
             upload(progress.engine_log, f"{uri}/logs/engine.log", self._publisher)
 
