@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Self
 import uvicorn
 
 from airflow_provider_omics.local import examples
-from airflow_provider_omics.local.app import App
-from airflow_provider_omics.local.control import configure
-from airflow_provider_omics.local.engine import Engine
+from airflow_provider_omics.local.http.app import App
+from airflow_provider_omics.local.http.control import configure
+from airflow_provider_omics.local.operations.endpoint import Endpoint
 from airflow_provider_omics.local.publishing.publisher import Publisher
 from airflow_provider_omics.local.publishing.publishing_queue import PublishingQueue
 from airflow_provider_omics.local.wdl import examine
@@ -40,19 +40,19 @@ class Server:
         port: int = 0,
         simulate: bool = True,
     ) -> None:
-        self.engine = Engine(config or {})
-        configure(self.engine, self.engine.config)
+        self.endpoint = Endpoint(config or {})
+        configure(self.endpoint, self.endpoint.config)
         self._socket = _listen(host, port)
         name, number = self._socket.getsockname()[:2]
         self.url = f"http://[{name}]:{number}" if ":" in name else f"http://{name}:{number}"
         own_key = f"omics-local-{secrets.token_hex(8)}"
         publisher = Publisher(self.url, self._region_of, own_key)
         executor = None if simulate else _executor(publisher)
-        buckets = partial(publisher.make_buckets, examples.BUCKETS if self.engine.config.get("examples") else ())
-        self.engine.connect(executor, PublishingQueue(publisher, self.engine.lock))
+        buckets = partial(publisher.make_buckets, examples.BUCKETS if self.endpoint.config.get("examples") else ())
+        self.endpoint.connect(executor, PublishingQueue(publisher, self.endpoint.lock))
         options: dict[str, Any] = {"lifespan": "off", "ws": "none", "log_config": None, "access_log": False}
         options |= {"date_header": False, "server_header": False, "timeout_graceful_shutdown": 1}
-        self._uvicorn = uvicorn.Server(uvicorn.Config(App(self.engine, buckets, own_key), **options))
+        self._uvicorn = uvicorn.Server(uvicorn.Config(App(self.endpoint, buckets, own_key), **options))
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(target=self._uvicorn.run, args=([self._socket],), name="omics-local", daemon=True),
@@ -72,7 +72,7 @@ class Server:
         self._stopping.set()
         # First, so that no run that is to end waits for a large file on its way to or from S3.
         self._uvicorn.should_exit = True
-        self.engine.close()
+        self.endpoint.close()
         examine.stop()
         for thread in self._threads:
             thread.join()
@@ -81,12 +81,12 @@ class Server:
     def _tick(self) -> None:
         """Let runs live on while nobody asks for them."""
         while not self._stopping.wait(_TICK):
-            with self.engine.lock:
-                self.engine.state.jump()
-            self.engine.catch_up()
+            with self.endpoint.lock:
+                self.endpoint.state.jump()
+            self.endpoint.catch_up()
 
     def _region_of(self, run_id: str) -> str:
-        run = self.engine.state.runs.get(run_id)
+        run = self.endpoint.state.runs.get(run_id)
         return run.caller.region if run else NOBODY.region
 
 

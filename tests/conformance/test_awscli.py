@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from botocore import xform_name
 
-from airflow_provider_omics.local.engine import OPERATIONS
+from airflow_provider_omics.local.operations.table import OPERATIONS
 from tests.conformance.conftest import WDL
 
 CLIENT = "awscli"

@@ -12,7 +12,7 @@ import pytest
 from botocore import xform_name
 from botocore.exceptions import WaiterError
 
-from airflow_provider_omics.local.engine import OPERATIONS
+from airflow_provider_omics.local.operations.table import OPERATIONS
 
 LOADER = botocore.session.get_session().get_component("data_loader")
 PAGINATORS = LOADER.load_service_model("omics", "paginators-1")["pagination"]

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from airflow_provider_omics.local import engine
+from airflow_provider_omics.local.operations import table
 from airflow_provider_omics.local.state.state import State
 from airflow_provider_omics.local.wire.caller import NOBODY
 
@@ -311,15 +311,15 @@ def test_an_executed_run_that_is_stopping_can_only_end():
     state.executor = SimpleNamespace(submit=submit, cancel=print, max_parallel_runs=2)
     content = io.BytesIO()
     zipfile.ZipFile(content, "w").close()
-    workflow = engine.call(state, "CreateWorkflow", {"requestId": "w", "definitionZip": content.getvalue()}, NOBODY)
+    workflow = table.call(state, "CreateWorkflow", {"requestId": "w", "definitionZip": content.getvalue()}, NOBODY)
     request = {"requestId": "r", "workflowId": workflow["id"], "roleArn": ROLE, "outputUri": "s3://b"}
-    asked = {"id": engine.call(state, "StartRun", request, NOBODY)["id"]}
+    asked = {"id": table.call(state, "StartRun", request, NOBODY)["id"]}
     [updates] = submitted
-    engine.call(state, "CancelRun", asked, NOBODY)
+    table.call(state, "CancelRun", asked, NOBODY)
     seen = []
     for status in ("STARTING", "RUNNING", "STOPPING", "CANCELLED", "COMPLETED"):
         updates.status(status)
-        seen.append(engine.call(state, "GetRun", asked, NOBODY)["status"])
+        seen.append(table.call(state, "GetRun", asked, NOBODY)["status"])
     assert seen == ["STOPPING", "STOPPING", "STOPPING", "CANCELLED", "CANCELLED"]
 
 

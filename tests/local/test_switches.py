@@ -416,5 +416,5 @@ def test_a_script_of_the_user_comes_before_the_examples_own():
     with Server({"examples": True, "scripts": [{"status": "FAILED", "outputs": {}}]}) as server:
         omics = LocalOmics(server.url).client("omics")
         omics.start_run(workflowId="1234567", roleArn="arn:x", outputUri="s3://b", requestId="r")
-        [run] = [run for run in server.engine.state.runs.values() if run.request["workflowId"] == "1234567"]
+        [run] = [run for run in server.endpoint.state.runs.values() if run.request["workflowId"] == "1234567"]
         assert run.plan.status == "FAILED"

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from airflow_provider_omics.local.engine import Engine
+from airflow_provider_omics.local.operations.endpoint import Endpoint
 from airflow_provider_omics.local.publishing.publishing_queue import PublishingQueue
 
 GROUP = "/aws/omics/WorkflowLog"
@@ -205,12 +205,12 @@ def test_events_get_lost_or_come_twice(start, client, fast, received, frozen, co
 
 
 def test_a_reset_endpoint_sends_nothing_until_somebody_asks_eventbridge_for_a_rule():
-    engine = Engine({})
-    engine.connect(None, PublishingQueue(SimpleNamespace(), engine.lock))
-    engine.publishing.listening = True
-    engine.reset()
-    engine.state.emit("Run Status Change", "arn:aws:omics:us-east-1:1:run/1", {}, engine.state.clock.now())
-    assert engine.publishing._thread is None
+    endpoint = Endpoint({})
+    endpoint.connect(None, PublishingQueue(SimpleNamespace(), endpoint.lock))
+    endpoint.publishing.listening = True
+    endpoint.reset()
+    endpoint.state.emit("Run Status Change", "arn:aws:omics:us-east-1:1:run/1", {}, endpoint.state.clock.now())
+    assert endpoint.publishing._thread is None
 
 
 def test_a_failure_its_reason_and_the_cache_are_in_the_event(start, client, fast, received):

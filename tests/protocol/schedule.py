@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from airflow_provider_omics.lifecycle.protocol import Fail, Succeed, Wait
-from airflow_provider_omics.local.engine import call
+from airflow_provider_omics.local.operations.table import call
 from airflow_provider_omics.local.runs import simulation
 from airflow_provider_omics.local.state.run import ENDED
 from airflow_provider_omics.local.wire.caller import NOBODY

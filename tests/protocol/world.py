@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from airflow_provider_omics.lifecycle.protocol import Fail, GiveUp, Wait
-from airflow_provider_omics.local.engine import call
+from airflow_provider_omics.local.operations.table import call
 from airflow_provider_omics.local.runs import simulation
 from airflow_provider_omics.local.runs.run_manifest import manifest_lines
 from airflow_provider_omics.local.settings import Settings

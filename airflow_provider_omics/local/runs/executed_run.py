@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How an executor tells the engine what happens to its run."""
+"""How an executor tells the endpoint what happens to its run."""
 
 from __future__ import annotations
 

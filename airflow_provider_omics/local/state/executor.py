@@ -24,7 +24,7 @@ class Definition:
 
 
 class RunUpdates(Protocol):
-    """How an executor, from any thread, tells the engine what happens to its run."""
+    """How an executor, from any thread, tells the endpoint what happens to its run."""
 
     def status(self, status: str, *, failure_reason: str | None = None, status_message: str | None = None) -> None:
         """Move the run to ``status``; one that has ended stays as it is, and one that is STOPPING can only end."""
@@ -45,7 +45,7 @@ class RunUpdates(Protocol):
 
 
 class Executor(Protocol):
-    """What really executes runs. Without one the engine simulates them by its clock."""
+    """What really executes runs. Without one the endpoint simulates them by its clock."""
 
     max_parallel_runs: int
 

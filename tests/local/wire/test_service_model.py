@@ -10,7 +10,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from airflow_provider_omics.local.engine import OPERATIONS
+from airflow_provider_omics.local.operations.table import OPERATIONS
 from airflow_provider_omics.local.wire.service_error import ServiceError
 from airflow_provider_omics.local.wire.service_model import Service
 from airflow_provider_omics.local.wire.shapes import _matcher

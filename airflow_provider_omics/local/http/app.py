@@ -6,16 +6,16 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 import tempfile
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import format_datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_provider_omics.local import control, guard, prices
-from airflow_provider_omics.local.engine import OPERATIONS, needs_object, not_implemented
+from airflow_provider_omics.local.http import control, guard, price_list
+from airflow_provider_omics.local.http.moto_app import moto_app, without_moto
+from airflow_provider_omics.local.operations.table import OPERATIONS, needs_object, not_implemented
 from airflow_provider_omics.local.runs import batches
 from airflow_provider_omics.local.wdl.examine import examine
 from airflow_provider_omics.local.wire import other_services
@@ -24,17 +24,14 @@ from airflow_provider_omics.local.wire.service_error import ServiceError
 from airflow_provider_omics.local.workflows import definition_export
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, MutableMapping
+    from collections.abc import Callable, MutableMapping
 
     from botocore.model import OperationModel
 
-    from airflow_provider_omics.local.engine import Engine
+    from airflow_provider_omics.local.http.moto_app import ASGI, Receive, Scope, Send
+    from airflow_provider_omics.local.operations.endpoint import Endpoint
     from airflow_provider_omics.local.state.state import State
 
-    Scope = MutableMapping[str, Any]
-    Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-    ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 log = logging.getLogger(__name__)
 _NOT_OURS = {
@@ -55,8 +52,8 @@ class Answer(NamedTuple):
 class App:
     """The ASGI application."""
 
-    def __init__(self, engine: Engine, buckets: Callable[[], None] = lambda: None, own_key: str = "") -> None:
-        self.engine = engine
+    def __init__(self, endpoint: Endpoint, buckets: Callable[[], None] = lambda: None, own_key: str = "") -> None:
+        self.endpoint = endpoint
         # Who signs with this access key is the endpoint itself.
         self._own_key = own_key
         # Makes the buckets that are to be there from the start; called when S3 is first needed.
@@ -81,7 +78,7 @@ class App:
         elif signed:
             access_key, region, service = signed
             if service == "omics":
-                account = self.engine.state.settings.account_of(access_key)
+                account = self.endpoint.state.settings.account_of(access_key)
                 await self._omics(scope, query, Caller(region, account), receive, send)
             else:
                 await self._others(service, scope, headers, receive, send, access_key=access_key)
@@ -95,19 +92,19 @@ class App:
         body = await _body(receive)
         # In a thread, as it may take long: a clock that is moved on by hours makes a lot due at once.
         status, document = await asyncio.to_thread(
-            control.handle, self.engine, scope["method"], scope["path"], query, body
+            control.handle, self.endpoint, scope["method"], scope["path"], query, body
         )
         return Answer(status, json.dumps(document, default=str).encode())
 
     async def _omics(self, scope: Scope, query: str, caller: Caller, receive: Receive, send: Send) -> None:
-        engine, body = self.engine, await _body(receive)
+        endpoint, body = self.endpoint, await _body(receive)
         try:
-            operation, labels = engine.service.route(scope["method"], scope["raw_path"].decode("latin-1"))
+            operation, labels = endpoint.service.route(scope["method"], scope["raw_path"].decode("latin-1"))
         except ServiceError as error:
             await self._send(send, self._error(error))
             return
-        call = engine.calls.add(operation.name, engine.state.clock.now(), labels)
-        fault = engine.faults.take(operation.name, body)
+        call = endpoint.calls.add(operation.name, endpoint.state.clock.now(), labels)
+        fault = endpoint.faults.take(operation.name, body)
         if fault and fault.kind == "delay":
             await asyncio.sleep(fault.seconds)
         if fault and fault.kind == "drop":
@@ -132,11 +129,11 @@ class App:
 
     def _read(self, operation: OperationModel, labels: dict[str, str], query: str, body: bytes) -> dict[str, Any]:
         """Return a call's input, unless it is one too many or of an operation that is not here."""
-        engine, name, state = self.engine, operation.name, self.engine.state
+        endpoint, name, state = self.endpoint, operation.name, self.endpoint.state
         if name not in OPERATIONS:
             raise not_implemented(name)
-        engine.throttle.take(name, state.settings.quotas.get(name), state.clock.now())
-        return engine.service.parse(operation, labels, query, body)
+        endpoint.throttle.take(name, state.settings.quotas.get(name), state.clock.now())
+        return endpoint.service.parse(operation, labels, query, body)
 
     async def _handle(self, operation: OperationModel, params: dict[str, Any], caller: Caller) -> Answer:
         uri = needs_object(operation.name, params)
@@ -146,22 +143,22 @@ class App:
         if content is not None and operation.name in ("CreateWorkflow", "CreateWorkflowVersion"):
             found = await asyncio.to_thread(examine, content, params.get("main"), params.get("engine"))
             caller = caller._replace(definition=found)
-        output = self.engine.call(operation.name, params, caller)
-        definition = definition_export.definition_of(self.engine.state, operation.name, params, caller)
-        if definition is not None and self.engine.publishing:
-            url = await asyncio.to_thread(definition_export.url, definition, self.engine.publishing.publisher)
+        output = self.endpoint.call(operation.name, params, caller)
+        definition = definition_export.definition_of(self.endpoint.state, operation.name, params, caller)
+        if definition is not None and self.endpoint.publishing:
+            url = await asyncio.to_thread(definition_export.url, definition, self.endpoint.publishing.publisher)
             output = {**output, "definition": url}
-        return Answer(*self.engine.service.answer(operation, output))
+        return Answer(*self.endpoint.service.answer(operation, output))
 
     def _with_object(self, operation: OperationModel, uri: str, caller: Caller) -> Caller:
         content = self._fetch(uri)
         if operation.name == "StartRunBatch":
-            return caller._replace(settings=batches.settings_from(content, self.engine.service))
+            return caller._replace(settings=batches.settings_from(content, self.endpoint.service))
         return caller._replace(fetched=content)
 
     def _fetch(self, uri: str) -> bytes:
         """Return an S3 object that a request names."""
-        publishing = self.engine.publishing
+        publishing = self.endpoint.publishing
         if publishing is None:
             raise ServiceError("ValidationException", f"{uri} cannot be read: this endpoint has no S3")
         with tempfile.TemporaryDirectory() as directory:
@@ -183,7 +180,7 @@ class App:
         body = await _body(receive) if service == "sts" else b""
         receive = _again(body) if service == "sts" else receive
         operation = other_services.operation_of(service, scope, headers, body)
-        fault = None if access_key == self._own_key else self.engine.faults.take(operation)
+        fault = None if access_key == self._own_key else self.endpoint.faults.take(operation)
         if fault and fault.kind == "delay":
             await asyncio.sleep(fault.seconds)
         elif fault and fault.kind == "drop":
@@ -200,12 +197,12 @@ class App:
     ) -> None:
         service, _, name = operation.partition(":")
         if service == "pricing":  # moto does not have it
-            status, document = prices.answer(name, await _body(receive))
+            status, document = price_list.answer(name, await _body(receive))
             await self._send(send, Answer(status, json.dumps(document).encode()))
             return
         if operation == other_services.WHO:
-            self.engine.calls.add(operation, self.engine.state.clock.now(), {})
-            account = self.engine.state.settings.account_of(access_key)
+            self.endpoint.calls.add(operation, self.endpoint.state.clock.now(), {})
+            account = self.endpoint.state.settings.account_of(access_key)
             await self._send(send, Answer(200, other_services.caller_identity(account)))
             return
         aws = await self._started()
@@ -213,8 +210,8 @@ class App:
             message = f"{service} is not served: install airflow-provider-omics[local], which brings moto"
             await self._send(send, _error("NotImplementedException", message, 501))
             return
-        if service == "events" and self.engine.publishing:
-            self.engine.publishing.listening = True
+        if service == "events" and self.endpoint.publishing:
+            self.endpoint.publishing.listening = True
         try:
             await aws(scope, receive, send)
         except Exception as error:  # noqa: BLE001 - moto raises where it lacks a service, an operation or a library
@@ -223,20 +220,20 @@ class App:
 
     async def _started(self) -> ASGI | None:
         """Return moto, None where it is not installed, with the buckets that are to be there, after a reset, too."""
-        loop, state = asyncio.get_running_loop(), self.engine.state
+        loop, state = asyncio.get_running_loop(), self.endpoint.state
         if self._bucketed is not state:
             async with self._aws_lock:
                 if self._aws is None:
-                    self._aws = await loop.run_in_executor(self._starting, _moto)
-                if self._bucketed is not state and self._aws is not _without_moto:
+                    self._aws = await loop.run_in_executor(self._starting, moto_app)
+                if self._bucketed is not state and self._aws is not without_moto:
                     await loop.run_in_executor(self._starting, self._buckets)
                 self._bucketed = state
-        return None if self._aws is _without_moto else self._aws
+        return None if self._aws is without_moto else self._aws
 
     def _error(self, error: ServiceError) -> Answer:
         if error.code.isdecimal():
             return Answer(int(error.code), b"<html><body>A gateway's page</body></html>")
-        status = self.engine.service.statuses.get(error.code) or _NOT_OURS[error.code]
+        status = self.endpoint.service.statuses.get(error.code) or _NOT_OURS[error.code]
         return _error(error.code, error.message, status)
 
     async def _send(self, send: Send, answer: Answer) -> None:
@@ -244,7 +241,7 @@ class App:
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(answer.body)).encode()),
-            (b"date", format_datetime(self.engine.state.clock.now(), usegmt=True).encode()),
+            (b"date", format_datetime(self.endpoint.state.clock.now(), usegmt=True).encode()),
             (b"x-amzn-requestid", str(uuid.uuid4()).encode()),
         ]
         if answer.error:
@@ -278,30 +275,3 @@ def _again(body: bytes) -> Receive:
 def _abort(send: Send) -> None:
     """Close the connection without an answer: ASGI has no way to, so this takes uvicorn's transport."""
     send.__self__.transport.abort()  # type: ignore[attr-defined]
-
-
-async def _without_moto(_scope: Scope, _receive: Receive, _send: Send) -> None:
-    """Stand for moto where it is not installed."""
-
-
-def _moto() -> ASGI:
-    # moto would invite every web page to read what it answers.
-    os.environ.setdefault("MOTO_DISABLE_GLOBAL_CORS", "true")
-    try:
-        from a2wsgi import WSGIMiddleware  # noqa: PLC0415 - moto costs a second: only who needs it waits
-        from moto.moto_server.werkzeug_app import (  # noqa: PLC0415 - likewise
-            DomainDispatcherApplication,
-            create_backend_app,
-        )
-    except ImportError:
-        log.warning("moto is not installed: S3, CloudWatch Logs, EventBridge, SQS, IAM and STS answer 501")
-        return _without_moto
-    moto: Any = DomainDispatcherApplication(create_backend_app)
-
-    def with_raw_uri(environ: Any, start_response: Any) -> Any:  # noqa: ANN401 - WSGI's types are a2wsgi's and werkzeug's
-        # moto decodes RAW_URI, and where there is none what is decoded already: the key "a%20b" would be "a b".
-        environ["RAW_URI"] = environ["asgi.scope"]["raw_path"].decode("latin-1")
-        return moto(environ, start_response)
-
-    app: Any = WSGIMiddleware(with_raw_uri)
-    return cast("ASGI", app)

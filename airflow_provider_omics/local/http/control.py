@@ -20,7 +20,7 @@ from airflow_provider_omics.local.workflows import workflows
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_provider_omics.local.engine import Engine
+    from airflow_provider_omics.local.operations.endpoint import Endpoint
     from airflow_provider_omics.local.state.run import Run
     from airflow_provider_omics.local.state.sequence_store import Job
 
@@ -34,7 +34,7 @@ _FORCED = {"id": str, "status": str, "statusMessage": str | None, "unknown": boo
 _WORKFLOW = {**dict.fromkeys(_TEXTS, str), "parameterTemplate": dict[str, Any]}
 
 
-def handle(engine: Engine, method: str, path: str, query: str, body: bytes) -> tuple[int, Json]:
+def handle(endpoint: Endpoint, method: str, path: str, query: str, body: bytes) -> tuple[int, Json]:
     """Return the HTTP status and the JSON answer of a control call."""
     action = _ACTIONS.get((method, path))
     if action is None:
@@ -44,16 +44,16 @@ def handle(engine: Engine, method: str, path: str, query: str, body: bytes) -> t
         asked = json.loads(body) if body else {name: values[-1] for name, values in parse_qs(query).items()}
         if not isinstance(asked, dict):
             return 400, {"message": "The body is not a JSON object"}
-        engine.catch_up()
-        with nullcontext() if action is _reset else engine.lock:
-            answer = action(engine, asked)
-        engine.catch_up()
+        endpoint.catch_up()
+        with nullcontext() if action is _reset else endpoint.lock:
+            answer = action(endpoint, asked)
+        endpoint.catch_up()
     except ValueError as error:
         return 400, {"message": str(error)}
     return 200, answer
 
 
-def configure(engine: Engine, config: dict[str, Any]) -> None:
+def configure(endpoint: Endpoint, config: dict[str, Any]) -> None:
     """
     Apply a configuration: settings, lists of ``workflows``, ``scripts`` and ``faults``, and ``examples``.
 
@@ -62,39 +62,39 @@ def configure(engine: Engine, config: dict[str, Any]) -> None:
     check("setting", config, _LISTS)
     wrong: list[str] = []
     settings = {name: value for name, value in config.items() if name not in _LISTS}
-    _try(_change_settings, engine, settings, wrong)
+    _try(_change_settings, endpoint, settings, wrong)
     if config.get("examples") and not wrong:
-        examples.register(engine.state)
+        examples.register(endpoint.state)
     for name, action in (("workflows", _workflow), ("scripts", _script), ("faults", _fault)):
         for asked in config.get(name, ()):
-            _try(action, engine, asked, wrong)
+            _try(action, endpoint, asked, wrong)
     if wrong:
         raise ValueError("\n".join(wrong))
 
 
-def _try(action: Callable[[Engine, Asked], Json], engine: Engine, asked: Asked, wrong: list[str]) -> None:
+def _try(action: Callable[[Endpoint, Asked], Json], endpoint: Endpoint, asked: Asked, wrong: list[str]) -> None:
     try:
-        action(engine, asked)
+        action(endpoint, asked)
     except ValueError as error:
         wrong.append(str(error))
 
 
-def _settings(engine: Engine, _asked: Asked) -> Json:
-    return engine.state.settings.as_dict()
+def _settings(endpoint: Endpoint, _asked: Asked) -> Json:
+    return endpoint.state.settings.as_dict()
 
 
-def _change_settings(engine: Engine, asked: Asked) -> Json:
-    settings = engine.state.settings.changed(asked)
-    operations = engine.service.model.operation_names
+def _change_settings(endpoint: Endpoint, asked: Asked) -> Json:
+    settings = endpoint.state.settings.changed(asked)
+    operations = endpoint.service.model.operation_names
     if unknown := [name for name in settings.quotas if name not in operations]:
         raise ValueError(f"The setting quotas cannot be of {unknown[0]!r}: HealthOmics has no such operation.")
-    engine.state.settings = settings
-    return engine.state.settings.as_dict()
+    endpoint.state.settings = settings
+    return endpoint.state.settings.as_dict()
 
 
-def _clock(engine: Engine, asked: Asked) -> Json:
+def _clock(endpoint: Endpoint, asked: Asked) -> Json:
     check("clock's", asked, {"freeze": bool, "jump": bool, "advance": float})
-    clock = engine.state.clock
+    clock = endpoint.state.clock
     if "freeze" in asked:
         (clock.freeze if asked["freeze"] else clock.resume)()
     if asked.get("jump"):
@@ -104,41 +104,41 @@ def _clock(engine: Engine, asked: Asked) -> Json:
     return {"now": clock.now().isoformat()}
 
 
-def _reset(engine: Engine, _asked: Asked) -> Json:
-    engine.reset(lambda: configure(engine, engine.config))
+def _reset(endpoint: Endpoint, _asked: Asked) -> Json:
+    endpoint.reset(lambda: configure(endpoint, endpoint.config))
     return {}
 
 
-def _fault(engine: Engine, asked: Asked) -> Json:
-    engine.faults.add(fault_from(asked, engine.service.statuses, engine.service.model.operation_names))
+def _fault(endpoint: Endpoint, asked: Asked) -> Json:
+    endpoint.faults.add(fault_from(asked, endpoint.service.statuses, endpoint.service.model.operation_names))
     return {}
 
 
-def _faults(engine: Engine, _asked: Asked) -> Json:
-    return [asdict(fault) for fault in engine.faults.all()]
+def _faults(endpoint: Endpoint, _asked: Asked) -> Json:
+    return [asdict(fault) for fault in endpoint.faults.all()]
 
 
-def _forgive(engine: Engine, _asked: Asked) -> Json:
-    engine.faults.clear()
+def _forgive(endpoint: Endpoint, _asked: Asked) -> Json:
+    endpoint.faults.clear()
     return {}
 
 
-def _script(engine: Engine, asked: Asked) -> Json:
-    engine.state.scripts.append(script_from(asked))
+def _script(endpoint: Endpoint, asked: Asked) -> Json:
+    endpoint.state.scripts.append(script_from(asked))
     return {}
 
 
-def _workflow(engine: Engine, asked: Asked) -> Json:
+def _workflow(endpoint: Endpoint, asked: Asked) -> Json:
     """Register a workflow as it is, for what CreateWorkflow cannot make: READY2RUN, another account's, a given id."""
     check("workflow's", asked, _WORKFLOW)
-    shape: Any = engine.service.model.operation_model("GetWorkflow").output_shape
+    shape: Any = endpoint.service.model.operation_model("GetWorkflow").output_shape
     if unknown := [name for name in asked if name not in (*_WORKFLOW, *shape.members)]:
         raise ValueError(f"A workflow has no {unknown[0]!r}; it has {', '.join(sorted({*_WORKFLOW, *shape.members}))}.")
-    return {"id": workflows.register(engine.state, asked)}
+    return {"id": workflows.register(endpoint.state, asked)}
 
 
-def _runs(engine: Engine, _asked: Asked) -> Json:
-    return [_about(run) for run in (*engine.state.deleted, *engine.state.runs.values())]
+def _runs(endpoint: Endpoint, _asked: Asked) -> Json:
+    return [_about(run) for run in (*endpoint.state.deleted, *endpoint.state.runs.values())]
 
 
 def _about(run: Run) -> Json:
@@ -148,23 +148,23 @@ def _about(run: Run) -> Json:
     return about
 
 
-def _force(engine: Engine, asked: Asked) -> Json:
+def _force(endpoint: Endpoint, asked: Asked) -> Json:
     """Put a simulated run into a status at once; DELETED removes it, as HealthOmics does with old runs."""
     if not {"id", "status"} <= asked.keys():
         raise ValueError(f"A run to be forced is told by its id and status, not by {', '.join(asked) or 'nothing'}.")
     check("run's", asked, {**_FORCED, "failureReason": str | None})
-    run = engine.state.runs.get(asked["id"])
+    run = endpoint.state.runs.get(asked["id"])
     if run is None:
         raise ValueError(f"There is no run {asked['id']}, or it is deleted.")
     if run.plan is None:
         raise ValueError(f"Run {run.id} is executed, not simulated: its status is what its workflow does.")
     why = asked.get("failureReason"), asked.get("statusMessage")
-    simulation.force(engine.state, run, asked["status"], *why, unknown=asked.get("unknown", False))
+    simulation.force(endpoint.state, run, asked["status"], *why, unknown=asked.get("unknown", False))
     return _about(run)
 
 
-def _jobs(engine: Engine, _asked: Asked) -> Json:
-    return [_about_job(job) for store in engine.state.stores.values() for job in store.jobs.values()]
+def _jobs(endpoint: Endpoint, _asked: Asked) -> Json:
+    return [_about_job(job) for store in endpoint.state.stores.values() for job in store.jobs.values()]
 
 
 def _about_job(job: Job) -> Json:
@@ -172,40 +172,40 @@ def _about_job(job: Job) -> Json:
     return {"kind": job.kind, "request": job.request, **job.about(), "sources": sources}
 
 
-def _force_job(engine: Engine, asked: Asked) -> Json:
+def _force_job(endpoint: Endpoint, asked: Asked) -> Json:
     """Put a read set job into a status at once."""
     check("job's", asked, _FORCED)
-    for store in engine.state.stores.values():
+    for store in endpoint.state.stores.values():
         if asked.get("id") in store.jobs:
             job = store.jobs[asked["id"]]
             status, unknown = asked.get("status", ""), asked.get("unknown", False)
-            jobs.force(engine.state, job, status, asked.get("statusMessage"), unknown=unknown)
+            jobs.force(endpoint.state, job, status, asked.get("statusMessage"), unknown=unknown)
             return _about_job(job)
     raise ValueError(f"There is no job {asked.get('id')}.")
 
 
-def _force_read_set(engine: Engine, asked: Asked) -> Json:
+def _force_read_set(endpoint: Endpoint, asked: Asked) -> Json:
     """Put a read set into a status at once: ARCHIVED, as HealthOmics does with one that nobody used for 30 days."""
     check("read set's", asked, _FORCED)
     if asked.get("status") not in stores.STATUSES:
         raise ValueError(f"A read set has no status {asked.get('status')!r}; it has {', '.join(stores.STATUSES)}.")
-    for store in engine.state.stores.values():
+    for store in endpoint.state.stores.values():
         if asked.get("id") in store.read_sets:
-            state, read_set = engine.state, store.read_sets[asked["id"]]
+            state, read_set = endpoint.state, store.read_sets[asked["id"]]
             stores.move(state, read_set, state.clock.now(), asked["status"], asked.get("statusMessage"))
             return {}
     raise ValueError(f"There is no read set {asked.get('id')}.")
 
 
-def _calls(engine: Engine, asked: Asked) -> Json:
-    return [asdict(call) for call in engine.calls.latest(asked.get("operation"))]
+def _calls(endpoint: Endpoint, asked: Asked) -> Json:
+    return [asdict(call) for call in endpoint.calls.latest(asked.get("operation"))]
 
 
-def _counts(engine: Engine, _asked: Asked) -> Json:
-    return engine.calls.counts()
+def _counts(endpoint: Endpoint, _asked: Asked) -> Json:
+    return endpoint.calls.counts()
 
 
-_ACTIONS: dict[tuple[str, str], Callable[[Engine, Asked], Json]] = {
+_ACTIONS: dict[tuple[str, str], Callable[[Endpoint, Asked], Json]] = {
     ("GET", "/_local/settings"): _settings,
     ("POST", "/_local/settings"): _change_settings,
     ("POST", "/_local/clock"): _clock,

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The endpoint without its socket: the state, what it publishes and executes, and how all of it begins anew."""
+
+from __future__ import annotations
+
+import threading
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_omics.local.faults.call_log import CallLog
+from airflow_provider_omics.local.faults.planned_faults import PlannedFaults
+from airflow_provider_omics.local.faults.throttle import Throttle
+from airflow_provider_omics.local.operations.table import SLICE, call
+from airflow_provider_omics.local.publishing import moto_backends
+from airflow_provider_omics.local.runs import batch_processing
+from airflow_provider_omics.local.state.state import State
+from airflow_provider_omics.local.wire.service_model import Service
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_omics.local.publishing.publishing_queue import PublishingQueue
+    from airflow_provider_omics.local.state.executor import Executor
+    from airflow_provider_omics.local.wire.caller import Answer, Caller
+
+
+class Endpoint:
+    """The service's model, the state, and what happens to calls; operations are done one at a time."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.config = config
+        self.service = Service("omics")
+        self.executor: Executor | None = None
+        self.publishing: PublishingQueue | None = None
+        self.lock = threading.RLock()
+        self.calls, self.faults, self.throttle = CallLog(), PlannedFaults(), Throttle()
+        self.state = State(self.lock)
+        self.reset()
+
+    def reset(self, prepare: Callable[[], None] = lambda: None) -> None:
+        """
+        Forget everything: runs, resources, calls, faults, scripts, settings, and what is in the other services.
+
+        ``prepare`` sets up the new state. The caller must not hold the lock, which those need that are to end.
+        """
+        with self.lock:
+            left, runs = self.publishing, list(self.state.runs)
+            self.calls, self.faults, self.throttle = CallLog(), PlannedFaults(), Throttle()
+            self.publishing = left.renewed() if left else None
+            self.state = State(self.lock, executor=self.executor, publishing=self.publishing)
+            self.state.ended = partial(batch_processing.run_ended, self.state)
+            prepare()
+        # What still runs or publishes would leave something in services that are empty already.
+        if self.executor:
+            self.executor.end(runs)
+        if left:
+            left.close()
+        moto_backends.reset()
+
+    def call(self, operation: str, params: dict[str, Any], caller: Caller) -> Answer:
+        """Do an operation on the state that there is when its turn comes."""
+        with self.lock:
+            return call(self.state, operation, params, caller)
+
+    def catch_up(self) -> None:
+        """Do all that is due; calls get through between its slices."""
+        while self._advance():
+            time.sleep(0.001)  # a lock that is taken again at once is never somebody else's
+
+    def _advance(self) -> bool:
+        with self.lock:
+            return self.state.advance(SLICE)
+
+    def connect(self, executor: Executor | None, publishing: PublishingQueue) -> None:
+        """Give it what executes workflows and what publishes, which both need the endpoint's address."""
+        self.executor = self.state.executor = executor
+        self.publishing = self.state.publishing = publishing
+
+    def close(self) -> None:
+        """Kill what is executed, publish what is left."""
+        if self.executor:
+            self.executor.close()
+        if self.publishing:
+            self.publishing.close()
