@@ -32,9 +32,26 @@ LAYERS = (
 )
 # What users import has, as everywhere in Airflow, the same name in each of these packages.
 PUBLIC = {"operators", "sensors", "triggers", "hooks", "links"}
-# The local endpoint is an optional extra: it may know the provider, which must not know it. The pytest plugin knows the
-# endpoint alone.
+# The local endpoint is an optional extra: the provider does not know it, nor it the provider. The pytest plugin knows
+# the endpoint alone.
 LOCAL, TESTING = "local", "testing"
+LOCAL_LAYERS = (
+    ("__main__",),
+    ("seed",),
+    ("testing",),
+    ("server",),
+    ("http",),
+    ("examples",),
+    ("operations",),
+    ("wdl", "sequencestores"),
+    ("runs",),
+    ("workflows",),
+    ("state",),
+    ("faults", "publishing"),
+    ("wire",),
+    ("environment", "settings"),
+    ("json_types",),
+)
 
 
 def name_of(file):
@@ -61,20 +78,30 @@ IMPORTS = {name: sorted(set(imported(tree)) - {""}) for name, tree in MODULES.it
 OURS = {name: modules for name, modules in IMPORTS.items() if name.split(".")[0] not in (LOCAL, TESTING)}
 
 
-def layer(name):
-    package = name.split(".")[0]
-    [number] = [number for number, packages in enumerate(LAYERS) if package in packages]
+def is_package(name):
+    return (ROOT / name.replace(".", "/")).is_dir()
+
+
+# The endpoint's own, by their names below it; what it imports of the provider would be in no layer.
+INSIDE = {
+    name.removeprefix(f"{LOCAL}."): [other.removeprefix(f"{LOCAL}.") for other in others]
+    for name, others in IMPORTS.items()
+    if name.startswith(f"{LOCAL}.") and not is_package(name)
+}
+
+
+def layer(package, layers):
+    [number] = [number for number, packages in enumerate(layers) if package in packages]
     return number
 
 
-def test_each_package_imports_those_below_it_alone():
-    back = [
-        f"{name} imports {other}"
-        for name, others in OURS.items()
-        for other in others
-        if name.split(".")[0] != other.split(".")[0] and layer(other) <= layer(name)
-    ]
+@pytest.mark.parametrize(("graph", "layers"), [(OURS, LAYERS), (INSIDE, LOCAL_LAYERS)], ids=["provider", LOCAL])
+def test_each_package_imports_those_below_it_alone(graph, layers):
+    edges = [(name, other) for name, others in graph.items() for other in others]
+    packages = {(name.split(".")[0], other.split(".")[0]): f"{name} imports {other}" for name, other in edges}
+    back = [edge for (a, b), edge in packages.items() if a != b and layer(b, layers) <= layer(a, layers)]
     assert back == []
+    assert {name.split(".")[0] for name in graph} == {package for packages in layers for package in packages}
 
 
 def test_the_pytest_plugin_imports_the_endpoint_alone_and_nothing_imports_it():
@@ -86,12 +113,13 @@ def test_the_pytest_plugin_imports_the_endpoint_alone_and_nothing_imports_it():
 
 def test_no_modules_import_each_other_in_a_circle():
     # A package's own module imports those that it is made of.
-    graph = {name: [other for other in others if f"{name}." not in f"{other}."] for name, others in OURS.items()}
+    graph = {name: [other for other in others if f"{name}." not in f"{other}."] for name, others in IMPORTS.items()}
     list(graphlib.TopologicalSorter(graph).static_order())
 
 
 def test_no_two_modules_have_one_name():
-    names = Counter(name.split(".")[1] for name in OURS if "." in name and name.split(".")[0] not in PUBLIC)
+    files = [name for name in IMPORTS if not is_package(name) and name.split(".")[0] not in PUBLIC]
+    names = Counter(name.rpartition(".")[2] for name in files)
     assert [name for name, count in names.items() if count > 1] == []
 
 

@@ -6,15 +6,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_omics.local.runs import runs
+from airflow_provider_omics.local.runs import run_operations
 from airflow_provider_omics.local.sequencestores import stores
 from airflow_provider_omics.local.state.resources import Resource
 from airflow_provider_omics.local.state.scripts import script_from
 from airflow_provider_omics.local.wire.caller import Caller, arn
-from airflow_provider_omics.local.workflows import workflows
+from airflow_provider_omics.local.workflows import workflow_operations
 
 if TYPE_CHECKING:
-    from airflow_provider_omics.local.state.state import State
+    from airflow_provider_omics.local.state.endpoint_state import State
 
 BUCKETS = (
     "omics-artifacts-01d6xmpl4e72dd32",
@@ -45,8 +45,8 @@ _REQUEST = {
 def register(state: State) -> None:
     """Register them; a run of 123456789012's workflow 1234567 may name its owner, as for a shared one."""
     caller = Caller("us-east-1", state.settings.account)
-    workflows.register(state, {"id": "1234567", "name": "cram-to-bam", "account": "123456789012"})
-    workflows.register(state, {"id": "7206765", "name": "scrnaseq", "engine": "NEXTFLOW"})
+    workflow_operations.register(state, {"id": "1234567", "name": "cram-to-bam", "account": "123456789012"})
+    workflow_operations.register(state, {"id": "7206765", "name": "scrnaseq", "engine": "NEXTFLOW"})
     now = state.clock.now()
     group = {"name": "examples", "creationTime": now}
     cache = {
@@ -59,7 +59,7 @@ def register(state: State) -> None:
     for where, kind, members in ((state.groups, "runGroup", group), (state.caches, "runCache", cache)):
         path = arn(caller, f"{kind}/1234567")
         where["1234567"] = Resource("1234567", path, state.next_seq(), state.settings.account, members, {})
-    runs.create_run(state, _REQUEST, caller, run_id=_RUN)
+    run_operations.create_run(state, _REQUEST, caller, run_id=_RUN)
     stores.make_store(state, {"name": "examples"}, caller, store_id=STORE)
     # Neither has a definition: their runs are simulated also where others are executed.
     state.scripts.append(script_from({"workflowId": "7206765"}))

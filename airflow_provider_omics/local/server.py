@@ -24,7 +24,7 @@ from airflow_provider_omics.local.wdl import examine
 from airflow_provider_omics.local.wire.caller import NOBODY
 
 if TYPE_CHECKING:
-    from airflow_provider_omics.local.state.executor import Executor
+    from airflow_provider_omics.local.state.execution import Executor
 
 _TICK = 0.05
 

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from airflow_provider_omics.local.server import Server
-from airflow_provider_omics.local.state.run import ACTIVE
+from airflow_provider_omics.local.state.run_state import ACTIVE
 from airflow_provider_omics.local.testing import LocalOmics
 from airflow_provider_omics.testing.airflow_home import AIRFLOW_3
 from demo.airflow_processes import AirflowProcesses, airflow_processes

@@ -6,7 +6,7 @@ import copy
 import pytest
 
 from airflow_provider_omics.local.operations.table import OPERATIONS
-from airflow_provider_omics.local.state.run import ACTIVE
+from airflow_provider_omics.local.state.run_state import ACTIVE
 from airflow_provider_omics.read_sets.read_set_request import ACTIVATION, FILES, IMPORT, READ_SET, SOURCE
 from airflow_provider_omics.records import read_set_job, run
 from airflow_provider_omics.request.members import MEMBERS

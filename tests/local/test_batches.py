@@ -8,10 +8,10 @@ from functools import partial
 
 import pytest
 
-from airflow_provider_omics.local.runs import batch_processing, batches, runs
-from airflow_provider_omics.local.state.state import State
+from airflow_provider_omics.local.runs import batch_processing, batches, run_operations
+from airflow_provider_omics.local.state.endpoint_state import State
 from airflow_provider_omics.local.wire.caller import NOBODY
-from airflow_provider_omics.local.workflows import workflows
+from airflow_provider_omics.local.workflows import workflow_operations
 
 ROLE = "arn:aws:iam::123456789012:role/omics"
 CONFLICT, INVALID, MISSING = (
@@ -224,14 +224,14 @@ def test_settings_in_s3_are_checked_as_inline_ones_are(entry, says, batch, clien
 
 
 def test_no_step_stops_the_clock_nor_the_calls(batch, client, frozen, monkeypatch):
-    create = runs.create_run
+    create = run_operations.create_run
 
     def breaks_for_one(state, params, caller, **how):
         if params.get("name") == "bad":
             raise ZeroDivisionError
         return create(state, params, caller, **how)
 
-    monkeypatch.setattr(runs, "create_run", breaks_for_one)
+    monkeypatch.setattr(run_operations, "create_run", breaks_for_one)
     made = batch({"runSettingId": "bad", "name": "bad"}, {"runSettingId": "good"})
     frozen.advance(3)
     bad, good = client.list_runs_in_batch(batchId=made["id"])["runs"]
@@ -252,7 +252,7 @@ def test_a_large_batch_lets_others_through_and_costs_what_its_runs_cost():
     state = State()
     state.clock.freeze()
     state.ended = partial(batch_processing.run_ended, state)
-    workflows.register(state, {"id": "1234567"})
+    workflow_operations.register(state, {"id": "1234567"})
     request = {"defaultRunSetting": {"workflowId": "1234567", "roleArn": ROLE, "outputUri": "s3://b"}}
     caller = NOBODY._replace(settings=[{"runSettingId": f"s{i}"} for i in range(1_200)])
     batches.start_run_batch(state, {**request, "batchRunSettings": {"s3UriSettings": "s3://s/a"}}, caller)

@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError, HTTPClientError, WaiterError
 
 from airflow_provider_omics.local.server import Server
-from airflow_provider_omics.local.state.executor import Definition
+from airflow_provider_omics.local.state.execution import Definition
 from airflow_provider_omics.local.testing import LocalOmics
 from airflow_provider_omics.local.wdl.examine import examine
 from airflow_provider_omics.local.wdl.parser import check

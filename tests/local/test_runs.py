@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from airflow_provider_omics.local.operations import table
-from airflow_provider_omics.local.state.state import State
+from airflow_provider_omics.local.state.endpoint_state import State
 from airflow_provider_omics.local.wire.caller import NOBODY
 
 ROLE = "arn:aws:iam::123456789012:role/omics"

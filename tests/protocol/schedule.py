@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from airflow_provider_omics.lifecycle.protocol import Fail, Succeed, Wait
 from airflow_provider_omics.local.operations.table import call
 from airflow_provider_omics.local.runs import simulation
-from airflow_provider_omics.local.state.run import ENDED
+from airflow_provider_omics.local.state.run_state import ENDED
 from airflow_provider_omics.local.wire.caller import NOBODY
 from airflow_provider_omics.local.wire.service_error import ServiceError
 from tests.protocol.process import KilledError, Process, lost

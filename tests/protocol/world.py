@@ -21,12 +21,12 @@ from airflow_provider_omics.local.operations.table import call
 from airflow_provider_omics.local.runs import simulation
 from airflow_provider_omics.local.runs.run_manifest import manifest_lines
 from airflow_provider_omics.local.settings import Settings
-from airflow_provider_omics.local.state.run import ENDED
+from airflow_provider_omics.local.state.endpoint_state import State
+from airflow_provider_omics.local.state.run_state import ENDED
 from airflow_provider_omics.local.state.scripts import Plan, Script
-from airflow_provider_omics.local.state.state import State
 from airflow_provider_omics.local.wire.caller import NOBODY
 from airflow_provider_omics.local.wire.service_error import ServiceError
-from airflow_provider_omics.local.workflows import workflows
+from airflow_provider_omics.local.workflows import workflow_operations
 from tests.protocol.process import KilledError, Process
 from tests.protocol.tasks import REQUEST, START, Task, intention_of
 from tests.protocol.wire import CURRENT, Hook, client, response, service
@@ -56,7 +56,7 @@ class World:
     def __post_init__(self) -> None:
         self.state.settings = Settings().changed(self.settings)
         self.state.clock._frozen_at = START.timestamp()
-        workflows.register(self.state, {"id": REQUEST["workflow_id"], "name": "cram-to-bam"})
+        workflow_operations.register(self.state, {"id": REQUEST["workflow_id"], "name": "cram-to-bam"})
         self.state.scripts.append(Script(Plan(pending=_FOR_EVER)))
         CURRENT.append(self)
 

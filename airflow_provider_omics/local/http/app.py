@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_omics.local.http.moto_app import ASGI, Receive, Scope, Send
     from airflow_provider_omics.local.operations.endpoint import Endpoint
-    from airflow_provider_omics.local.state.state import State
+    from airflow_provider_omics.local.state.endpoint_state import State
 
 
 log = logging.getLogger(__name__)

@@ -15,13 +15,13 @@ from airflow_provider_omics.local.json_types import check
 from airflow_provider_omics.local.runs import simulation
 from airflow_provider_omics.local.sequencestores import jobs, stores
 from airflow_provider_omics.local.state.scripts import script_from
-from airflow_provider_omics.local.workflows import workflows
+from airflow_provider_omics.local.workflows import workflow_operations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_omics.local.operations.endpoint import Endpoint
-    from airflow_provider_omics.local.state.run import Run
+    from airflow_provider_omics.local.state.run_state import Run
     from airflow_provider_omics.local.state.sequence_store import Job
 
     Asked = dict[str, Any]
@@ -134,7 +134,7 @@ def _workflow(endpoint: Endpoint, asked: Asked) -> Json:
     shape: Any = endpoint.service.model.operation_model("GetWorkflow").output_shape
     if unknown := [name for name in asked if name not in (*_WORKFLOW, *shape.members)]:
         raise ValueError(f"A workflow has no {unknown[0]!r}; it has {', '.join(sorted({*_WORKFLOW, *shape.members}))}.")
-    return {"id": workflows.register(endpoint.state, asked)}
+    return {"id": workflow_operations.register(endpoint.state, asked)}
 
 
 def _runs(endpoint: Endpoint, _asked: Asked) -> Json:

@@ -14,14 +14,14 @@ from airflow_provider_omics.local.faults.throttle import Throttle
 from airflow_provider_omics.local.operations.table import SLICE, call
 from airflow_provider_omics.local.publishing import moto_backends
 from airflow_provider_omics.local.runs import batch_processing
-from airflow_provider_omics.local.state.state import State
+from airflow_provider_omics.local.state.endpoint_state import State
 from airflow_provider_omics.local.wire.service_model import Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_omics.local.publishing.publishing_queue import PublishingQueue
-    from airflow_provider_omics.local.state.executor import Executor
+    from airflow_provider_omics.local.state.execution import Executor
     from airflow_provider_omics.local.wire.caller import Answer, Caller
 
 

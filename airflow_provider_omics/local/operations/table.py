@@ -6,36 +6,36 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omics.local.operations import tags
-from airflow_provider_omics.local.runs import batches, configurations, run_caches, run_groups, runs
+from airflow_provider_omics.local.runs import batches, configurations, run_caches, run_groups, run_operations
 from airflow_provider_omics.local.sequencestores import jobs, stores
 from airflow_provider_omics.local.wire import page_tokens
 from airflow_provider_omics.local.wire.service_error import ServiceError
-from airflow_provider_omics.local.workflows import workflows
+from airflow_provider_omics.local.workflows import workflow_operations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_provider_omics.local.state.state import State
+    from airflow_provider_omics.local.state.endpoint_state import State
     from airflow_provider_omics.local.wire.caller import Answer, Caller
 
 OPERATIONS: dict[str, Callable[[State, Answer, Caller], Answer]] = {
-    "StartRun": runs.start_run,
-    "GetRun": runs.get_run,
-    "ListRuns": runs.list_runs,
-    "CancelRun": runs.cancel_run,
-    "DeleteRun": runs.delete_run,
-    "ListRunTasks": runs.list_run_tasks,
-    "GetRunTask": runs.get_run_task,
-    "CreateWorkflow": workflows.create_workflow,
-    "GetWorkflow": workflows.get_workflow,
-    "ListWorkflows": workflows.list_workflows,
-    "UpdateWorkflow": workflows.update_workflow,
-    "DeleteWorkflow": workflows.delete_workflow,
-    "CreateWorkflowVersion": workflows.create_workflow_version,
-    "GetWorkflowVersion": workflows.get_workflow_version,
-    "ListWorkflowVersions": workflows.list_workflow_versions,
-    "UpdateWorkflowVersion": workflows.update_workflow_version,
-    "DeleteWorkflowVersion": workflows.delete_workflow_version,
+    "StartRun": run_operations.start_run,
+    "GetRun": run_operations.get_run,
+    "ListRuns": run_operations.list_runs,
+    "CancelRun": run_operations.cancel_run,
+    "DeleteRun": run_operations.delete_run,
+    "ListRunTasks": run_operations.list_run_tasks,
+    "GetRunTask": run_operations.get_run_task,
+    "CreateWorkflow": workflow_operations.create_workflow,
+    "GetWorkflow": workflow_operations.get_workflow,
+    "ListWorkflows": workflow_operations.list_workflows,
+    "UpdateWorkflow": workflow_operations.update_workflow,
+    "DeleteWorkflow": workflow_operations.delete_workflow,
+    "CreateWorkflowVersion": workflow_operations.create_workflow_version,
+    "GetWorkflowVersion": workflow_operations.get_workflow_version,
+    "ListWorkflowVersions": workflow_operations.list_workflow_versions,
+    "UpdateWorkflowVersion": workflow_operations.update_workflow_version,
+    "DeleteWorkflowVersion": workflow_operations.delete_workflow_version,
     "CreateRunGroup": run_groups.create_run_group,
     "GetRunGroup": run_groups.get_run_group,
     "ListRunGroups": run_groups.list_run_groups,

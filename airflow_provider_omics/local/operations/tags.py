@@ -9,7 +9,7 @@ from airflow_provider_omics.local.state.resources import check_tags
 from airflow_provider_omics.local.wire.service_error import ServiceError
 
 if TYPE_CHECKING:
-    from airflow_provider_omics.local.state.state import State
+    from airflow_provider_omics.local.state.endpoint_state import State
     from airflow_provider_omics.local.wire.caller import Answer, Caller
 
 _REGIONAL = ("run", "runBatch", "sequenceStore")

@@ -6,9 +6,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from airflow_provider_omics.local.runs import runs, simulation
+from airflow_provider_omics.local.runs import run_operations, simulation
 from airflow_provider_omics.local.state.clock import later
-from airflow_provider_omics.local.state.run import ENDED
+from airflow_provider_omics.local.state.run_state import ENDED
 from airflow_provider_omics.local.wire.service_error import ServiceError, invalid
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from airflow_provider_omics.local.state.batch import Batch, Submission
-    from airflow_provider_omics.local.state.run import Run
-    from airflow_provider_omics.local.state.state import State
+    from airflow_provider_omics.local.state.endpoint_state import State
+    from airflow_provider_omics.local.state.run_state import Run
     from airflow_provider_omics.local.wire.caller import Answer
 
     Step = Callable[[State, "Batch", datetime], None]
@@ -95,7 +95,7 @@ def _submit(state: State, batch: Batch, now: datetime) -> None:
 
 def _start(state: State, batch: Batch, submission: Submission) -> None:
     try:
-        run = runs.create_run(state, _run_params(batch, submission), batch.caller, batch_id=batch.id)
+        run = run_operations.create_run(state, _run_params(batch, submission), batch.caller, batch_id=batch.id)
     except ServiceError as error:
         submission.status, submission.failure = "FAILED", error
     except Exception as error:
@@ -152,7 +152,7 @@ def _delete(state: State, batch: Batch, submission: Submission) -> None:
     run = submission.run
     if run:
         if state.runs.get(run.id) is run:
-            runs.delete_run(state, {"id": run.id}, batch.caller)
+            run_operations.delete_run(state, {"id": run.id}, batch.caller)
         submission.status = "DELETE_SUCCESS"
 
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 from airflow_provider_omics.local.runs import batch_processing
 from airflow_provider_omics.local.state.batch import Batch, Submission
 from airflow_provider_omics.local.state.resources import check_tags, found_here
-from airflow_provider_omics.local.state.run import ENDED
+from airflow_provider_omics.local.state.run_state import ENDED
 from airflow_provider_omics.local.wire.caller import arn
 from airflow_provider_omics.local.wire.page_tokens import page
 from airflow_provider_omics.local.wire.service_error import ServiceError, invalid
-from airflow_provider_omics.local.workflows import workflows
+from airflow_provider_omics.local.workflows import workflow_operations
 
 if TYPE_CHECKING:
-    from airflow_provider_omics.local.state.state import State
+    from airflow_provider_omics.local.state.endpoint_state import State
     from airflow_provider_omics.local.wire.caller import Answer, Caller
     from airflow_provider_omics.local.wire.service_model import Service
 
@@ -38,7 +38,7 @@ def _create(state: State, params: Answer, caller: Caller) -> Answer:
     default = params["defaultRunSetting"]
     if default.get("workflowType") == "READY2RUN":
         raise invalid("A batch takes no READY2RUN workflow")
-    workflows.usable_workflow(state, default, caller)
+    workflow_operations.usable_workflow(state, default, caller)
     settings = params["batchRunSettings"].get("inlineSettings")
     if settings is None:
         settings = caller.settings or []

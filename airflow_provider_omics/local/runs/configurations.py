@@ -19,7 +19,7 @@ from airflow_provider_omics.local.wire.service_error import ServiceError, invali
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from airflow_provider_omics.local.state.state import State
+    from airflow_provider_omics.local.state.endpoint_state import State
     from airflow_provider_omics.local.wire.caller import Answer, Caller
 
 # Seconds in CREATING; HealthOmics takes up to 15 minutes.

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_omics.local.runs.simulation import limit_duration
 from airflow_provider_omics.local.runs.statuses import add_task, move, move_task
-from airflow_provider_omics.local.state.run import ENDED
+from airflow_provider_omics.local.state.run_state import ENDED
 
 if TYPE_CHECKING:
-    from airflow_provider_omics.local.state.run import Run
-    from airflow_provider_omics.local.state.state import State
+    from airflow_provider_omics.local.state.endpoint_state import State
+    from airflow_provider_omics.local.state.run_state import Run
 
 
 class ExecutedRun:

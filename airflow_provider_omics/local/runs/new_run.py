@@ -12,16 +12,16 @@ from airflow_provider_omics.local.runs.executed_run import ExecutedRun
 from airflow_provider_omics.local.runs.simulation import end, plan_of, starting, stopping, then
 from airflow_provider_omics.local.runs.statuses import move
 from airflow_provider_omics.local.state import scripts
-from airflow_provider_omics.local.state.executor import Definition
+from airflow_provider_omics.local.state.execution import Definition
 from airflow_provider_omics.local.workflows.definitions import EXECUTED
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from airflow_provider_omics.local.runs.simulation import Step
+    from airflow_provider_omics.local.state.endpoint_state import State
     from airflow_provider_omics.local.state.resources import Resource
-    from airflow_provider_omics.local.state.run import Run
-    from airflow_provider_omics.local.state.state import State
+    from airflow_provider_omics.local.state.run_state import Run
     from airflow_provider_omics.local.wire.caller import Answer
 
 

@@ -12,9 +12,9 @@ from airflow_provider_omics.local.wire.service_error import ServiceError, invali
 
 if TYPE_CHECKING:
     from airflow_provider_omics.local.publishing.publisher import Publisher
+    from airflow_provider_omics.local.state.endpoint_state import State
     from airflow_provider_omics.local.state.resources import Resource
-    from airflow_provider_omics.local.state.run import Run
-    from airflow_provider_omics.local.state.state import State
+    from airflow_provider_omics.local.state.run_state import Run
     from airflow_provider_omics.local.wire.caller import Answer
 
 _MAX_BYTES = 50_000

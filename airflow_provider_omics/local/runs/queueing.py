@@ -10,14 +10,14 @@ from __future__ import annotations
 import heapq
 from typing import TYPE_CHECKING
 
-from airflow_provider_omics.local.state.run import Queue
+from airflow_provider_omics.local.state.run_state import Queue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from airflow_provider_omics.local.state.run import Run, Task
-    from airflow_provider_omics.local.state.state import State
+    from airflow_provider_omics.local.state.endpoint_state import State
+    from airflow_provider_omics.local.state.run_state import Run, Task
 
     Go = Callable[[datetime], None]
 

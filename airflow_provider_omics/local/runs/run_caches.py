@@ -21,7 +21,7 @@ from airflow_provider_omics.local.wire.caller import Answer, Caller, arn
 from airflow_provider_omics.local.wire.service_error import invalid
 
 if TYPE_CHECKING:
-    from airflow_provider_omics.local.state.state import State
+    from airflow_provider_omics.local.state.endpoint_state import State
 
 
 def create_run_cache(state: State, params: Answer, caller: Caller) -> Answer:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_omics.local.runs import queueing
 from airflow_provider_omics.local.state.resources import Resource, check_tags, described, found, given, listed, update
-from airflow_provider_omics.local.state.run import ACTIVE
+from airflow_provider_omics.local.state.run_state import ACTIVE
 from airflow_provider_omics.local.wire.caller import Answer, Caller, arn
 from airflow_provider_omics.local.wire.service_error import ServiceError
 
 if TYPE_CHECKING:
-    from airflow_provider_omics.local.state.state import State
+    from airflow_provider_omics.local.state.endpoint_state import State
 
 
 def create_run_group(state: State, params: Answer, caller: Caller) -> Answer:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_omics.local.runs.instance_types import instance_type
 
 if TYPE_CHECKING:
-    from airflow_provider_omics.local.state.run import Run, Task
+    from airflow_provider_omics.local.state.run_state import Run, Task
 
 # StartRun members that the manifest repeats.
 MEMBERS = (

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from airflow_provider_omics.local.publishing.publisher import Publisher
-    from airflow_provider_omics.local.state.run import Run
+    from airflow_provider_omics.local.state.run_state import Run
     from airflow_provider_omics.local.state.scripts import Plan
 
 

@@ -12,15 +12,15 @@ from airflow_provider_omics.local.runs.run_manifest import manifest_lines
 from airflow_provider_omics.local.runs.statuses import add_task, move, move_task
 from airflow_provider_omics.local.state import scripts
 from airflow_provider_omics.local.state.clock import later
-from airflow_provider_omics.local.state.run import ACTIVE, ENDED, Task
+from airflow_provider_omics.local.state.run_state import ACTIVE, ENDED, Task
 from airflow_provider_omics.local.wire.caller import log_stream_arn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from airflow_provider_omics.local.state.run import Run
-    from airflow_provider_omics.local.state.state import State
+    from airflow_provider_omics.local.state.endpoint_state import State
+    from airflow_provider_omics.local.state.run_state import Run
 
     Step = Callable[[State, Run, datetime], None]
 

@@ -6,12 +6,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omics.local.runs import queueing
-from airflow_provider_omics.local.state.run import ENDED, Run, Task
+from airflow_provider_omics.local.state.run_state import ENDED, Run, Task
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from airflow_provider_omics.local.state.state import State
+    from airflow_provider_omics.local.state.endpoint_state import State
 
 
 def move(state: State, run: Run, status: str, now: datetime, **why: str | None) -> None:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from airflow_provider_omics.local.publishing.publisher import Publisher
+    from airflow_provider_omics.local.state.endpoint_state import State
     from airflow_provider_omics.local.state.sequence_store import ReadSet
-    from airflow_provider_omics.local.state.state import State
     from airflow_provider_omics.local.wire.caller import Answer, Caller
 
     Step = Callable[[State, "Job", datetime], None]

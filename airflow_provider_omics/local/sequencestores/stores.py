@@ -15,8 +15,8 @@ from airflow_provider_omics.local.wire.page_tokens import page
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from airflow_provider_omics.local.state.endpoint_state import State
     from airflow_provider_omics.local.state.sequence_store import Job
-    from airflow_provider_omics.local.state.state import State
     from airflow_provider_omics.local.wire.caller import Answer, Caller
 
 # The model asks for ids of ten digits at the least.

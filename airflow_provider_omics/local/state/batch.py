@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from airflow_provider_omics.local.state.run import Run
+    from airflow_provider_omics.local.state.run_state import Run
     from airflow_provider_omics.local.wire.caller import Answer, Caller
     from airflow_provider_omics.local.wire.service_error import ServiceError
 

@@ -15,7 +15,7 @@ from airflow_provider_omics.local.wdl.staging import upload
 
 if TYPE_CHECKING:
     from airflow_provider_omics.local.publishing.publisher import Publisher
-    from airflow_provider_omics.local.state.run import Run
+    from airflow_provider_omics.local.state.run_state import Run
 
 # In a run's directory: the folder of entries that it makes, and the file of those that it may use.
 NEW, KNOWN = "cache-new", "cache.json"

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_omics.local.publishing.publisher import Publisher
-    from airflow_provider_omics.local.state.executor import Definition, RunUpdates
-    from airflow_provider_omics.local.state.run import Run
+    from airflow_provider_omics.local.state.execution import Definition, RunUpdates
+    from airflow_provider_omics.local.state.run_state import Run
 
 logger = logging.getLogger(__name__)
 

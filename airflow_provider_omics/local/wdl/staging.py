@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_omics.local.publishing.publisher import Publisher
-    from airflow_provider_omics.local.state.executor import Definition
+    from airflow_provider_omics.local.state.execution import Definition
 
 
 class RunError(Exception):

@@ -16,7 +16,7 @@ from airflow_provider_omics.local.wdl.tail import Tail
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_provider_omics.local.state.executor import RunUpdates
+    from airflow_provider_omics.local.state.execution import RunUpdates
 
     Log = Callable[[str, list[tuple[datetime, str]]], None]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow_provider_omics.local.publishing.publisher import Publisher
-    from airflow_provider_omics.local.state.state import State
+    from airflow_provider_omics.local.state.endpoint_state import State
     from airflow_provider_omics.local.wire.caller import Answer, Caller
 
 BUCKET = "omics-local-definitions"

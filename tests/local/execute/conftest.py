@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_omics.local.state.executor import Definition
-from airflow_provider_omics.local.state.run import ENDED, Run, Task
+from airflow_provider_omics.local.state.execution import Definition
+from airflow_provider_omics.local.state.run_state import ENDED, Run, Task
 from airflow_provider_omics.local.wdl import process
 from airflow_provider_omics.local.wdl.executor import WdlExecutor
 from airflow_provider_omics.local.wdl.isolation import namespaces

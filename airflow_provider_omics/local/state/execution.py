@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_provider_omics.local.state.run import Run
+    from airflow_provider_omics.local.state.run_state import Run
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_omics.local.publishing.publishing_queue import PublishingQueue
     from airflow_provider_omics.local.state.batch import Batch
-    from airflow_provider_omics.local.state.executor import Executor
+    from airflow_provider_omics.local.state.execution import Executor
     from airflow_provider_omics.local.state.resources import Resource
-    from airflow_provider_omics.local.state.run import Queue, Run
+    from airflow_provider_omics.local.state.run_state import Queue, Run
     from airflow_provider_omics.local.state.scripts import Script
     from airflow_provider_omics.local.state.sequence_store import Store
     from airflow_provider_omics.local.wire.caller import Answer, Caller

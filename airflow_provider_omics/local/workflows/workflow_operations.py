@@ -20,7 +20,7 @@ from airflow_provider_omics.local.wire.caller import Caller, arn
 from airflow_provider_omics.local.wire.service_error import ServiceError, invalid
 
 if TYPE_CHECKING:
-    from airflow_provider_omics.local.state.state import State
+    from airflow_provider_omics.local.state.endpoint_state import State
     from airflow_provider_omics.local.wire.caller import Answer
 
 _DEFINITIONS = ("definitionZip", "definitionUri", "definitionRepository")

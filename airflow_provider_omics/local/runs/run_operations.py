@@ -12,16 +12,16 @@ from airflow_provider_omics.local.runs import configurations, new_run, parameter
 from airflow_provider_omics.local.runs.instance_types import instance_type
 from airflow_provider_omics.local.state.clock import later
 from airflow_provider_omics.local.state.resources import check_tags, found, found_here
-from airflow_provider_omics.local.state.run import ENDED, Run
+from airflow_provider_omics.local.state.run_state import ENDED, Run
 from airflow_provider_omics.local.wire.caller import arn, log_stream_arn
 from airflow_provider_omics.local.wire.page_tokens import page
 from airflow_provider_omics.local.wire.service_error import ServiceError, invalid
-from airflow_provider_omics.local.workflows import workflows
+from airflow_provider_omics.local.workflows import workflow_operations
 
 if TYPE_CHECKING:
+    from airflow_provider_omics.local.state.endpoint_state import State
     from airflow_provider_omics.local.state.resources import Resource
-    from airflow_provider_omics.local.state.run import Task
-    from airflow_provider_omics.local.state.state import State
+    from airflow_provider_omics.local.state.run_state import Task
     from airflow_provider_omics.local.wire.caller import Answer, Caller
 
 # What a duplicate does not take over from its source: who it is, and where it writes.
@@ -59,7 +59,7 @@ def create_run(
 ) -> Run:
     """Check a request for a run against all that there is, and let the run begin."""
     request = _effective_request(state, params, caller)
-    workflow = workflows.usable_workflow(state, request, caller)
+    workflow = workflow_operations.usable_workflow(state, request, caller)
     _check_request(state, request, workflow)
     run_id = run_id or state.new_run_id()
     base = request["outputUri"]
