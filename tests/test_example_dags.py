@@ -72,7 +72,7 @@ DOCUMENTED = {
 @pytest.fixture(scope="module")
 def omics_local_server():
     """Serve what the documents name; simulated runs take a second."""
-    with Server({"examples": True, "traces": False, "speed": 45}) as server:
+    with Server({"examples": True, "logs": False, "speed": 45}) as server:
         yield LocalOmics(server.url)
 
 
@@ -85,7 +85,7 @@ def example_runs(omics_local):
 @pytest.mark.parametrize("file", FILES)
 def test_it_runs(file, run_dag, example_runs, omics_local):
     # Only the chain needs what its runs have written.
-    omics_local.switch(traces=file == "chain.py")
+    omics_local.switch(logs=file == "chain.py")
     seed(omics_local.url)
     done = run_dag(FOLDER / file)
     assert "success" in done.state.lower()
@@ -109,7 +109,7 @@ def test_the_cohort_hands_on_every_output(run_dag, example_runs, omics_local):
 
 
 def test_the_chain_goes_on_with_the_first_runs_output_and_tells_its_asset(run_dag, example_runs, omics_local):
-    omics_local.switch(traces=True)
+    omics_local.switch(logs=True)
     for bucket in BUCKETS:
         omics_local.client("s3").create_bucket(Bucket=bucket)
     done = run_dag(FOLDER / "chain.py")

@@ -50,7 +50,7 @@ class Settings:
     # How many times faster than planned simulated runs and jobs live.
     speed: float = 1.0
     # Whether simulated runs leave logs in CloudWatch Logs; outputs that a script plans are in S3 all the same.
-    traces: bool = True
+    logs: bool = True
     # How often each event arrives: HealthOmics sends on a best-effort basis (0), EventBridge at least once (2).
     event_copies: int = 1
     # Requests a second by operation; "published" are HealthOmics' defaults, an empty dict throttles nothing.

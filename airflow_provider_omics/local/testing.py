@@ -95,7 +95,7 @@ class LocalOmics:
         answer: list[dict[str, Any]] = self.call("GET", "faults")
         return answer
 
-    def forgive(self) -> None:
+    def clear_faults(self) -> None:
         """Drop all planned faults."""
         self.call("DELETE", "faults")
 

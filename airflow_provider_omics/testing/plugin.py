@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def omics_local_server() -> Iterator[LocalOmics]:
-    """Serve one endpoint for the whole session, in a thread; simulated runs leave no traces unless switched on."""
+    """Serve one endpoint for the whole session, in a thread; simulated runs leave no logs unless switched on."""
     from airflow_provider_omics.local.testing import LocalOmics, installed_server  # noqa: PLC0415 - see above
 
     # Airflow's own logging brings it back, into each test's captured log.
     logging.getLogger("uvicorn.access").disabled = True
-    with installed_server()({"traces": False}) as server:
+    with installed_server()({"logs": False}) as server:
         yield LocalOmics(server.url)
 
 

@@ -134,7 +134,7 @@ class Omics:
 
 @pytest.fixture(scope="session")
 def server():
-    with Server({"traces": False}) as server:
+    with Server({"logs": False}) as server:
         yield LocalOmics(server.url)
 
 
@@ -159,7 +159,7 @@ def omics(server, airflow):
     server.workflow(id="1234567", name="germline")
     server.script(pending=0, starting=0, running=3600, stopping=1)
     yield Omics(server, airflow)
-    server.forgive()
+    server.clear_faults()
     deadline = time.monotonic() + 180
     while airflow.database.query("SELECT 1 FROM dag_run WHERE state IN ('queued', 'running')"):
         for run in server.runs():

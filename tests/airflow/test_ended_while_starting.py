@@ -21,7 +21,7 @@ def test_marked_failed_while_it_queues(airflow, omics, lost):
     run = queueing(airflow, omics, lost=lost)
     mark(airflow, run, "run", "failed")
     airflow.wait_for(run, "failed")
-    omics.endpoint.forgive()
+    omics.endpoint.clear_faults()
     if lost:
         omics.dies(omics.run())
     else:
@@ -34,7 +34,7 @@ def test_cleared_while_it_queues(airflow, omics, lost):
     run = queueing(airflow, omics, lost=lost)
     clear(airflow, run, "run")
     airflow.until(lambda: airflow.database.task(run, "run").try_number == 2, "the next try", run=run)
-    omics.endpoint.forgive()
+    omics.endpoint.clear_faults()
     if lost:
         omics.dies(omics.run())
     new = omics.run(1 + lost)
@@ -48,7 +48,7 @@ def test_the_deadline_passes_while_it_queues(airflow, omics):
     run = queueing(airflow, omics, "deferred_limited")
     airflow.wait_for(run, "failed")
     calls = len(omics.endpoint.calls("StartRun"))
-    omics.endpoint.forgive()
+    omics.endpoint.clear_faults()
     with pytest.raises(TimeoutError):
         airflow.until(lambda: len(omics.endpoint.calls("StartRun")) > calls, "another StartRun", timeout=20)
     assert omics.endpoint.runs() == []

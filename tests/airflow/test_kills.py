@@ -43,7 +43,7 @@ def test_killed_when_the_answer_of_startrun_was_lost(airflow, omics, supervisor)
     run = airflow.trigger("sync")
     run_id = omics.run()
     airflow.kill_task(run, "run", supervisor=supervisor)
-    omics.endpoint.forgive()
+    omics.endpoint.clear_faults()
     reattached(airflow, omics, run, run_id)
 
 

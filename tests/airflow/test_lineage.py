@@ -69,7 +69,7 @@ def endpoint(omics_local_server):
     """Serve a workflow that succeeds and one that fails."""
     omics_local_server.reset()
     omics_local_server.client("s3").create_bucket(Bucket="bucket")
-    omics_local_server.switch(traces=True, speed=50)
+    omics_local_server.switch(logs=True, speed=50)
     for workflow_id in ("1234567", "7654321"):
         omics_local_server.workflow(id=workflow_id, name="germline", digest="sha256:0a1b", engine="WDL")
     outputs = {"germline.vcf": {"file": "a.vcf", "text": "##"}, "germline.reads": 7}

@@ -29,7 +29,7 @@ def test_a_triggerer_that_was_asleep_starts_nothing_that_another_one_has_started
     try:
         taken = "the second triggerer to take the tasks over"
         airflow.until(lambda: not {first, None} & triggerers(airflow, run), taken, run=run)
-        omics.endpoint.forgive()
+        omics.endpoint.clear_faults()
         omics.endpoint.switch(quotas={"StartRun": 1})
         omics.run(3)
         airflow.send("triggerer", signal.SIGCONT)

@@ -24,7 +24,7 @@ def dies(airflow, omics, *, ended):
     airflow.kill("triggerer")
     if ended:
         omics.endpoint.force(omics.run(), "FAILED", **FOR_GOOD)
-    omics.endpoint.forgive()
+    omics.endpoint.clear_faults()
     airflow.start("triggerer")
 
 
@@ -94,5 +94,5 @@ def test_killed_while_tasks_queue(airflow, omics):
     run = queueing(airflow, omics)
     airflow.kill("triggerer")
     airflow.start("triggerer")
-    omics.endpoint.forgive()
+    omics.endpoint.clear_faults()
     went_on(airflow, omics, run, ended=False)

@@ -121,7 +121,7 @@ def served(**config: object) -> Iterator[tuple[subprocess.Popen[str], int]]:
 def answers_and_runs() -> list[Figure]:
     """Measure calls, and what runs weigh; the logs that moto would keep of them are left out."""
     began = time.perf_counter()
-    with served(traces=False) as (server, port):
+    with served(logs=False) as (server, port):
         ready = time.perf_counter() - began
         run_id = start_runs(port, 1)
         request = f"GET /run/{run_id} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{SIGNED}\r\n\r\n".encode()
@@ -141,7 +141,7 @@ def answers_and_runs() -> list[Figure]:
     ]
 
 
-def ends_with_traces() -> list[Figure]:
+def ends_with_logs() -> list[Figure]:
     """Measure runs that all end at once and leave logs, manifest and outputs, and what they weigh."""
     # Its runs have no outputs, as no script gives them any.
     with served(workflows=[{"id": "2345678"}]) as (server, port):
@@ -160,7 +160,7 @@ def ends_with_traces() -> list[Figure]:
         server.wait()
         stopped = time.perf_counter() - began
     return [
-        Figure(f"{RUNS:,} runs with traces start and end in", seconds, "s", most=ENDS_WITHIN),
+        Figure(f"{RUNS:,} runs with logs start and end in", seconds, "s", most=ENDS_WITHIN),
         Figure("they weigh", megabytes, "MB", most=MEGABYTES_WITH_TRACES),
         Figure("the slowest call meanwhile", slowest, "s", most=ANSWERS_WITHIN),
         Figure("the server ends after SIGTERM in", stopped, "s"),
@@ -229,7 +229,7 @@ class Figure(NamedTuple):
 
 def main() -> int:
     fits = True
-    for measure in (answers_and_runs, ends_with_traces, a_whole_batch):
+    for measure in (answers_and_runs, ends_with_logs, a_whole_batch):
         for figure in measure():
             print(figure, flush=True)
             fits = fits and figure.least <= figure.value <= figure.most

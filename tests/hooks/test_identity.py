@@ -133,7 +133,7 @@ def test_a_triggerer_of_another_account_gives_up_and_calls_nothing_deleted(elsew
 
 
 def test_a_manifest_that_cannot_be_read_for_now_is_asked_for_again(connection, start):  # noqa: F811
-    connection.switch(traces=True)
+    connection.switch(logs=True)
     [run] = start()
     connection.clock.advance(3600)
     until_manifest(connection, run)
@@ -150,7 +150,7 @@ def test_a_manifest_that_cannot_be_read_for_now_is_asked_for_again(connection, s
 
 def test_a_run_that_is_gone_has_the_times_of_its_manifest(connection, start):  # noqa: F811
     """By them a person's cancel is told from that of a deadline."""
-    connection.switch(traces=True)
+    connection.switch(logs=True)
     [run] = start()
     connection.clock.advance(3600)
     until_manifest(connection, run)
@@ -164,7 +164,7 @@ def test_a_run_that_is_gone_has_the_times_of_its_manifest(connection, start):  #
 
 def test_a_page_without_events_is_not_the_end_of_a_manifest(connection, start):  # noqa: F811
     """CloudWatch Logs may answer nothing, and a token for what follows."""
-    connection.switch(traces=True)
+    connection.switch(logs=True)
     [run] = start()
     connection.clock.advance(3600)
     until_manifest(connection, run)

@@ -113,14 +113,14 @@ def test_it_outlives_its_terminal_under_nohup():
         process.communicate(timeout=60)
 
 
-def test_it_stops_with_traces_under_way(wait_for):
+def test_it_stops_with_logs_under_way(wait_for):
     with serve("--simulate", "--speed", "1000") as process:
         server = LocalOmics(process.stdout.readline().split()[-1])
         server.workflow(id="1")
         client = server.client("omics")
         for _ in range(50):
             client.start_run(workflowId="1", roleArn="arn:x", outputUri="s3://b")
-        # The traces of the others follow.
+        # The logs of the others follow.
         wait_for(lambda: any(run["status"] == "COMPLETED" for run in server.runs()))
         process.terminate()
         _, err = process.communicate(timeout=60)

@@ -21,7 +21,7 @@ FAILED = {"name": "call", "status": "FAILED", "failureReason": "OUT_OF_MEMORY_ER
 @pytest.fixture
 def omics(omics_local):
     """Let runs leave logs and outputs."""
-    omics_local.switch(traces=True)
+    omics_local.switch(logs=True)
     omics_local.client("s3").create_bucket(Bucket="bucket")
     return omics_local
 

@@ -68,7 +68,7 @@ def test_parameters_that_came_as_text_are_read(text, inputs, operator):
 
 def test_a_completed_run_tells_all(operator, context, ti, omics_local):
     omics_local.client("s3").create_bucket(Bucket="bucket")
-    omics_local.switch(traces=True)
+    omics_local.switch(logs=True)
     outputs = {"germline.vcf": {"file": "a.vcf", "text": "##"}, "germline.bai": {"file": "a.bai", "text": ""}}
     omics_local.script(outputs=outputs, resourceDigests={"s3://bucket/reads/2.fq.gz": "etag:1234"})
     made = operator()

@@ -23,7 +23,7 @@ def told(run_dag, aws_default):
     """Return a function that runs a task with an asset and an alias, and tells what became of both and of the run."""
     aws_default.workflow(id="1234567", name="germline")
     aws_default.client("s3").create_bucket(Bucket="bucket")
-    aws_default.switch(traces=True, speed=100)
+    aws_default.switch(logs=True, speed=100)
 
     def run(name, *outlets, **arguments):
         with DAG(name, schedule=None) as dag:

@@ -42,7 +42,7 @@ def engine(told):
 @pytest.fixture
 def running(start_run, context, omics_local):
     """Return a run that is RUNNING until the clock is moved."""
-    omics_local.switch(speed=1, traces=True)
+    omics_local.switch(speed=1, logs=True)
     omics_local.script(running=1000, stopping=1, tasks=[{"name": "call"}] * 3)
     omics_local.clock.freeze()
     start_run(wait_for_completion=False).execute(context)
@@ -142,7 +142,7 @@ def test_a_deferred_tasks_worker_says_again_what_its_trigger_said(running, start
 
 
 def test_the_engines_log_comes_as_it_grows(waiting, running, write, engine, omics_local):
-    omics_local.switch(traces=False)  # The endpoint writes nothing into it.
+    omics_local.switch(logs=False)  # The endpoint writes nothing into it.
     waiting(forward_logs=True)
     write(running, "engine up")
     until(lambda: engine() == ["engine up"])

@@ -20,7 +20,7 @@ from tests.operators.deferring import deferred, fired
 @pytest.fixture
 def traces(omics_local):
     """Let runs leave logs and outputs."""
-    omics_local.switch(traces=True)
+    omics_local.switch(logs=True)
     omics_local.client("s3").create_bucket(Bucket="bucket")
     return omics_local
 

@@ -27,7 +27,7 @@ def said(caplog, monkeypatch):
 @pytest.fixture
 def completed(start_run, context, omics_local):
     """Return a task that waits, with what its run is once that has COMPLETED."""
-    omics_local.switch(speed=1, traces=True)
+    omics_local.switch(speed=1, logs=True)
     omics_local.client("s3").create_bucket(Bucket="bucket")
     with zipfile.ZipFile(definition := io.BytesIO(), "w") as archive:
         archive.writestr("main.wdl", "version 1.0\nworkflow w {}")

@@ -118,7 +118,7 @@ def _faults(endpoint: Endpoint, _asked: Asked) -> Json:
     return [asdict(fault) for fault in endpoint.faults.all()]
 
 
-def _forgive(endpoint: Endpoint, _asked: Asked) -> Json:
+def _clear_faults(endpoint: Endpoint, _asked: Asked) -> Json:
     endpoint.faults.clear()
     return {}
 
@@ -212,7 +212,7 @@ _ACTIONS: dict[tuple[str, str], Callable[[Endpoint, Asked], Json]] = {
     ("POST", "/_local/reset"): _reset,
     ("POST", "/_local/faults"): _fault,
     ("GET", "/_local/faults"): _faults,
-    ("DELETE", "/_local/faults"): _forgive,
+    ("DELETE", "/_local/faults"): _clear_faults,
     ("POST", "/_local/scripts"): _script,
     ("POST", "/_local/workflows"): _workflow,
     ("GET", "/_local/runs"): _runs,

@@ -144,7 +144,7 @@ def _time_out_executed(state: State, run: Run, message: str, _now: datetime) -> 
 def _export(state: State, run: Run, now: datetime) -> None:
     """Leave outputs and logs, where those are wanted, and go on when they are in place, as if it took no time."""
     # Outputs that a script plans are written without logs, too.
-    if not (state.publishing and (state.settings.traces or plan_of(run).outputs is not None)):
+    if not (state.publishing and (state.settings.logs or plan_of(run).outputs is not None)):
         stopping(state, run, now)
         return
 
@@ -186,7 +186,7 @@ def end(state: State, run: Run, now: datetime) -> None:
     def left() -> None:
         _if_current(state, run, generation, finish, now)
 
-    if state.publishing and state.settings.traces:
+    if state.publishing and state.settings.logs:
         said: dict[str, Any] = {"status": plan.status, "failureReason": plan.failureReason, "statusMessage": message}
         said |= {"stopTime": now, "resourceDigests": plan.resourceDigests}
         lines = [(now, line) for line in manifest_lines(run, said)]

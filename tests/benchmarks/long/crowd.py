@@ -29,7 +29,7 @@ def endpoint():
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder, "config.json")
         workflow = {"id": START["workflowId"], "name": "cram-to-bam"}
-        config.write_text(json.dumps({"traces": False, "workflows": [workflow]}), encoding="utf-8")
+        config.write_text(json.dumps({"logs": False, "workflows": [workflow]}), encoding="utf-8")
         with start_server("--simulate", "--config", str(config)) as local:
             yield local
 

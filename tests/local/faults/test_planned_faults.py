@@ -72,12 +72,12 @@ def test_a_delayed_answer(start, client, omics_local):
         omics_local.client("omics", read_timeout=0.1).get_run(id=run_id)
 
 
-def test_a_fault_of_any_operation_until_it_is_forgiven(start, client, omics_local):
+def test_a_fault_of_any_operation_until_it_is_dropped(start, client, omics_local):
     omics_local.fault("*", "error", times=None)
     for call in (start, client.list_runs, client.list_runs):
         with pytest.raises(ClientError, match="InternalServerException"):
             call()
-    omics_local.forgive()
+    omics_local.clear_faults()
     assert start()
 
 
@@ -107,7 +107,7 @@ def test_a_fault_counts_the_calls_that_it_struck(start, client, omics_local):
         client.list_runs()
     [fault] = omics_local.faults()
     assert (fault["operation"], fault["kind"], fault["struck"]) == ("ListRuns", "delay", 2)
-    omics_local.forgive()
+    omics_local.clear_faults()
     assert omics_local.faults() == []
 
 

@@ -87,7 +87,7 @@ def test_a_reset_forgets_everything(start, omics_local, client, frozen):
 
 
 def test_a_reset_leaves_nothing_of_what_was_under_way(start, omics_local, client, wait_for):
-    omics_local.switch(traces=True, speed=1000)
+    omics_local.switch(logs=True, speed=1000)
     omics_local.client("events").list_rules()
     omics_local.client("s3").create_bucket(Bucket="bucket")
     omics_local.script(outputs={"o": {"file": "f", "text": "t"}})

@@ -19,7 +19,7 @@ GROUP = "/aws/omics/WorkflowLog"
 
 @pytest.fixture
 def fast(omics_local):
-    omics_local.switch(traces=True, speed=200)
+    omics_local.switch(logs=True, speed=200)
     return omics_local
 
 
@@ -77,7 +77,7 @@ def test_outputs_without_a_bucket_fail_the_run(start, client, fast):
     )
 
 
-def test_planned_outputs_are_there_without_other_traces(start, client, omics_local):
+def test_planned_outputs_are_there_without_logs(start, client, omics_local):
     omics_local.switch(speed=200)
     omics_local.client("s3").create_bucket(Bucket="bucket")
     omics_local.script(outputs={"W.count": 12})

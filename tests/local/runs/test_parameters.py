@@ -145,7 +145,7 @@ def test_a_batch_says_for_all_its_runs_who_pays(client, omics_local, wait_for):
 
 @pytest.mark.usefixtures("older_model")
 def test_an_older_model_has_neither_member_and_the_rest_is_as_ever():
-    with Server({"traces": False}) as server:
+    with Server({"logs": False}) as server:
         omics = LocalOmics(server.url)
         client = omics.client()
         start = {"workflowId": omics.workflow(id="1234567"), "roleArn": ROLE, "outputUri": "s3://b"}

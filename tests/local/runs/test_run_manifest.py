@@ -50,7 +50,7 @@ def test_a_task_gets_the_smallest_instance_of_the_published_table(request_, name
 @pytest.fixture
 def manifest(client, omics_local, wait_for):
     """Return a run's manifest lines, once it has ended."""
-    omics_local.switch(traces=True)
+    omics_local.switch(logs=True)
 
     def lines(run_id):
         run = wait_for(lambda: (it := client.get_run(id=run_id))["status"] in ("COMPLETED", "FAILED") and it)

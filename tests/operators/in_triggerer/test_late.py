@@ -89,7 +89,7 @@ def test_the_deadline_of_a_retry_ends_the_run_that_it_was_looking_for(start_run,
     to_cancel = HubDriver.to_cancel
 
     async def later(driver, **looks):
-        omics_local.forgive()
+        omics_local.clear_faults()
         return await to_cancel(driver, **looks)
 
     monkeypatch.setattr(HubDriver, "to_cancel", later)

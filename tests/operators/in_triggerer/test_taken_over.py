@@ -85,7 +85,7 @@ def test_a_trigger_that_was_taken_over_in_the_queue_starts_nothing(start_run, co
         async with asyncio.timeout(60):
             while "ListRuns" not in omics_local.counts():  # noqa: ASYNC110 - another process changes it
                 await asyncio.sleep(0.02)
-            omics_local.forgive()
+            omics_local.clear_faults()
             while not omics_local.runs():  # noqa: ASYNC110 - another process changes it
                 await asyncio.sleep(0.02)
         assert ti.xcom[KEY]["owner"] != "another"
