@@ -58,4 +58,4 @@ def test_a_triggerer_that_is_stopped_names_the_runs_that_it_leaves(airflow, omic
     assert f"This triggerer stops before its run was cancelled: Task deferred.run of {run.run_id}" in airflow.said(
         "triggerer"
     )
-    assert f"ends run {run_id}" in airflow.said("triggerer")
+    assert f"cancel run {run_id} by CancelOmicsRunOperator" in airflow.said("triggerer")
