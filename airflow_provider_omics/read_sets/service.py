@@ -86,7 +86,9 @@ class ReadSetJobSubmissions(Submissions[ReadSetJob]):
 
     def get_run(self, hook: OmicsHook, run: ReadSetJob) -> ReadSetJob:
         """Call GetReadSetImportJob or GetReadSetActivationJob."""
-        return get_job(hook, run)
+        job = get_job(hook, run)
+        # The look-up may not have found it: List is denied, or does not show it.
+        return self._import_so_far([job], job) if self.kind == "import" else job
 
     def newest(self) -> Calls[Found[ReadSetJob]]:
         """Look up the intention's newest job."""
@@ -107,8 +109,9 @@ class ReadSetJobSubmissions(Submissions[ReadSetJob]):
         if not ours:
             return None
         newest = max(ours, key=lambda existing: existing.submission)
+        jobs = [existing.run for existing in ours]
         return replace(
-            newest, run=self._import_so_far(ours, newest.run) if self.kind == "import" else self._still(newest.run)
+            newest, run=self._import_so_far(jobs, newest.run) if self.kind == "import" else self._still(newest.run)
         )
 
     def _submission(self, job: ReadSetJob, older: int) -> int | None:
@@ -126,11 +129,11 @@ class ReadSetJobSubmissions(Submissions[ReadSetJob]):
             return 0 if job.request_id == tag_value(str(self.own_request_id)) else None
         return self.intention.submission(job.request_id)
 
-    def _import_so_far(self, ours: list[ExistingRun[ReadSetJob]], newest: ReadSetJob) -> ReadSetJob:
+    def _import_so_far(self, jobs: list[ReadSetJob], newest: ReadSetJob) -> ReadSetJob:
         """Note the sources that all jobs have finished; if these are all sources, the result is COMPLETED."""
-        for existing in ours:
-            if existing.run.ended:
-                self.finished |= {source.key: source for source in existing.run.sources if source.finished}
+        for job in jobs:
+            if job.ended:
+                self.finished |= {source.key: source for source in job.sources if source.finished}
         whole = newest.ended and self._wanted.keys() <= self.finished.keys()
         return replace(newest, status="COMPLETED") if whole else newest
 

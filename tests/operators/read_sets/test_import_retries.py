@@ -27,6 +27,27 @@ def test_a_retry_imports_only_what_is_missing(deferrable, stored, context, ti):
     assert len(stored.jobs("import")) == 2
 
 
+@pytest.mark.parametrize("unseen", ["denied", "not listed yet"])
+def test_a_retry_imports_only_what_is_missing_of_jobs_that_no_list_shows(unseen, stored, context, ti, omics_local):
+    if unseen == "denied":
+        omics_local.fault("ListReadSetImportJobs", "error", code="AccessDeniedException", probability=1)
+    else:
+        omics_local.switch(list_delay=36_000)
+    for arrived in ("c", "d"):
+        with pytest.raises(ReadSetJobFailedError):
+            stored.importing("a", "c", "d").execute(context)
+        stored.arrive(arrived)
+        omics_local.clock.advance(60)
+        next_try(ti)
+    result = stored.importing("a", "c", "d").execute(context)
+    assert sorted(result["read_set_ids"]) == sorted(item["id"] for item in stored.read_sets())
+    assert [[it["request"]["sampleId"] for it in job["sources"]] for job in stored.jobs("import")] == [
+        ["a", "c", "d"],
+        ["c", "d"],
+        ["d"],
+    ]
+
+
 @pytest.mark.parametrize("tags", [True, False])
 def test_a_retry_waits_for_the_job_of_the_try_before(tags, stored, context, ti, frozen):
     deferred(stored.importing("a", deferrable=True, airflow_tags=tags), context)

@@ -127,6 +127,16 @@ def test_when_the_time_to_start_is_up_the_refusal_is_told(deferrable, stored, co
         stored.importing("a", deferrable=deferrable, submit_timeout=timedelta(seconds=1)).execute(context)
 
 
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_nobody_says_that_no_job_was_started_if_that_is_not_known(deferrable, stored, context, omics_local):
+    omics_local.fault("StartReadSetImportJob", "lost", probability=1)
+    omics_local.fault("ListReadSetImportJobs", "drop", probability=1)
+    once = {"submit_timeout": timedelta(seconds=0.1), "botocore_config": {"retries": {"total_max_attempts": 1}}}
+    with pytest.raises(ReadSetJobRefusedError, match="HealthOmics does not answer: .*a retry finds it"):
+        stored.importing("a", deferrable=deferrable, **once).execute(context)
+    assert len(stored.jobs("import")) == 1
+
+
 @pytest.mark.usefixtures("frozen")
 @pytest.mark.parametrize("deferrable", [True, False])
 def test_the_deadline_leaves_the_job_to_a_retry(deferrable, stored, context):
