@@ -73,7 +73,8 @@ class OmicsReadSetImportSensor(OmicsSensor["ReadSetJob"]):
         for name, value in ids.items():
             if not is_id(value, longest=36):
                 raise OmicsRequestError(f"{type(self).__name__} {self.task_id}: {name} must be digits, not {value!r}")
-        return ReadSetJob("import", ids["job_id"], ids["sequence_store_id"])
+        # A new job may not be visible yet: the 15 minutes for that count from the first poll.
+        return ReadSetJob("import", ids["job_id"], ids["sequence_store_id"], creation_time=self.first_look)
 
     def look(self, seen: ReadSetJob) -> ReadSetJob:
         """Call GetReadSetImportJob."""

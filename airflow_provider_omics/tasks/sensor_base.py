@@ -134,6 +134,7 @@ class OmicsSensor(OmicsConnection, BaseSensorOperator, Generic[T]):
         if warning := self._unknown.warning(seen, time.time()):  # type: ignore[arg-type]  # a run or a job
             self.log.warning("%s", warning)
         if seen.ended:
+            self.silent_fail = False  # It is for errors of a poll: one that ended without success never succeeds.
             self._result = self.conclude(context, seen)
         return seen.ended
 

@@ -114,6 +114,14 @@ def test_a_bad_end_is_skipped_if_that_is_asked_for(asked, deferrable, waited_for
         outcome(sensor, context)
 
 
+@BOTH
+def test_silent_fail_does_not_wait_for_the_success_of_what_has_failed(deferrable, waited_for, context):
+    sensor = waited_for.sensor(deferrable=deferrable, silent_fail=True, timeout=5)
+    waited_for.end("FAILED")
+    with pytest.raises(waited_for.failed):
+        outcome(sensor, context)
+
+
 @pytest.mark.parametrize("asked", ["soft_fail", "never_fail", None])
 def test_a_bad_end_while_deferred_is_skipped_too(asked, waited_for, context):
     sensor = waited_for.sensor(deferrable=True, **({asked: True} if asked else {}))

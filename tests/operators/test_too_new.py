@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from airflow_provider_omics.cancellation import find
-from airflow_provider_omics.exceptions import RunDeletedError
+from airflow_provider_omics.exceptions import OmicsError, RunDeletedError
 from airflow_provider_omics.hooks.omics import OmicsHook
 from airflow_provider_omics.operators.delete import DeleteOmicsRunOperator
 from airflow_provider_omics.records.run import Run
@@ -46,6 +46,36 @@ def test_a_sensor_gives_a_run_a_quarter_of_an_hour_to_be_visible(run_id, context
     assert sensor.poke(context) is False
     omics_local.clock.advance(61)
     assert sensor.poke(context) is True
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_a_sensor_gives_a_job_a_quarter_of_an_hour_to_be_visible(deferrable, stored, context, omics_local):  # noqa: F811 - the fixture
+    omics_local.clock.freeze()
+    job = stored.importing("a", wait_for_completion=False).execute(context)
+    omics_local.switch(get_delay=60.0)
+    sensor = OmicsReadSetImportSensor(
+        task_id="wait",
+        **{name: job[name] for name in ("job_id", "sequence_store_id")},
+        deferrable=deferrable,
+        poll_interval=0.05,
+    )
+    if deferrable:
+        deferral = deferred(sensor, context)
+        omics_local.clock.advance(61)
+        assert fired(deferral)["job"]["status"] == "COMPLETED"
+    else:
+        assert sensor.poke(context) is False
+        omics_local.clock.advance(61)
+        assert sensor.poke(context) is True
+
+
+@pytest.mark.usefixtures("stored")
+def test_after_that_there_is_no_job(context):
+    sensor = OmicsReadSetImportSensor(task_id="wait", sequence_store_id="1234567890", job_id="1111111111")
+    assert sensor.poke(context) is False
+    sensor.first_look -= 901
+    with pytest.raises(OmicsError, match="There is no read set import job 1111111111"):
+        sensor.poke(context)
 
 
 @pytest.mark.usefixtures("start_run")

@@ -5,6 +5,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout
 
 from airflow_provider_omics.exceptions import OmicsError, OmicsRequestError, ReadSetJobFailedError
+from airflow_provider_omics.read_sets import job_calls
 from airflow_provider_omics.sensors.read_sets import OmicsReadSetImportSensor
 from tests.operators.deferring import deferred, resumed
 
@@ -60,7 +61,8 @@ def test_faults_that_pass_do_not_end_the_sensor(waiting, context, omics_local, f
     assert resumed(sensor, context, deferral)["status"] == "COMPLETED"
 
 
-def test_a_sensor_of_no_job_fails(waiting, context):
+def test_a_sensor_of_no_job_fails(waiting, context, monkeypatch):
+    monkeypatch.setattr(job_calls, "VISIBLE_AFTER", 0)
     with pytest.raises(OmicsError, match="There is no read set import job 1111111111"):
         waiting("a", job_id="1111111111").execute(context)
     with pytest.raises(OmicsRequestError, match="job_id must be digits, not 'None'"):

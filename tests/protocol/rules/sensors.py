@@ -7,5 +7,6 @@ from tests.protocol.mutation import Mutation
 STRANGE = "tests/operators/test_too_new.py::"
 
 MUTATIONS = (
+    Mutation("a job that a sensor looks for may be too new to be visible", "sensors/read_sets.py", "creation_time=self.first_look", "creation_time=None", STRANGE + "test_a_sensor_gives_a_job_a_quarter_of_an_hour_to_be_visible"),
     Mutation("what a sensor looks for may be too new to be visible", "sensors/run.py", "creation_time=self.first_look", "creation_time=None", STRANGE + "test_a_sensor_gives_a_run_a_quarter_of_an_hour_to_be_visible"),
 )  # fmt: skip

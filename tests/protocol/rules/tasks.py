@@ -30,6 +30,7 @@ MUTATIONS = (
     Mutation("a run that was dying is followed by the next, deferred too", DEFERRAL, '"dying": waiting.dying', '"dying": False', RETRIES + "test_a_dying_run_is_waited_out_and_followed_by_the_next"),
     Mutation("an upgrade leaves the deadline as it is", RUN, "retry=True, deadline=deadline if mine else None)", "retry=True)", UPGRADES + "test_arguments_that_cannot_be_read_send_the_task_back_to_its_worker"),
     Mutation("a sensor's fault at the first look passes", "tasks/sensor_base.py", "            self._faults.note(error)\n", "            raise\n", SENSORS + "test_a_fault_at_the_first_look_passes"),
+    Mutation("silent_fail is for polls, not for the end", "tasks/sensor_base.py", "            self.silent_fail = False", "            pass", SENSORS + "test_silent_fail_does_not_wait_for_the_success_of_what_has_failed"),
     Mutation("execution_timeout holds while a sensor is deferred", "tasks/sensor_base.py", "min(until, deadline) if deadline else until", "until", SENSORS + "test_execution_timeout_holds_while_deferred_and_may_be_tried_again"),
     Mutation("a sensor's deadline outlives an event that is not believed", "tasks/sensor_base.py", "return self._wait(context, until, deadline)", "return self._wait(context, None, None)", SENSORS + "test_an_event_of_another_release_changes_no_limit"),
     Mutation("a deferred sensor waits in its worker's Region", "tasks/sensor_base.py", "region_name=region)", "region_name=self.region_name)", SENSORS + "test_the_triggerer_waits_in_the_region_of_the_worker"),
