@@ -48,6 +48,9 @@ def tell_outlets(
             events = outlet_events[outlet]
         except TypeError:
             continue  # Airflow 3 has events only for assets, not for a File or Table of lineage.
+        except Exception as error:  # noqa: BLE001 - of an Asset.ref() to no asset, say: the run has COMPLETED
+            log.warning("Outlet %s gets no event of run %s: %s", outlet, run.id, error)
+            continue
         if isinstance(outlet, AssetAlias):
             for uri, asset in written.items():
                 events.add(asset, extra=extra if asset.uri == uri else {**extra, "uri": uri})

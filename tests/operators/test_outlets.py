@@ -8,6 +8,7 @@ from airflow.providers.common.compat.lineage.entities import File
 from airflow.providers.common.compat.sdk import DAG, Asset, AssetAlias
 
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
+from airflow_provider_omics.testing.airflow_home import AIRFLOW_3
 
 RUN = {
     "workflow_id": "1234567",
@@ -16,6 +17,7 @@ RUN = {
     "poll_interval": 0.1,
 }
 COHORT = "s3://bucket/cohort"
+ONLY_AIRFLOW_3 = pytest.mark.skipif(not AIRFLOW_3, reason="Airflow 2 has no references to assets")
 
 
 @pytest.fixture
@@ -85,6 +87,14 @@ def test_what_airflow_refuses_is_left_out(uri, told, aws_default, request, caplo
     extra, by_alias, _ = told(f"refused_{request.node.callspec.id}", File("s3://bucket/cohort.vcf"))
     assert by_alias == {"s3://bucket/x": extra}
     assert f"{uri:.200} of run {extra['run_id']} cannot be an asset of Airflow" in caplog.text
+
+
+@pytest.mark.parametrize("outlet", ["file", pytest.param("ref", marks=ONLY_AIRFLOW_3)])
+def test_an_outlet_that_airflow_refuses_fails_no_completed_run(outlet, told, caplog):
+    refused = File("s3://bucket/Läufe.vcf") if outlet == "file" else Asset.ref(name="nobody")
+    extra, _, _ = told(f"refused_{outlet}", refused)
+    assert extra["status"] == "COMPLETED"
+    assert ("gets no event of run" in caplog.text) is (outlet == "ref" or not AIRFLOW_3)
 
 
 def test_a_folder_that_airflow_refuses_is_left_out(told):

@@ -132,7 +132,7 @@ def test_nobody_says_that_no_job_was_started_if_that_is_not_known(deferrable, st
     omics_local.fault("StartReadSetImportJob", "lost", probability=1)
     omics_local.fault("ListReadSetImportJobs", "drop", probability=1)
     once = {"submit_timeout": timedelta(seconds=0.1), "botocore_config": {"retries": {"total_max_attempts": 1}}}
-    with pytest.raises(ReadSetJobRefusedError, match="HealthOmics does not answer: .*a retry finds it"):
+    with pytest.raises(ReadSetJobRefusedError, match=r"HealthOmics does not answer: .*a retry finds it"):
         stored.importing("a", deferrable=deferrable, **once).execute(context)
     assert len(stored.jobs("import")) == 1
 

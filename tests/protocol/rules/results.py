@@ -14,6 +14,7 @@ MUTATIONS = (
     Mutation("no outputs are lost to another account", "results/outputs.py", "hook.check_owner(run)", "pass", "tests/operators/test_run_end.py::test_no_outputs_are_lost_that_another_account_may_not_read"),
     Mutation("what Airflow's server refuses is no asset", TOLD, "if not uri.isascii():", "if False:", OUTLETS),
     Mutation("an object's name stays whole in its asset", TOLD, "if _SPECIAL.search(uri):", "if False:", OUTLETS),
+    Mutation("an outlet without an event fails no completed run", TOLD, "except Exception as error:", "except KeyError as error:", OUTLETS + "::test_an_outlet_that_airflow_refuses_fails_no_completed_run"),
     Mutation("the slack of a log's end", LOGS, "(run.stop_time + _SLACK_SECONDS)", "run.stop_time", NEWS + "test_lines_by_a_clock_that_is_a_little_wrong_are_copied"),
     Mutation("the slack of a log's beginning", LOGS, "(run.creation_time or 0) - _SLACK_SECONDS", "(run.creation_time or 0)", NEWS + "test_lines_by_a_clock_that_is_a_little_wrong_are_copied"),
     Mutation("lines after a run's end are not its own", LOGS, 'if until is None or event["timestamp"] < until]', "]", NEWS + "test_lines_of_other_runs_of_the_same_id_are_not_copied"),
