@@ -16,7 +16,7 @@ from airflow_provider_omics.lifecycle import in_hub, in_worker, submissions
 from airflow_provider_omics.lifecycle.protocol import Wait
 from airflow_provider_omics.polling import faults
 from airflow_provider_omics.results import failure_report, outputs
-from airflow_provider_omics.tasks import attempt_end, start_run_task, worker_attempt
+from airflow_provider_omics.tasks import attempt_end, start_run_task
 from tests.protocol import deferred
 from tests.protocol.wire import CURRENT
 
@@ -55,7 +55,6 @@ def world_time():
             in_worker,
             in_hub,
             attempt_end,
-            worker_attempt,
             start_run_task,
             botocore.endpoint,
         ):
