@@ -79,6 +79,7 @@ class ImportOmicsReadSetsOperator(ReadSetJobOperator):
         super().__init__(sequence_store_id=sequence_store_id, sources=sources, **kwargs)
         self.role_arn = role_arn
         self.airflow_tags = airflow_tags
+        self._check_switches("airflow_tags")
         self.build_request(known_only=True)
 
     def build(self, arguments: Mapping[str, object]) -> tuple[dict[str, JsonValue], list[str]]:

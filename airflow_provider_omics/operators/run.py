@@ -185,6 +185,9 @@ class StartOmicsRunOperator(StartRunTask):
         self.retry_on = retry_on
         self.fetch_outputs = fetch_outputs
         self.forward_logs = forward_logs
+        self._check_switches(
+            *("airflow_tags", "wait_for_completion", "deferrable", "cancel_on_kill", "fetch_outputs", "forward_logs")
+        )
         self._build_request(known_only=True)
         if retry_on is not None:
             from airflow_provider_omics.results.failures import misnamed  # noqa: PLC0415 - only who names some pays for it

@@ -81,6 +81,13 @@ class OmicsConnection:
             raise self._refused("; ".join(broken))
         self.verify = verify_of(self.verify)
 
+    def _check_switches(self, *names: str) -> None:
+        """Raise if an argument is not a boolean: a template would not be rendered, and count as true."""
+        wrong = {name: value for name in names if not isinstance(value := getattr(self, name), bool)}
+        if wrong:
+            rule = "must be True or False, and cannot be a template"
+            raise self._refused("; ".join(f"{name} {rule}, not {value!r:.80}" for name, value in wrong.items()))
+
     def _seconds(self, name: str, value: timedelta | float, *, zero: bool = False) -> float:
         """Return a time in seconds; OmicsRequestError if it breaks a rule."""
         try:

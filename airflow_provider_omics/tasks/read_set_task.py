@@ -66,6 +66,7 @@ class ReadSetJobOperator(ReadSetJobWait):
         self.client_token = client_token
         self.wait_for_completion = wait_for_completion
         self.deferrable = deferrable
+        self._check_switches("wait_for_completion", "deferrable")
         self.poll_interval = None if poll_interval is None else self._seconds("poll_interval", poll_interval)
         self.submit_timeout = timedelta(seconds=self._seconds("submit_timeout", submit_timeout, zero=True))
         # On Airflow 3 the process goes on after on_kill: it must start nothing more.

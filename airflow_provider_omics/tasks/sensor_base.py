@@ -94,6 +94,7 @@ class OmicsSensor(OmicsConnection, BaseSensorOperator, Generic[T]):
         self.verify = verify_of(verify)
         self.botocore_config = botocore_config
         self._check_connection()
+        self._check_switches("deferrable")
 
     @abstractmethod
     def target(self) -> T:

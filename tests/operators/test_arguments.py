@@ -105,6 +105,21 @@ def test_a_watcher_takes_the_same():
             OmicsEventTrigger(queue_url=QUEUE, **wrong)
 
 
+SWITCHES = [
+    *((StartOmicsRunOperator, name) for name in ("airflow_tags", "cancel_on_kill", "fetch_outputs", "forward_logs")),
+    *((kind, "wait_for_completion") for kind in SUBMITTING),
+    *((kind, "deferrable") for kind in WAITING),
+    (ImportOmicsReadSetsOperator, "airflow_tags"),
+]
+
+
+@pytest.mark.parametrize("value", ["{{ params.x }}", "false", None, 0], ids=str)
+@pytest.mark.parametrize(("kind", "name"), SWITCHES, ids=lambda it: getattr(it, "__name__", it))
+def test_a_switch_is_no_template(kind, name, value):
+    with pytest.raises(OmicsRequestError, match=f"{name} must be True or False, and cannot be a template, not "):
+        make(kind, **{name: value})
+
+
 @pytest.fixture
 def nothing_called(omics_local, monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(omics_local.airflow_connection()))
