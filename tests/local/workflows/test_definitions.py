@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError, HTTPClientError, WaiterError
 from airflow_provider_omics.local.server import Server
 from airflow_provider_omics.local.state.execution import Definition
 from airflow_provider_omics.local.testing import LocalOmics
-from airflow_provider_omics.local.wdl.examine import examine
+from airflow_provider_omics.local.wdl import examine
 from airflow_provider_omics.local.wdl.parser import check
 from airflow_provider_omics.local.wdl.staging import RunError, unpack
 from airflow_provider_omics.local.workflows import definitions
