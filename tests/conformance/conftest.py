@@ -26,11 +26,26 @@ workflow Cohort {
 }
 task Align {
     input { String sample }
-    command <<< echo ~{sample} > a.bam; head -c 50000000 /dev/zero | tail -n 1 | wc -c >&2 >>>
-    output { File bam = "a.bam" }
+    command <<<
+        at=$(LC_ALL=C date)
+        echo "MONITORING, [$at], General Information, CPU: 4, Memory(GiB): 8" >&2
+        echo "MONITORING, [$at], %CPU: 52.10, %Memory: 21.00, IO_rKb/s: 41.00, IO_wKb/s: 367.00, %IOWait: 0.00" >&2
+        echo ~{sample} > a.bam
+        echo ~{sample} > a_index.bai
+        head -c 50000000 /dev/zero | tail -n 1 | wc -c >&2
+    >>>
+    output { File bam = "a.bam"  File index = "a_index.bai" }
     runtime { cpu: 4  memory: "8 GiB" }
 }
 """
+
+
+def zipped(wdl):
+    """Return a definition of one WDL file."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("main.wdl", wdl)
+    return content.getvalue()
 
 
 def environment_of(client):
@@ -56,11 +71,9 @@ def endpoint():
 @pytest.fixture(scope="module")
 def executed(endpoint):
     """Return GetRun's answer about a run that was executed, in a group and with a cache, of a version."""
-    omics, buffer = endpoint.client(), io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("main.wdl", WDL)
-    workflow = omics.create_workflow(name="cohort", engine="WDL", definitionZip=buffer.getvalue())["id"]
-    omics.create_workflow_version(workflowId=workflow, versionName="v2", engine="WDL", definitionZip=buffer.getvalue())
+    omics, definition = endpoint.client(), zipped(WDL)
+    workflow = omics.create_workflow(name="cohort", engine="WDL", definitionZip=definition)["id"]
+    omics.create_workflow_version(workflowId=workflow, versionName="v2", engine="WDL", definitionZip=definition)
     omics.get_waiter("workflow_version_active").wait(workflowId=workflow, versionName="v2")
     run = omics.start_run(
         workflowId=workflow,

@@ -10,7 +10,6 @@ import pytest
 
 CLIENT = "awslabs.aws-healthomics-mcp-server"
 HERE = Path(__file__).parent
-DOCS = HERE.parents[1] / "docs" / "clients-of-the-local-endpoint.md"
 pytestmark = pytest.mark.slow
 
 
@@ -55,9 +54,3 @@ def test_logs_are_read(tool, executed):
 
 def test_what_the_docs_say_that_it_may_not(tool):
     assert "does not serve codeconnections" in tool("ListCodeConnections")
-
-
-def test_the_docs_have_this_client_at_this_version():
-    pinned = (HERE / f"{CLIENT}.txt").read_text()
-    [version] = [line.partition("==")[2] for line in pinned.splitlines() if line.startswith(f"{CLIENT}==")]
-    assert f"| {CLIENT} {version} |" in DOCS.read_text()

@@ -6,13 +6,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-from pathlib import Path
 
 import pytest
 
 CLIENT = "aws-healthomics-tools"
 PROGRAM = "aws-healthomics-tools"
-DOCS = Path(__file__).parents[2] / "docs" / "clients-of-the-local-endpoint.md"
 pytestmark = pytest.mark.slow
 
 
@@ -64,9 +62,3 @@ def test_rerun_repeats_all_of_a_run(client, executed, endpoint):
 def test_what_the_docs_say_that_it_may_not(client, executed):
     _, error = client(PROGRAM, "run_analyzer", executed["id"], "--write-config=x.config", status=1)
     assert "does not currently support WDL" in error
-
-
-def test_the_docs_have_this_client_at_this_version():
-    pinned = (Path(__file__).parent / f"{CLIENT}.txt").read_text()
-    [version] = [line.partition("==")[2] for line in pinned.splitlines() if line.startswith(f"{CLIENT}==")]
-    assert f"| {CLIENT} {version} |" in DOCS.read_text()

@@ -5,17 +5,15 @@ from __future__ import annotations
 
 import json
 import re
-import zipfile
 from pathlib import Path
 
 import pytest
 from botocore import xform_name
 
 from airflow_provider_omics.local.operations.table import OPERATIONS
-from tests.conformance.conftest import WDL
+from tests.conformance.conftest import WDL, zipped
 
 CLIENT = "awscli"
-DOCS = Path(__file__).parents[2] / "docs" / "clients-of-the-local-endpoint.md"
 ROLE = "arn:aws:iam::123456789012:role/omics"
 VPC = {"vpcConfig": {"securityGroupIds": ["sg-0123456789abcdef0"], "subnetIds": ["subnet-0123456789abcdef0"]}}
 pytestmark = pytest.mark.slow
@@ -37,8 +35,7 @@ def aws(client):
 
 @pytest.fixture
 def definition(tmp_path):
-    with zipfile.ZipFile(tmp_path / "cohort.zip", "w") as archive:
-        archive.writestr("main.wdl", WDL)
+    (tmp_path / "cohort.zip").write_bytes(zipped(WDL))
     return f"fileb://{tmp_path / 'cohort.zip'}"
 
 
@@ -71,8 +68,7 @@ def test_workflows_and_versions(aws, definition):
 
 
 def test_a_wdl_that_does_not_parse_ends_the_wait(aws, tmp_path):
-    with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
-        archive.writestr("main.wdl", "workflow {")
+    (tmp_path / "bad.zip").write_bytes(zipped("workflow {"))
     workflow = aws("create-workflow", name="bad", definition_zip=f"fileb://{tmp_path / 'bad.zip'}")["id"]
     assert "terminal failure state" in aws("wait", "workflow-active", id=workflow, fails_with=255)
 
@@ -202,9 +198,3 @@ def test_what_the_docs_say_that_it_may_not(client, endpoint, monkeypatch):
 def test_every_operation_of_the_endpoint_is_called_here():
     called = set(re.findall(r'aws\("([a-z-]+)"', Path(__file__).read_text()))
     assert {xform_name(name, "-") for name in OPERATIONS} == called - {"wait", "omics", "s3", "logs"}
-
-
-def test_the_docs_have_this_client_at_this_version():
-    pinned = (Path(__file__).parent / f"{CLIENT}.txt").read_text()
-    [version] = [line.partition("==")[2] for line in pinned.splitlines() if line.startswith(f"{CLIENT}==")]
-    assert f"| {CLIENT} {version} (" in DOCS.read_text()

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import io
 import time
-import zipfile
 
 import botocore.session
 import pytest
@@ -13,6 +11,7 @@ from botocore import xform_name
 from botocore.exceptions import WaiterError
 
 from airflow_provider_omics.local.operations.table import OPERATIONS
+from tests.conformance.conftest import zipped
 
 LOADER = botocore.session.get_session().get_component("data_loader")
 PAGINATORS = LOADER.load_service_model("omics", "paginators-1")["pagination"]
@@ -29,13 +28,6 @@ def omics(omics_local):
     omics_local.clock.freeze()
     omics_local.workflow(id="1234567", name="cohort")
     return omics_local.client()
-
-
-def zipped(wdl):
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        archive.writestr("main.wdl", wdl)
-    return content.getvalue()
 
 
 def import_job(omics, sources=1):

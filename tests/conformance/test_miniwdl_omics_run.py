@@ -3,14 +3,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.conformance.conftest import WDL
 
 CLIENT = "miniwdl-omics-run"
-DOCS = Path(__file__).parents[2] / "docs" / "clients-of-the-local-endpoint.md"
 VPC = {"vpcConfig": {"securityGroupIds": ["sg-0123456789abcdef0"], "subnetIds": ["subnet-0123456789abcdef0"]}}
 pytestmark = pytest.mark.slow
 
@@ -46,9 +43,3 @@ def test_a_wdl_file_is_registered_once_and_run(client, endpoint, account, tmp_pa
     assert {name: got[name] for name in account} == account
     assert got["roleArn"].endswith(":role/omics")
     assert [task["name"] for task in omics.list_run_tasks(id=run["id"])["items"]] == ["Align", "Align"]
-
-
-def test_the_docs_have_this_client_at_this_version():
-    pinned = (Path(__file__).parent / f"{CLIENT}.txt").read_text()
-    [version] = [line.partition("==")[2] for line in pinned.splitlines() if line.startswith(f"{CLIENT}==")]
-    assert f"| {CLIENT} {version} |" in DOCS.read_text()
