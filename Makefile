@@ -55,8 +55,8 @@ demo-chain: $(READY3) ## the same reads through two runs, the second on the outp
 ui: $(READY3) ## the same, and leave Airflow's UI and the endpoint up until Ctrl-C
 	@$(BIN3)/python -m demo --ui
 
-# Pure modules, the endpoint and the built wheel: one line of Airflow is enough, and test-all tries both.
-ONCE := tests/aws tests/contract tests/lifecycle tests/local tests/polling tests/records tests/request \
+# Pure modules, the state machine, the endpoint and the built wheel: one line of Airflow is enough, and test-all tries both.
+ONCE := tests/aws tests/contract tests/lifecycle tests/local tests/polling tests/protocol tests/records tests/request \
 	tests/test_package.py tests/testing/test_empty_project.py
 # They run when those of real processes have ended, so that all the parts take about the same time.
 LATER := $(ONCE) tests/triggers
