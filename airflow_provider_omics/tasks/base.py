@@ -73,13 +73,12 @@ class OmicsConnection:
             raise self._refused(f"{what}; nothing was started: {error}") from error
 
     def _check_connection(self) -> None:
-        """Raise if a connection argument has a wrong type, as far as it is rendered; convert ``verify``."""
+        """Raise if a connection argument has a wrong type, as far as it is rendered."""
         none = self._rendered_to_none()
         broken = [rendered_to_none(name) for name in OmicsConnection._none_matters if name in none]
         broken += broken_connection_rules(self.aws_conn_id, self.region_name, self.verify, self.botocore_config)
         if broken:
             raise self._refused("; ".join(broken))
-        self.verify = verify_of(self.verify)
 
     def _check_switches(self, *names: str) -> None:
         """Raise if an argument is not a boolean: a template would not be rendered, and count as true."""
@@ -114,6 +113,7 @@ class OmicsConnection:
                 self._note_none(field, given)
         if parent is self:
             self._check_connection()
+            self.verify = verify_of(self.verify)
 
     def _render_text(self, field: str, text: str, context: Context, jinja_env: jinja2.Environment) -> Any:  # noqa: ANN401, ARG002
         """Return the rendered value of a field that is a text."""

@@ -108,12 +108,11 @@ class ReadSetJobWait(ReadSetJobFields):
         """Defer the task before the next attempt, or fail after `submit_timeout`."""
         pause = (_FULL if refused.full else _THROTTLED) * random.uniform(1.0, 2.0)  # noqa: S311 - no secret
         if not self.deferrable or time.time() + pause > limits.until:
-            told = f"No read set {self.kind} job was started: {refused.why}"
-            if refused.full is None:  # Start may have been answered all the same.
-                told = (
-                    f"HealthOmics does not answer: {refused.why}: if a job was started all the same, a retry finds it"
-                )
-            raise ReadSetJobRefusedError(told) from refused
+            raise ReadSetJobRefusedError(
+                f"HealthOmics does not answer: {refused.why}: if a job was started all the same, a retry finds it"
+                if refused.full is None
+                else f"No read set {self.kind} job was started: {refused.why}"
+            ) from refused
         self.log.info("Trying again in %.0f s, deferred until then: %s", pause, refused.why)
         self.pause(context, request, limits, pause)
 

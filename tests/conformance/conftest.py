@@ -17,6 +17,8 @@ from airflow_provider_omics.local.testing import start_server
 
 HERE = Path(__file__).parent
 BUILD = Path(__file__).parents[2] / ".build" / "conformance"
+ROLE = "arn:aws:iam::123456789012:role/omics"
+VPC = {"vpcConfig": {"securityGroupIds": ["sg-0123456789abcdef0"], "subnetIds": ["subnet-0123456789abcdef0"]}}
 WDL = """
 version 1.1
 workflow Cohort {
@@ -78,7 +80,7 @@ def executed(endpoint):
     run = omics.start_run(
         workflowId=workflow,
         workflowVersionName="v2",
-        roleArn="arn:aws:iam::123456789012:role/omics",
+        roleArn=ROLE,
         outputUri="s3://lab/out",
         name="first",
         parameters={"samples": ["a", "b"]},

@@ -11,11 +11,9 @@ import pytest
 from botocore import xform_name
 
 from airflow_provider_omics.local.operations.table import OPERATIONS
-from tests.conformance.conftest import WDL, zipped
+from tests.conformance.conftest import ROLE, VPC, WDL, zipped
 
 CLIENT = "awscli"
-ROLE = "arn:aws:iam::123456789012:role/omics"
-VPC = {"vpcConfig": {"securityGroupIds": ["sg-0123456789abcdef0"], "subnetIds": ["subnet-0123456789abcdef0"]}}
 pytestmark = pytest.mark.slow
 
 

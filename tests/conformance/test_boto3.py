@@ -11,15 +11,13 @@ from botocore import xform_name
 from botocore.exceptions import WaiterError
 
 from airflow_provider_omics.local.operations.table import OPERATIONS
-from tests.conformance.conftest import zipped
+from tests.conformance.conftest import ROLE, VPC, zipped
 
 LOADER = botocore.session.get_session().get_component("data_loader")
 PAGINATORS = LOADER.load_service_model("omics", "paginators-1")["pagination"]
 WAITERS = LOADER.load_service_model("omics", "waiters-2")["waiters"]
-ROLE = "arn:aws:iam::123456789012:role/omics"
 RUN = {"workflowId": "1234567", "roleArn": ROLE, "outputUri": "s3://reads/out"}
 SOURCE = {"sourceFiles": {"source1": "s3://reads/a.bam"}, "sourceFileType": "BAM", "subjectId": "s", "sampleId": "a"}
-VPC = {"vpcConfig": {"securityGroupIds": ["sg-0123456789abcdef0"], "subnetIds": ["subnet-0123456789abcdef0"]}}
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from botocore import xform_name
 
-from tests.conformance.conftest import WDL, environment_of, zipped
+from tests.conformance.conftest import ROLE, WDL, environment_of, zipped
 
 CLIENT = "capo-omics"
 HERE = Path(__file__).parent
@@ -45,7 +45,7 @@ def test_a_workflow_is_registered_and_run(capo, endpoint):
     run = capo(
         "start_run",
         workflow_id=made["id"],
-        role_arn="arn:aws:iam::123456789012:role/omics",
+        role_arn=ROLE,
         output_uri="s3://lab/out",
         parameters={"samples": ["a", "b"]},
         tags={"by": "capo"},

@@ -100,7 +100,9 @@ def test_a_process_that_stood_still_while_it_wrote_looks_first(xcoms, passed, mo
     assert xcoms[task, KEY]["submission"] == 0
 
 
-@pytest.mark.parametrize("moment", ["before the first look", "while it stood still", "between two writes"])
+@pytest.mark.parametrize(
+    "moment", ["before the first look", "while none was there", "while it stood still", "between two writes"]
+)
 def test_a_marker_that_an_earlier_tries_trigger_wrote_late_is_replaced(xcoms, passed, monkeypatch, moment):
     """That trigger was suspended while it wrote; this one would otherwise wait for the end of its try."""
     monkeypatch.setattr(claims, "NOT_NOW_SECONDS", 0.0)
@@ -109,11 +111,13 @@ def test_a_marker_that_an_earlier_tries_trigger_wrote_late_is_replaced(xcoms, pa
     xcoms[task, KEY] = asdict(Marker("intention", 2))
     if moment == "before the first look":
         xcoms[task, KEY] = late
+    elif moment == "while none was there":
+        del xcoms[task, KEY]
 
     async def go():
         claim = Claim(task, "intention", 2)
         assert await claim.earlier() is None
-        if moment == "while it stood still":
+        if moment in ("while none was there", "while it stood still"):
             xcoms[task, KEY] = late
             passed(10)
         elif moment == "between two writes":
@@ -123,7 +127,8 @@ def test_a_marker_that_an_earlier_tries_trigger_wrote_late_is_replaced(xcoms, pa
                 await claim.check()
         written = await claim.write(1, 0.0, None)
         # It may have replaced the marker of another trigger of this try, whose run only a look finds.
-        assert written or (moment == "while it stood still" and await claim.write(1, 0.0, None))
+        assert written is (moment in ("before the first look", "between two writes"))
+        assert await claim.write(1, 0.0, None)
         await claim.check()
 
     monkeypatch.setattr(claims, "task_states", lambda _tasks: ["deferred"])
