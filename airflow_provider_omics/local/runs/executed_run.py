@@ -5,11 +5,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airflow_provider_omics.local.runs import queueing
 from airflow_provider_omics.local.runs.simulation import limit_duration
 from airflow_provider_omics.local.runs.statuses import add_task, move, move_task
 from airflow_provider_omics.local.state.run_state import ENDED
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_provider_omics.local.state.endpoint_state import State
     from airflow_provider_omics.local.state.run_state import Run
 
@@ -44,6 +47,15 @@ class ExecutedRun:
             task = next(task for task in self._run.tasks if task.id == task_id)
             now = self._state.clock.now()
             move_task(task, status, now, failure_reason=failure_reason, status_message=status_message)
+            if status in ENDED:
+                queueing.give_back(self._state, self._run, task, now)
+
+    def task_waits(self, task_id: str, go: Callable[[str], None]) -> None:
+        """Call ``go`` when the run's group has room for a task, or with the reason why it never will."""
+        with self._state.lock:
+            state, run = self._state, self._run
+            task = next(task for task in run.tasks if task.id == task_id)
+            queueing.take(state, run, task, state.clock.now(), lambda _: go(queueing.too_large(state, run, task) or ""))
 
     def task_used(self, task_id: str, metrics: dict[str, float]) -> None:
         """Keep what a task used, under the manifest's names."""

@@ -79,7 +79,7 @@ def leave(state: State, run: Run, now: datetime) -> None:
 
 
 def take(state: State, run: Run, task: Task, now: datetime, go: Go) -> None:
-    """Call ``go`` as soon as there are vCPUs and GPUs for a task."""
+    """Call ``go`` as soon as there are vCPUs and GPUs for a task, or when there never will be: see ``too_large``."""
     queue = _queue(state, run)
     heapq.heappush(queue.waiting_tasks, (_rank(state, run), state.next_seq(), run.generation, run, task, go))
     _admit_tasks(state, run.request.get("runGroupId"), now)
@@ -95,17 +95,29 @@ def _admit_tasks(state: State, group: str | None, now: datetime) -> None:
     queue = state.queues[group]
     while queue.waiting_tasks:
         _, _, generation, run, task, go = queue.waiting_tasks[0]
-        if run.generation == generation:
+        waits = run.generation == generation and task.status == "PENDING"
+        fits = not too_large(state, run, task)
+        if waits and fits:
             if queue.cpus + task.cpus > _limit(state, group, "maxCpus"):
                 return
             if queue.gpus + task.gpus > _limit(state, group, "maxGpus"):
                 return
         heapq.heappop(queue.waiting_tasks)
-        if run.generation == generation:
+        if waits and fits:
             queue.tasks.add((run.seq, task.id))
             queue.cpus += task.cpus
             queue.gpus += task.gpus
+        if waits:
             go(now)
+
+
+def too_large(state: State, run: Run, task: Task) -> str | None:
+    """Return why a task can never start, if it asks for more than the whole of what its run group allows."""
+    group = run.request.get("runGroupId")
+    for setting, limit, asked in (("cpu", "maxCpus", task.cpus), ("acceleratorCount", "maxGpus", task.gpus)):
+        if asked > (most := _limit(state, group, limit)):
+            return f"invalid setting of runtime.{setting}: {asked} is more than {limit}, {most}, of run group {group}"
+    return None
 
 
 def _give_back(state: State, run: Run, task: Task) -> None:

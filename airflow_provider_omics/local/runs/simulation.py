@@ -104,6 +104,12 @@ def _next_task(i: int, state: State, run: Run, now: datetime) -> None:
 
 
 def _start_task(i: int, state: State, run: Run, now: datetime) -> None:
+    if why := queueing.too_large(state, run, run.tasks[i]):
+        reason = "INVALID_TASK_RESOURCE_VALUE"
+        move_task(run.tasks[i], "FAILED", now, failure_reason=reason, status_message=why)
+        run.plan = replace(plan_of(run), status="FAILED", failureReason=reason, statusMessage=None)
+        stopping(state, run, now)
+        return
     move_task(run.tasks[i], "RUNNING", now)
     then(state, run, now, plan_of(run).running / len(run.tasks), partial(_end_task, i))
 

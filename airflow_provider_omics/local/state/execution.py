@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from airflow_provider_omics.local.state.run_state import Run
 
@@ -36,6 +36,9 @@ class RunUpdates(Protocol):
         self, task_id: str, status: str, *, failure_reason: str | None = None, status_message: str | None = None
     ) -> None:
         """Move a task to ``status``; RUNNING sets its start time, an end its stop time."""
+
+    def task_waits(self, task_id: str, go: Callable[[str], None]) -> None:
+        """Call ``go`` when the run's group has room for a task, or with the reason why it never will."""
 
     def task_cached(self, task_id: str, uri: str) -> None:
         """Say that a task did not run, since its outputs were in the cache."""

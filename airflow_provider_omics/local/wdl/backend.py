@@ -10,21 +10,28 @@ import math
 import os
 import signal
 import sys
+import time
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import WDL
 from WDL._util import StructuredLogMessage, parse_byte_size
 from WDL.runtime.backend.cli_subprocess import SubprocessBase
 from WDL.runtime.download import able
+from WDL.runtime.error import Terminated
 
 from airflow_provider_omics.local.wdl import task_usage
 from airflow_provider_omics.local.wdl.download_plugins import fetch
 from airflow_provider_omics.local.wdl.isolation import BWRAP, ending_with_parent, visible
+from airflow_provider_omics.local.wdl.task_progress import ANSWERS
 
 if TYPE_CHECKING:
     import logging
+    from collections.abc import Callable
     from contextlib import ExitStack
 
+_TICK = 0.05
 # Job control gives the task a process group, which dies with this shell however the task ends.
 OWN_GROUP = 'set -m; cd "$0"; "$@" & trap "kill -KILL -- -$!" EXIT; trap "exit 143" TERM INT HUP; wait $!'
 
@@ -65,7 +72,8 @@ class _WithoutContainer(SubprocessBase):
     def reset(self, logger: logging.Logger) -> None:
         """Set a failed attempt aside before the next one, and tell where its output is now."""
         for path in (self.host_work_dir(), self.host_stdout_txt(), self.host_stderr_txt()):
-            Path(path).rename(f"{path}.{self.try_counter}")
+            if Path(path).exists():  # a task that did not start has none
+                Path(path).rename(f"{path}.{self.try_counter}")
         aside = {name: f"{self.host_dir}/{name}.txt.{self.try_counter}" for name in ("stdout", "stderr")}
         self._tell(logger, "task repeated", **aside)
         super().reset(logger)
@@ -79,6 +87,20 @@ class _WithoutContainer(SubprocessBase):
         self._tell(
             logger, "task queued", cpus=math.ceil(float(asked.get("cpu", 1))), memory_bytes=memory, gpus=int(gpu)
         )
+
+    def _run(self, logger: logging.Logger, terminating: Callable[[], bool], command: str) -> int:
+        """Wait until the run's group, if it has one, has vCPUs and GPUs for the task."""
+        answers = Path(self.cfg["file_io"]["root"], ANSWERS)
+        if answers.exists():
+            answer = answers / uuid.uuid4().hex
+            self._tell(logger, "task waits", answer=str(answer))
+            while not answer.exists():
+                if terminating():
+                    raise Terminated
+                time.sleep(_TICK)
+            if why_not := answer.read_text():
+                raise WDL.Error.RuntimeError(why_not)
+        return int(super()._run(logger, terminating, command))
 
     def _pull(self, logger: logging.Logger, cleanup: ExitStack) -> str:  # noqa: ARG002  miniwdl's signature
         return ""  # no image to pull

@@ -19,7 +19,7 @@ from airflow_provider_omics.local.wdl.inputs import Inputs, no_uri
 from airflow_provider_omics.local.wdl.process import WdlError, run_wdl
 from airflow_provider_omics.local.wdl.run_folders import RunFolders
 from airflow_provider_omics.local.wdl.staging import RunError, unpack, upload, upload_outputs
-from airflow_provider_omics.local.wdl.task_progress import Progress, failure_reason
+from airflow_provider_omics.local.wdl.task_progress import ANSWERS, Progress, failure_reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -146,6 +146,8 @@ class _Execution:
         progress = Progress(directory, self._updates, self._log)
         uri = self.run.run_output_uri.rstrip("/")
         cache_export.prepare(self.run, directory)
+        if "runGroupId" in self.run.request:
+            (directory / ANSWERS).mkdir()
         try:
             outputs = run_wdl(main, parameters, inputs, progress, self.stop)
         except (RunError, WdlError) as error:

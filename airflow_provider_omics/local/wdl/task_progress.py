@@ -8,6 +8,7 @@ import math
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     Log = Callable[[str, list[tuple[datetime, str]]], None]
 
 GIB = 1024**3
+# In the directory of a run that has a run group: where its tasks are told that the group has room for them.
+ANSWERS = "answers"
 # Bytes of each of a task's two outputs that its log stream holds: they are kept in memory.
 _MOST_OUTPUT = 10 * 1024**2
 # An entry of miniwdl's log is one line, which may hold what an error says of a whole document.
@@ -85,6 +88,8 @@ class Progress:
             memory = math.ceil(entry["memory_bytes"] / GIB)
             call.resources = {"cpus": entry["cpus"], "memory": memory, "gpus": entry["gpus"]}
             self._begin(call)
+        elif message == "task waits":
+            self._updates.task_waits(self._begin(call), partial(_answer, Path(entry["answer"])))
         elif message == "task running":
             call.output = [Tail(Path(entry[name]), most=_MOST_OUTPUT) for name in ("stdout", "stderr")]
             call.usage = Path(entry["usage"])
@@ -139,6 +144,13 @@ class Progress:
         reason = failure_reason(message) if message else None
         self._updates.task_status(call.task_id, status, failure_reason=reason, status_message=message)
         call.task_id, call.output, call.usage = None, [], None
+
+
+def _answer(file: Path, why_not: str) -> None:
+    """Let a task start, or fail for a reason."""
+    new = file.with_suffix(".new")
+    new.write_text(why_not)
+    new.rename(file)
 
 
 def failure_reason(task_error: str) -> str:

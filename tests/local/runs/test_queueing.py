@@ -102,6 +102,29 @@ def test_tasks_wait_for_vcpus_and_gpus(start, client, omics_local, frozen, group
     assert tasks() == ["COMPLETED"] * 4
 
 
+@pytest.mark.parametrize(("limit", "task"), [({"maxCpus": 8}, {"cpus": 9}), ({"maxGpus": 1}, {"gpus": 2})])
+def test_a_task_that_asks_for_more_than_its_group_has_fails(start, client, omics_local, frozen, group, limit, task):
+    omics_local.script(tasks=[{"name": "small"}, {"name": "large", **task}, {"name": "never"}], running=30)
+    run_id = start(runGroupId=group(**limit))["id"]
+    frozen.advance(30)
+    run = client.get_run(id=run_id)
+    assert (run["status"], run["failureReason"]) == ("FAILED", "INVALID_TASK_RESOURCE_VALUE")
+    small, large, never = client.list_run_tasks(id=run_id)["items"]
+    assert [small["status"], large["status"], never["status"]] == ["COMPLETED", "FAILED", "CANCELLED"]
+    assert f"large, id: {large['taskId']}" in run["statusMessage"]
+    assert next(iter(limit)) in client.get_run_task(id=run_id, taskId=large["taskId"])["statusMessage"]
+
+
+def test_a_lowered_limit_fails_the_task_that_waits_for_more(start, client, omics_local, frozen, group):
+    omics_local.script(tasks=[{"name": "t", "cpus": 4}], running=30)
+    limited = group(maxCpus=4)
+    _, waiting = (start(runGroupId=limited)["id"] for _ in range(2))
+    frozen.advance(15)
+    client.update_run_group(id=limited, maxCpus=2)
+    frozen.advance(5)
+    assert client.get_run(id=waiting)["failureReason"] == "INVALID_TASK_RESOURCE_VALUE"
+
+
 def test_a_cancelled_run_gives_its_vcpus_back(start, client, omics_local, frozen, group):
     omics_local.script(tasks=[{"name": "t", "cpus": 4}], running=30)
     limited = group(maxCpus=4)

@@ -26,6 +26,18 @@ SAY = """
 version 1.1
 task Say { input { String word } command <<< echo "~{word}" >>> output { String said = read_string(stdout()) } }
 """
+TIMED = """
+version 1.1
+task Timed {
+    input { Int cpu  Int repeats }
+    command <<< sleep 0.3 >>>
+    runtime { cpu: cpu  maxRetries: repeats }
+}
+workflow Several {
+    input { Array[Int] cpus  Int repeats = 0 }
+    scatter (cpu in cpus) { call Timed { input: cpu = cpu, repeats = repeats } }
+}
+"""
 ENDED = ("COMPLETED", "FAILED", "CANCELLED")
 
 
@@ -89,6 +101,47 @@ def test_runs_of_a_group_are_executed_one_after_the_other_by_priority(endpoint, 
     assert finish(cancelled)["status"] == "CANCELLED"
     omics.cancel_run(id=blocking)
     assert finish(low)["startTime"] >= finish(high)["stopTime"]
+
+
+@pytest.mark.parametrize(("cpus", "most"), [([2, 2], 1), ([1, 1], 3)])
+def test_tasks_of_a_groups_runs_wait_for_vcpus(endpoint, finish, cpus, most):
+    omics = endpoint.client()
+    group = omics.create_run_group(maxCpus=3)["id"]
+    runs = [start(endpoint, TIMED, {"cpus": cpus}, runGroupId=group) for _ in range(2)]
+    assert {finish(run)["status"] for run in runs} == {"COMPLETED"}
+    tasks = [task for run in runs for task in omics.list_run_tasks(id=run)["items"]]
+    for now in tasks:
+        beside = [it for it in tasks if it["startTime"] <= now["startTime"] < it["stopTime"]]
+        assert 1 <= len(beside) <= most
+
+
+def test_a_cancelled_run_gives_its_vcpus_to_the_next(endpoint, finish, wait_for, alive):
+    omics, marker = endpoint.client(), uuid.uuid4().hex
+    group = omics.create_run_group(maxCpus=1)["id"]
+    blocking = start(endpoint, LONG, {"marker": marker}, runGroupId=group)
+    wait_for(lambda: alive(marker))
+    waiting = start(endpoint, QUICK, {}, runGroupId=group)
+    [task] = wait_for(lambda: omics.list_run_tasks(id=waiting)["items"])
+    assert task["status"] == "PENDING"
+    assert omics.get_run(id=waiting)["status"] == "RUNNING"
+    omics.cancel_run(id=waiting)
+    assert finish(waiting)["status"] == "CANCELLED"
+    following = start(endpoint, QUICK, {}, runGroupId=group)
+    wait_for(lambda: omics.list_run_tasks(id=following)["items"])
+    omics.cancel_run(id=blocking)
+    assert finish(following)["status"] == "COMPLETED"
+
+
+@pytest.mark.parametrize("repeats", [0, 1])
+def test_a_task_that_asks_for_more_than_its_group_has_fails(endpoint, finish, repeats):
+    omics = endpoint.client()
+    group = omics.create_run_group(maxCpus=2)["id"]
+    run = finish(start(endpoint, TIMED, {"cpus": [3], "repeats": repeats}, runGroupId=group))
+    assert (run["status"], run["failureReason"]) == ("FAILED", "INVALID_TASK_RESOURCE_VALUE")
+    tasks = omics.list_run_tasks(id=run["id"])["items"]
+    assert [task["status"] for task in tasks] == ["FAILED"] * (1 + repeats)
+    task = omics.get_run_task(id=run["id"], taskId=tasks[-1]["taskId"])
+    assert f"3 is more than maxCpus, 2, of run group {group}" in task["statusMessage"]
 
 
 def test_outputs_are_found_in_a_run_cache(endpoint, finish):
