@@ -21,7 +21,12 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
 from botocore.parsers import ResponseParserError
 
-from airflow_provider_omics.exceptions import ConnectionNotFoundError, WrongAccountError
+from airflow_provider_omics.exceptions import (
+    ConnectionNotFoundError,
+    StartRunDeniedError,
+    StartRunElsewhereError,
+    WrongAccountError,
+)
 
 # Codes that botocore itself retries (`botocore.retries.standard`, `botocore/data/_retry.json`) for the services that
 # are called here. A test compares them.
@@ -130,7 +135,14 @@ def should_retry(error: BaseException, faults: int = 0) -> bool:
 
     :param faults: how many errors in a row the caller has had before.
     """
+    if isinstance(error, StartRunElsewhereError):
+        return faults <= 1  # With the connection as it is now: it may have been edited.
     return (is_wrong_connection(error) and faults < _MAX_CONNECTION_ERRORS) or is_transient(error)
+
+
+def depends_on_connection(error: BaseException) -> bool:
+    """Whether the call may succeed when the connection was edited: it was denied, or leads to another account."""
+    return is_denied(error) or isinstance(error, StartRunDeniedError | StartRunElsewhereError)
 
 
 def is_throttled(error: BaseException) -> bool:

@@ -137,9 +137,10 @@ class Client:
         else:
             limit.answered()
             self._in_vain = self._in_vain + 1 if errors.is_transient(error) and not errors.is_throttled(error) else 0
-            # A gateway may answer 5xx for an endpoint that has moved. At most one new client a minute, in case it is a
-            # server error of HealthOmics itself.
-            anew = self._in_vain >= READ_ANEW and self._anew.due(asyncio.get_running_loop().time())
+            # A gateway may answer 5xx for an endpoint that has moved, and the connection may have been edited. At most
+            # one new client a minute, in case it is a server error of HealthOmics itself, or a lacking permission.
+            old = self._in_vain >= READ_ANEW or errors.depends_on_connection(error)
+            anew = old and self._anew.due(asyncio.get_running_loop().time())
         if anew and hook is not None and self._hook is hook:
             self._hook = self._connecting = None
 

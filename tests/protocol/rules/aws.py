@@ -14,6 +14,7 @@ MUTATIONS = (
     Mutation("names are compared exactly", "aws/run_pages.py", 'item.get("name") == name', 'str(item.get("name"))[:6] == name[:6]'),
     Mutation("a connection that is missing for a moment ends no cancel", ERRORS, "return (is_wrong_connection(error) and faults < _MAX_CONNECTION_ERRORS) or is_transient(error)", "return is_transient(error)", LATE + "test_a_connection_that_is_missing_for_a_moment_leaves_no_run"),
     Mutation("a hook of another account is not used again", ERRORS, "return is_stale(error) or is_wrong_connection(error)", "return is_stale(error)", ACCOUNTS + "test_a_triggerer_that_missed_its_connection_once_finds_it_again"),
+    Mutation("an edited connection is read before another account is an error", ERRORS, "return faults <= 1  #", "return False  #", "tests/operators/in_triggerer/test_edited_connection.py::test_a_run_is_started_in_the_account_to_which_the_connection_leads_now"),
     Mutation("a manifest that cannot be read for now says nothing", "aws/manifest.py", "if is_transient(error):", "if False:", ACCOUNTS + "test_a_manifest_that_cannot_be_read_for_now_is_asked_for_again"),
     Mutation("a page without events is not the end of a manifest", "aws/manifest.py", 'if answer["events"] or token in (None, more.get("nextToken")):', "if True:", ACCOUNTS + "test_a_page_without_events_is_not_the_end_of_a_manifest"),
     Mutation("keys that are replaced fail nobody", ERRORS, "error_code(error) in _REPLACED | _EXPIRED", "error_code(error) in _EXPIRED", FAULTS + "test_an_answer_that_passes_fails_nobody"),
