@@ -19,7 +19,7 @@ from airflow_provider_omics.cancellation.ask_airflow import ask_airflow
 from airflow_provider_omics.compat import task_states
 from airflow_provider_omics.exceptions import OmicsError
 from airflow_provider_omics.lifecycle.marker import KEY, Marker, pushed_run, read_marker, write_marker
-from airflow_provider_omics.polling.pacing import back_off
+from airflow_provider_omics.polling.pacing import WARN_EVERY, Reminder, back_off
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,6 +57,7 @@ class Claim:
         self._read_at = 0.0
         # Why StartRun must not be called at present, for messages.
         self.blocked_by: str | None = None
+        self._warning = Reminder(WARN_EVERY)
 
     async def earlier(self) -> tuple[Marker, Run | None] | None:
         """Return the marker that another process of this attempt has written, and its run if that is in XCom."""
@@ -80,6 +81,7 @@ class Claim:
             if self._marker is None or not (self._marker.of_try(*self._try) or self._is_older(self._marker)):
                 # If another try has begun, Airflow is about to end this trigger.
                 self.blocked_by = f"another try has begun, or the XCom backend does not keep the XCom {KEY}"
+                log.log(self._warning.level(time.monotonic()), "StartRun is not called: %s", self.blocked_by)
                 await asyncio.sleep(NOT_NOW_SECONDS)
                 await self._read()
                 if self._marker is not None and self._is_older(self._marker):

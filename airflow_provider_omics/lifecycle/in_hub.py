@@ -160,7 +160,7 @@ class HubDriver:
     async def _do(self, action: Action[Run]) -> Answer[Run]:  # noqa: C901 - a case for each action
         match action:
             case LookAt(run):
-                look = self._call(lambda hook: self.submissions.get_run(hook, run))
+                look = self._call(lambda hook: self.submissions.look_at(hook, run))
                 until: float | None = self._may_look_until
                 if run is self._answer:  # It is started, perhaps at the last moment.
                     until = max(self._may_look_until, self._deadline) if self._deadline else None
@@ -298,9 +298,8 @@ class HubDriver:
         Return the run to cancel after the task was ended, or a text that says why there is none.
 
         :param looks_back: whether an earlier try may have started one.
+        :raises OmicsError: if a StartRun was not answered, and its run is not found.
         """
-        from airflow_provider_omics.aws.errors import is_denied  # noqa: PLC0415 - already imported, in a thread
-
         starts = self.starts
         starts.end()
         if run := await starts.settled():
@@ -310,14 +309,12 @@ class HubDriver:
             return "it has started no run"
         until = time.monotonic() + LISTING_SECONDS
         while True:
-            try:
-                newest = (await self._answered(self.submissions.newest())).newest
-            except Exception as error:
-                if not is_denied(error):
-                    raise
-                return f"whether it has started a run cannot be looked up: {error}"
+            newest = (await self._answered(self.submissions.newest())).newest
             if newest is not None and newest.submission >= (starts.asked or 0):
                 return newest.run
-            if starts.asked is None or time.monotonic() >= until:
+            if starts.asked is None:
                 return "it has started no run"
+            if time.monotonic() >= until:
+                request_id = self.submissions.request_id(starts.asked)
+                raise OmicsError(f"StartRun with requestId {request_id} was not answered, and no run of it is found")
             await asyncio.sleep(LOOK_AGAIN)

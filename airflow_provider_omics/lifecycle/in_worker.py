@@ -146,7 +146,7 @@ class WorkerDriver(Generic[R]):
     def _do(self, action: Action[R]) -> Answer[R]:
         match action:
             case LookAt(run):
-                return self._call(lambda hook: self.submissions.get_run(hook, run))
+                return self._call(lambda hook: self.submissions.look_at(hook, run))
             case LookUp(submission):
                 return self.look_up(submission)
             case Start(submission, why):

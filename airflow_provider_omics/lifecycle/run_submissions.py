@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from airflow_provider_omics.aws.errors import is_denied
 from airflow_provider_omics.aws.run_pages import MAX_CANDIDATES
-from airflow_provider_omics.exceptions import OmicsError
+from airflow_provider_omics.exceptions import OmicsError, RunWaitError
 from airflow_provider_omics.lifecycle.intention import tag_value
 from airflow_provider_omics.lifecycle.protocol import ExistingRun, Found, Known, Record, created_since
 from airflow_provider_omics.lifecycle.submissions import Submissions
@@ -139,6 +139,10 @@ class RunSubmissions(Submissions[Run]):
     def get_run(self, hook: OmicsHook, run: Run) -> Run:
         """Call GetRun."""
         return hook.get_run(run)
+
+    def wait_error(self, run: Run, why: str) -> RunWaitError:
+        """Return the error that waiting for a run failed."""
+        return RunWaitError.of(run, why)
 
     def said_of(self, run: Run, *, own: bool) -> str:
         """Return the log line on the run that was started or found."""

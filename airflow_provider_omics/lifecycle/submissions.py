@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, ClassVar, Final, Generic
 from botocore.exceptions import ClientError
 
 from airflow_provider_omics.aws.answers import date_of
-from airflow_provider_omics.aws.errors import is_denied
-from airflow_provider_omics.exceptions import StartRunConflictError
+from airflow_provider_omics.aws.errors import is_denied, should_retry
+from airflow_provider_omics.exceptions import OmicsError, StartRunConflictError
 from airflow_provider_omics.lifecycle.calls import Pause
 from airflow_provider_omics.lifecycle.protocol import Found, R
 
@@ -65,6 +65,19 @@ class Submissions(ABC, Generic[R]):
     @abstractmethod
     def get_run(self, hook: OmicsHook, run: R) -> R:
         """Return the present run."""
+
+    @abstractmethod
+    def wait_error(self, run: R, why: str) -> OmicsError:
+        """Return the error that waiting for a run failed, and that the run goes on."""
+
+    def look_at(self, hook: OmicsHook, run: R) -> R:
+        """Return the present run, which exists; an error that is not retried says that it goes on."""
+        try:
+            return self.get_run(hook, run)
+        except Exception as error:
+            if isinstance(error, OmicsError) or should_retry(error):
+                raise
+            raise self.wait_error(run, f"{type(error).__name__}: {error}") from error
 
     def write(self, record: Record[R]) -> None:
         """Write the record; by default there is nowhere to write it."""

@@ -7,6 +7,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_omics.exceptions import ReadSetJobWaitError
 from airflow_provider_omics.lifecycle.intention import tag_value
 from airflow_provider_omics.lifecycle.protocol import ExistingRun, Found
 from airflow_provider_omics.lifecycle.run_submissions import CLOCK_SKEW
@@ -89,6 +90,10 @@ class ReadSetJobSubmissions(Submissions[ReadSetJob]):
         job = get_job(hook, run)
         # The look-up may not have found it: List is denied, or does not show it.
         return self._import_so_far([job], job) if self.kind == "import" else job
+
+    def wait_error(self, run: ReadSetJob, why: str) -> ReadSetJobWaitError:
+        """Return the error that waiting for a job failed."""
+        return ReadSetJobWaitError.of(run, why)
 
     def newest(self) -> Calls[Found[ReadSetJob]]:
         """Look up the intention's newest job."""

@@ -90,7 +90,8 @@ class Run:
 
         :param pull: returns the task's XCom for a key.
         """
-        run_id, uuid, arn, output_uri = (pull(key) for key in ("run_id", "uuid", "arn", "run_output_uri"))
+        # A process that has died may have pushed only some of them.
+        run_id, uuid, arn, output_uri = (pull(key) or "" for key in ("run_id", "uuid", "arn", "run_output_uri"))
         return cls(run_id, uuid, arn, output_uri, "RUNNING") if run_id else None
 
     @property

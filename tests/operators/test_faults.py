@@ -16,6 +16,7 @@ from airflow_provider_omics.exceptions import (
 from airflow_provider_omics.hooks.omics import OmicsHook
 from airflow_provider_omics.lifecycle import in_worker
 from airflow_provider_omics.sensors.run import OmicsRunSensor
+from tests.operators.deferring import deferred, next_try, resumed
 
 # More than a client repeats by itself.
 SOME = 4
@@ -121,6 +122,32 @@ def test_what_does_not_pass_is_an_error_at_once(start_run, context, omics_local)
     with pytest.raises(RunWaitError, match=r"^Waiting for run \d+ \(\w+\) failed, and the run goes on: .*AccessDenied"):
         start_run().execute(context)
     assert len(omics_local.runs()) == 1
+
+
+@pytest.fixture
+def denied(start_run, context, ti, omics_local):
+    """Let a second try start in which GetRun is denied; return the run's id."""
+    omics_local.clock.freeze()
+    deferred(start_run(deferrable=True), context)
+    next_try(ti)
+    omics_local.fault("GetRun", "error", code="AccessDeniedException", probability=1)
+    return omics_local.runs()[0]["id"]
+
+
+def goes_on(run_id):
+    return pytest.raises(RunWaitError, match=rf"^Waiting for run {run_id} .* and the run goes on: .*AccessDenied")
+
+
+def test_a_retry_that_may_not_get_its_run_says_that_it_goes_on(denied, start_run, context):
+    with goes_on(denied):
+        start_run().execute(context)
+
+
+def test_a_retry_that_may_not_get_its_run_in_the_triggerer_says_so_too(denied, start_run, context, in_triggerer):  # noqa: ARG001 - the fixture
+    operator = start_run(deferrable=True)
+    deferral = deferred(operator, context)
+    with goes_on(denied):
+        resumed(operator, context, deferral)
 
 
 def test_a_sensor_in_its_worker_bears_them_and_warns_once(start_run, context, omics_local, monkeypatch, caplog):

@@ -93,9 +93,15 @@ def test_a_run_that_is_left_alone_may_be_out_of_sight(late, context, omics_local
         late(cancel_on_kill=False, botocore_config=ONCE).execute(context)
 
 
-def test_a_run_that_is_not_visible_yet_when_airflow_ends_the_deferral_is_cancelled(start_run, context, omics_local):
+@pytest.mark.parametrize("missing", [(), ("uuid", "arn", "run_output_uri")], ids=["all XComs", "its id alone"])
+def test_a_run_that_is_not_visible_yet_when_airflow_ends_the_deferral_is_cancelled(
+    missing, start_run, context, ti, omics_local
+):
+    """The process that pushed its XComs may have died before the last one."""
     omics_local.clock.freeze()
     deferred(start_run(deferrable=True), context)
+    for key in missing:
+        del ti.xcom[key]
     omics_local.fault("GetRun", "error", code="ResourceNotFoundException", times=2)
     attempt_end.cancel_pushed(start_run(deferrable=True)._begin(context))
     assert omics_local.runs()[0]["status"] == "STOPPING"

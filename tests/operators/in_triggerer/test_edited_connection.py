@@ -43,7 +43,7 @@ def fired_while_others_wait(first, edit, second):
     return asyncio.run(go())
 
 
-def test_a_run_is_started_in_the_account_to_which_the_connection_leads_now(start_run, context, omics_local, edit):
+def test_a_run_is_started_in_the_account_to_which_the_connection_leads_now(start_run, context, edit):
     def trigger():
         operator = start_run(deferrable=True, wait_for_completion=False, workflow_owner_id="123456789012")
         return deferred(operator, context).trigger

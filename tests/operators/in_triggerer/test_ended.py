@@ -11,6 +11,7 @@ from airflow_provider_omics.cancellation import guarded_trigger
 from airflow_provider_omics.exceptions import RunTimeoutError
 from airflow_provider_omics.hooks.omics import OmicsHook
 from airflow_provider_omics.lifecycle import in_hub
+from tests.operators.conftest import INTENTION
 from tests.operators.deferring import deferred
 from tests.operators.in_triggerer.triggerer import THROTTLED, killed, of_database, resumed
 
@@ -50,6 +51,18 @@ def kill(in_triggerer, start_run, context, omics_local, monkeypatch):
 @pytest.mark.parametrize("own", [{}, {"name": "cohort"}, {"request_id": "mine"}, {"airflow_tags": False}], ids=str)
 def test_a_person_ends_the_run_of_an_answer_that_was_lost(own, kill):
     assert kill("failed", lost=True, **own) == ["STOPPING"]
+
+
+@pytest.mark.parametrize("why", ["not found", "denied"])
+def test_a_run_that_may_exist_and_is_not_found_is_an_error_in_the_log(why, kill, omics_local, caplog):
+    if why == "denied":
+        omics_local.fault("ListRuns", "error", code="AccessDeniedException", probability=1)
+    # Without tags a run of another than the default name cannot be recognised.
+    assert kill("failed", lost=True, name="cohort", airflow_tags=False) == ["PENDING"]
+    [error] = [it for it in caplog.records if it.levelname == "ERROR" and it.name == guarded_trigger.__name__]
+    assert f"is not cancelled: cancel the run of intention {INTENTION.digest}, if there is one" in error.getMessage()
+    told = "AccessDenied" if why == "denied" else f"requestId {INTENTION.request_id(0)} was not answered, and no run of"
+    assert told in str(error.exc_info[1])
 
 
 def test_a_person_ends_a_task_that_has_no_run(kill, omics_local):

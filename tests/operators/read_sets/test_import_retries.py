@@ -3,7 +3,12 @@
 
 import pytest
 
-from airflow_provider_omics.exceptions import ClientTokenSpentError, ReadSetJobFailedError, StartRunConflictError
+from airflow_provider_omics.exceptions import (
+    ClientTokenSpentError,
+    ReadSetJobFailedError,
+    ReadSetJobWaitError,
+    StartRunConflictError,
+)
 from tests.operators.deferring import deferred, next_try, resumed
 
 
@@ -157,4 +162,15 @@ def test_a_look_up_that_is_denied_relies_on_the_token(stored, context, ti, omics
     omics_local.fault("ListReadSetImportJobs", "error", code="AccessDeniedException")
     assert stored.importing("a").execute(context)["status"] == "COMPLETED"
     assert "The look-up of the job is denied, only the clientToken is relied on" in caplog.text
+    assert len(stored.jobs("import")) == 1
+
+
+@pytest.mark.usefixtures("frozen")
+def test_a_retry_that_may_not_get_its_job_says_that_it_goes_on(stored, context, ti, omics_local):
+    deferred(stored.importing("a", deferrable=True), context)
+    next_try(ti)
+    for operation in ("ListReadSetImportJobs", "GetReadSetImportJob"):
+        omics_local.fault(operation, "error", code="AccessDeniedException", probability=1)
+    with pytest.raises(ReadSetJobWaitError, match=r"^Waiting for read set import job .*and the job goes on: .*Denied"):
+        stored.importing("a").execute(context)
     assert len(stored.jobs("import")) == 1
