@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 import threading
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,8 +23,10 @@ def log(region: str, group: str, stream: str, lines: Sequence[tuple[datetime, st
     """Append lines to a log stream; it and its group are made when missing."""
     # CloudWatch drops what lies too far ahead, as a test's moved clock may.
     latest = datetime.now(UTC) + _LOG_AHEAD
+    # Nor does it take lines out of order, as the threads of an executed run write them.
     events = [
-        {"timestamp": int(min(moment, latest).timestamp() * 1000), "message": line or " "} for moment, line in lines
+        {"timestamp": int(min(moment, latest).timestamp() * 1000), "message": line or " "}
+        for moment, line in sorted(lines, key=itemgetter(0))
     ]
     logs = _backend("logs", region)
     with _logging:

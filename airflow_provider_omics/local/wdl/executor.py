@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LONGEST_MESSAGE = 1024
-# What miniwdl says of a File or Directory that has a scheme for which there is no plugin.
-_FOREIGN_URI = re.compile(r"(?:not found|not expressly supplied .*): ([A-Za-z][\w+.-]*:/\S*)$")
+# What miniwdl says of a File or Directory that is no URI, or one of a scheme for which there is no plugin.
+_NO_URI = re.compile(
+    r"(?:^(?:File|Directory) not found: ?|not expressly supplied .*?: |unlike `|File invalid path: )(.*?)'?$"
+)
 
 
 class WdlExecutor:
@@ -168,8 +170,8 @@ class _Execution:
 
     def _verdict(self, error: WdlError, progress: Progress) -> RunError:
         if progress.failed is None:
-            foreign = _FOREIGN_URI.search(str(error))
-            return no_uri(foreign[1]) if foreign else RunError("WORKFLOW_RUN_FAILED", str(error))
+            found = _NO_URI.search(str(error))
+            return no_uri(found[1]) if found else RunError("WORKFLOW_RUN_FAILED", str(error))
         name, task_id, message = progress.failed
         region, account = self.run.arn.split(":")[3:5]
         group = f"arn:aws:logs:{region}:{account}:log-group:/aws/omics/WorkflowLog"

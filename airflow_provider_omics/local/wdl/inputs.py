@@ -121,7 +121,10 @@ def _object_of(uri: str) -> tuple[str, str]:
 
 def no_uri(uri: str) -> RunError:
     """Return the error of an input that is no URI that HealthOmics takes."""
-    return RunError("INVALID_URI_INPUT", f"Input {uri} is not an s3:// or omics:// URI, and a run reads no other.")
+    why = "is not an s3:// or omics:// URI, and a run reads no other"
+    if uri.endswith("/") and uri.startswith("s3://") and len(uri) > len("s3://"):
+        why = "ends with a slash, and a File is one object; what reads a prefix is declared as a Directory"
+    return RunError("INVALID_URI_INPUT", f"Input {uri!r} {why}.")
 
 
 def _check_names(uri: str, *names: str) -> None:

@@ -6,12 +6,13 @@ from __future__ import annotations
 import json
 import threading
 import time
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
 
 from airflow_provider_omics.local.operations.endpoint import Endpoint
+from airflow_provider_omics.local.publishing import moto_backends
 from airflow_provider_omics.local.publishing.publishing_queue import PublishingQueue
 
 GROUP = "/aws/omics/WorkflowLog"
@@ -115,6 +116,13 @@ def test_logs_are_in_the_runs_region(fast):
     run = ended(client, client.start_run(workflowId="1234567", roleArn="arn:x", outputUri="s3://b")["id"])
     logs = fast.client("logs", region_name="eu-west-2")
     assert lines(logs, f"run/{run['id']}") == [f"Run {run['id']} is running"]
+
+
+def test_lines_that_come_out_of_order_are_kept_in_order(omics_local):
+    now = datetime.now(UTC)
+    late, early = (now + timedelta(milliseconds=5), "late"), (now, "early")
+    moto_backends.log("us-east-1", GROUP, "run/1/engine", [late, early])
+    assert lines(omics_local.client("logs"), "run/1/engine") == ["early", "late"]
 
 
 def test_log_level_off_leaves_the_manifest_alone(start, client, fast):

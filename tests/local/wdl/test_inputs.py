@@ -149,6 +149,11 @@ task Cat { input { Sample? sample  Array[File] files } command <<< cat ~{sep=" "
         ("s3://lab/in/../in/greeting.txt", "INPUT_URI_NOT_FOUND"),
         ("https://127.0.0.1/greeting.txt", "INVALID_URI_INPUT"),
         ("made-up://lab/in/greeting.txt", "INVALID_URI_INPUT"),
+        ("s3://lab/in/", "INVALID_URI_INPUT"),
+        (" s3://lab/in/greeting.txt", "INVALID_URI_INPUT"),
+        ("lab/in/greeting.txt", "INVALID_URI_INPUT"),
+        ("/etc/hostname", "INVALID_URI_INPUT"),
+        ("", "INVALID_URI_INPUT"),
     ],
 )
 def test_an_input_that_cannot_be_had_fails_the_run_and_starts_nothing(lab, uri, reason):
@@ -156,15 +161,19 @@ def test_an_input_that_cannot_be_had_fails_the_run_and_starts_nothing(lab, uri, 
 
     assert (run.status, run.failure_reason) == ("FAILED", reason)
     assert uri in run.status_message
+    assert "omics-local-" not in run.status_message
     assert run.tasks == []
 
 
-def test_a_uri_inside_the_definition_that_cannot_be_had_fails_the_run(lab):
-    wdl = 'version 1.1\nworkflow W { call T { input: f = "made-up://x" } }\ntask T { input { File f } command <<<>>> }'
+@pytest.mark.parametrize("uri", ["made-up://x", "x.bam", "/etc/hostname", "s3://lab/in/"])
+def test_a_uri_inside_the_definition_that_cannot_be_had_fails_the_run(lab, uri):
+    wdl = (
+        f'version 1.1\nworkflow W {{ call T {{ input: f = "{uri}" }} }}\ntask T {{ input {{ File f }} command <<<>>> }}'
+    )
     run, _ = lab.finish(wdl, {})
 
     assert (run.status, run.failure_reason) == ("FAILED", "INVALID_URI_INPUT")
-    assert "made-up://x" in run.status_message
+    assert uri in run.status_message
 
 
 @pytest.mark.parametrize(
