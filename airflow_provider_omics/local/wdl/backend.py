@@ -21,10 +21,11 @@ from WDL.runtime.backend.cli_subprocess import SubprocessBase
 from WDL.runtime.download import able
 from WDL.runtime.error import Terminated
 
+from airflow_provider_omics.local.runs.instance_types import instance_type
 from airflow_provider_omics.local.wdl import task_usage
 from airflow_provider_omics.local.wdl.download_plugins import fetch
 from airflow_provider_omics.local.wdl.isolation import BWRAP, ending_with_parent, visible
-from airflow_provider_omics.local.wdl.task_progress import ANSWERS
+from airflow_provider_omics.local.wdl.task_progress import ANSWERS, GIB
 
 if TYPE_CHECKING:
     import logging
@@ -79,14 +80,17 @@ class _WithoutContainer(SubprocessBase):
         super().reset(logger)
 
     def process_runtime(self, logger: logging.Logger, runtime_eval: dict[str, Any]) -> None:
-        """Tell what the task asks for, before miniwdl lowers it to what this host has."""
+        """Tell what the task asks for, which miniwdl lowers to what this host has; HealthOmics must have as much."""
         super().process_runtime(logger, runtime_eval)
         asked = {key: value.value for key, value in runtime_eval.items()}
         gpu = asked.get("acceleratorCount", 1) if asked.get("gpu") or "acceleratorCount" in asked else 0
         memory = parse_byte_size(str(asked.get("memory", "1 GiB")))
-        self._tell(
-            logger, "task queued", cpus=math.ceil(float(asked.get("cpu", 1))), memory_bytes=memory, gpus=int(gpu)
-        )
+        cpus = math.ceil(float(asked.get("cpu", 1)))
+        self._tell(logger, "task queued", cpus=cpus, memory_bytes=memory, gpus=int(gpu))
+        gib = math.ceil(memory / GIB)
+        if min(cpus, gib) < 1 or (not gpu and instance_type(cpus, gib) is None):
+            setting = "invalid setting of runtime.cpu and runtime.memory"
+            raise WDL.Error.RuntimeError(f"{setting}: HealthOmics has no instance of {cpus} vCPUs and {gib} GiB")
 
     def _run(self, logger: logging.Logger, terminating: Callable[[], bool], command: str) -> int:
         """Wait until the run's group, if it has one, has vCPUs and GPUs for the task."""

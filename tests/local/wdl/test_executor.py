@@ -135,13 +135,28 @@ def test_outputs_that_cannot_be_uploaded_fail_the_run(lab):
     assert run.tasks[0].status == "COMPLETED"
 
 
-def test_a_task_asking_for_impossible_memory_fails_as_such(lab):
-    run, _ = lab.finish(
-        HELLO.replace('"~{memory} GiB"', '"plenty"'), {"who": "A", "greeting": "s3://lab/in/greeting.txt"}
-    )
+@pytest.mark.parametrize(
+    ("runtime", "message"),
+    [
+        ('memory: "plenty"', "plenty"),
+        ('cpu: 0  memory: "1 GiB"', "0 vCPUs and 1 GiB"),
+        ('memory: "0 GB"', "1 vCPUs and 0 GiB"),
+        ("cpu: 193", "193 vCPUs and 1 GiB"),
+        ('cpu: 2  memory: "1537 GiB"', "2 vCPUs and 1537 GiB"),
+    ],
+)
+def test_a_task_asking_for_what_no_instance_has_fails_as_such(lab, runtime, message):
+    run, _ = lab.finish(f"version 1.1\ntask T {{ command <<<>>> runtime {{ {runtime} }} }}", {})
 
     assert run.failure_reason == run.tasks[0].failure_reason == "INVALID_TASK_RESOURCE_VALUE"
-    assert "plenty" in run.tasks[0].status_message
+    assert message in run.tasks[0].status_message
+
+
+def test_a_task_may_ask_for_the_largest_instance_and_gets_what_there_is(lab):
+    run, _ = lab.finish('version 1.1\ntask T { command <<<>>> runtime { cpu: 192  memory: "1536 GiB" } }', {})
+
+    assert run.status == "COMPLETED", run.status_message
+    assert (run.tasks[0].cpus, run.tasks[0].memory) == (192, 1536)
 
 
 def test_a_repeated_task_is_a_new_task(lab):
