@@ -52,7 +52,7 @@ class Intention:
         start = self.dag_run_start.astimezone(UTC).isoformat(timespec="microseconds") if self.dag_run_start else None
         key = [self.dag_id, self.run_id, self.task_id, self.map_index, start, self.max_tries]
         loop = [] if self.region_id is None else [self.region_id, self.region_index]
-        return _digest(json.dumps(key + loop), 40)
+        return digest(json.dumps(key + loop), 40)
 
     def serialize(self) -> dict[str, JsonValue]:
         """Return the intention as JSON types; outside loops an older release can read it, too."""
@@ -100,9 +100,10 @@ def tag_value(text: str) -> str:
     allowed = re.sub(r"[^\w\s+\-=.:/@]", "_", text)
     if allowed == text and len(text) <= _MAX_TAG_VALUE:
         return text
-    digest = _digest(text, 8)
-    return f"{allowed[: _MAX_TAG_VALUE - len(digest) - 1]}-{digest}"
+    suffix = digest(text, 8)
+    return f"{allowed[: _MAX_TAG_VALUE - len(suffix) - 1]}-{suffix}"
 
 
-def _digest(text: str, digits: int) -> str:
+def digest(text: str, digits: int) -> str:
+    """Return a digest of a text in so many hexadecimal digits, the same on every machine."""
     return hashlib.sha256(text.encode()).hexdigest()[:digits]

@@ -163,7 +163,8 @@ class ActivateOmicsReadSetsOperator(ReadSetJobOperator):
         if self.wait_for_completion and job.succeeded and any(item["status"] == "ACTIVATING" for item in found):
             return self.find_and_wait(context, retry=True, **again)
         result = self._result(context, found, job)
-        if self.wait_for_completion and not job.succeeded:
+        # One may still be ARCHIVED, or be so again, though its job has COMPLETED: it is no input of a run.
+        if self.wait_for_completion and not (job.succeeded and len(result["read_set_ids"]) == len(ids)):
             advice = f"{len(result['read_set_ids'])} of the read sets are active; XCom read_set_ids has them."
             if self.client_token:
                 raise ClientTokenSpentError(job, f"{advice} Give another client_token to start another job.")

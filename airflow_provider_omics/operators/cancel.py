@@ -67,6 +67,8 @@ class CancelOmicsRunOperator(OmicsOperator):
         *OmicsOperator.template_fields,
     )
 
+    _none_matters: ClassVar[Sequence[str]] = ("uuid", *OmicsOperator.template_fields)
+
     def __init__(
         self,
         *,
@@ -124,7 +126,7 @@ class CancelOmicsRunOperator(OmicsOperator):
     def _by_id(self, hook: OmicsHook) -> tuple[list[Run], list[str]]:
         from airflow_provider_omics.cancellation.find import VISIBLE_SECONDS, by_id  # noqa: PLC0415 - likewise
 
-        run = run_of(self.run_id, self.uuid, has_uuid=self.has_uuid)
+        run = run_of(self.run_id, self.uuid, has_uuid=self.has_uuid or "uuid" in self._rendered_to_none())
         return ([by_id(hook, run, time.monotonic() + VISIBLE_SECONDS)] if run else []), []
 
     def _by_tags(self, hook: OmicsHook, context: Context) -> tuple[list[Run], list[str]]:

@@ -33,6 +33,7 @@ class DeleteOmicsRunOperator(OmicsOperator):
 
     template_fields: Sequence[str] = ("run_id", "uuid", *OmicsOperator.template_fields)
     _stays_text: ClassVar[Sequence[str]] = template_fields
+    _none_matters: ClassVar[Sequence[str]] = ("uuid", *OmicsOperator.template_fields)
 
     def __init__(
         self,
@@ -48,7 +49,7 @@ class DeleteOmicsRunOperator(OmicsOperator):
 
     def execute(self, context: Context) -> None:  # noqa: ARG002 - Airflow's signature
         """Delete the run."""
-        run = run_of(self.run_id, self.uuid, has_uuid=self.has_uuid)
+        run = run_of(self.run_id, self.uuid, has_uuid=self.has_uuid or "uuid" in self._rendered_to_none())
         if run is None:
             self.log.info("There is no run to delete")
             return

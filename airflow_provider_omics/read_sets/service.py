@@ -8,11 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omics.exceptions import ReadSetJobWaitError
-from airflow_provider_omics.lifecycle.intention import tag_value
+from airflow_provider_omics.lifecycle.intention import digest, tag_value
 from airflow_provider_omics.lifecycle.protocol import ExistingRun, Found
 from airflow_provider_omics.lifecycle.run_submissions import CLOCK_SKEW
 from airflow_provider_omics.lifecycle.submissions import Submissions
 from airflow_provider_omics.read_sets.job_calls import get_job, list_jobs, start_job
+from airflow_provider_omics.records import documents
 from airflow_provider_omics.records.read_set_job import ReadSetJob, Source, source_of
 
 if TYPE_CHECKING:
@@ -65,7 +66,11 @@ class ReadSetJobSubmissions(Submissions[ReadSetJob]):
 
     def request_id(self, submission: int) -> str:
         """Return the token of a submission: the caller's own, or the intention's."""
-        return str(self.own_request_id or self.intention.request_id(submission))
+        if self.own_request_id or self.kind == "import":
+            return str(self.own_request_id or self.intention.request_id(submission))
+        # A retry may activate fewer read sets: with the same token it would be refused, or get the job of the try before.
+        mine = digest(documents.to_json(sorted(self._wanted)), 8)
+        return f"-{mine}-".join(self.intention.request_id(submission).rsplit("-", 1))
 
     @property
     def operation(self) -> str:  # type: ignore[override]  # one class serves both

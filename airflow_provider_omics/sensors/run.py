@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_omics.exceptions import (
-    OmicsRequestError,
     RunCancelledError,
     RunDeletedError,
     RunFailedError,
@@ -45,7 +44,7 @@ class OmicsRunSensor(OmicsSensor["Run"]):
     :param region_name: AWS Region; by default the connection's (templated).
     :param verify: whether to verify TLS certificates, or the path of a CA bundle (templated).
     :param botocore_config: options of ``botocore.config.Config``; they win over the connection's ``config_kwargs``.
-    :raises OmicsRequestError: if ``run_id`` is not digits.
+    :raises OmicsRequestError: if ``run_id`` is not digits, or a ``uuid`` renders to nothing.
     :raises RunFailedError: if the run ends FAILED.
     :raises RunCancelledError: if it ends CANCELLED.
     :raises RunDeletedError: if it is deleted, or does not exist.
@@ -55,6 +54,7 @@ class OmicsRunSensor(OmicsSensor["Run"]):
 
     wait_error, timed_out = RunWaitError, RunTimeoutError
     template_fields: Sequence[str] = ("run_id", "uuid", *OmicsOperator.template_fields)
+    _none_matters: ClassVar[Sequence[str]] = ("uuid", *OmicsOperator.template_fields)
 
     def __init__(
         self,
@@ -66,15 +66,19 @@ class OmicsRunSensor(OmicsSensor["Run"]):
         super().__init__(**kwargs)
         self.run_id = run_id
         self.uuid = uuid
+        self.has_uuid = uuid is not None
 
     def target(self) -> Run:
         """Return the run that the arguments name."""
         from airflow_provider_omics.records.run import Run, is_id, uuid_of  # noqa: PLC0415 - keep DAG parsing fast
+        from airflow_provider_omics.tasks.runs_to_end import is_nothing  # noqa: PLC0415 - likewise
 
         run_id = str(self.run_id).strip()
         if not is_id(run_id):
-            raise OmicsRequestError(f"{type(self).__name__} {self.task_id}: run_id must be digits, not {run_id!r}")
-        uuid = "" if self.uuid in (None, "None") else uuid_of(self.uuid)
+            raise self._refused(f"run_id must be digits, not {run_id!r}")
+        if is_nothing(self.uuid) and (self.has_uuid or "uuid" in self._rendered_to_none()):
+            raise self._refused(f"uuid rendered to nothing, and id {run_id} may belong to another run by now")
+        uuid = "" if self.uuid is None else uuid_of(self.uuid)
         # A new run may not be visible yet: the 15 minutes for that count from the first poll.
         return Run(run_id, uuid, creation_time=self.first_look)
 

@@ -4,6 +4,7 @@
 import asyncio
 import logging
 
+import jinja2
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, TaskDeferred
 
@@ -94,6 +95,15 @@ def test_what_is_no_id_is_refused_before_any_call(run_id, start_run, context, om
 def test_a_uuid_is_the_runs_however_it_is_written(started, context):
     run = started()
     assert sensor({**run, "uuid": f" {run['uuid'].upper()}\n"}).execute(context) == {**run, "status": "COMPLETED"}
+
+
+@pytest.mark.parametrize("rendered", [None, "", " "])
+def test_a_uuid_that_renders_to_nothing_is_refused(rendered, started, context):
+    """The id may belong to another run by now."""
+    waiting = sensor({**started(), "uuid": "{{ x }}"})
+    waiting.render_template_fields({"x": rendered}, jinja2.Environment())  # noqa: S701 - no HTML
+    with pytest.raises(OmicsRequestError, match="uuid rendered to nothing, and id"):
+        waiting.execute(context)
 
 
 def test_its_timeout_ends_the_waiting_and_not_the_run(started, context, omics_local):

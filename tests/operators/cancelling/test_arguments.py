@@ -66,14 +66,20 @@ def test_a_mapped_cancel_leaves_all_else_alone(started, run_dag, omics_local, mo
     from airflow.providers.common.compat.sdk import DAG, task  # noqa: PLC0415 - a Dag is made here alone
 
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(omics_local.airflow_connection()))
-    run = started("a", "b")["a"]
+    by_task = started("a", "b")
+    run, protected = by_task["a"], by_task["b"]
     with DAG("mapped_cancel", schedule=None) as dag:
 
         @task
         def ids():
             return [None, run["run_id"]]
 
+        @task
+        def uuids():
+            return [None]
+
         CancelOmicsRunOperator.partial(task_id="cancel").expand(run_id=ids())
+        CancelOmicsRunOperator.partial(task_id="by_uuid", run_id=protected["run_id"]).expand(uuid=uuids())
     assert run_dag(dag).state == "success"
     assert statuses(omics_local) == {"a": "STOPPING", "b": "PENDING"}
 

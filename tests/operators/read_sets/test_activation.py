@@ -6,7 +6,7 @@ import re
 import pytest
 
 from airflow_provider_omics.exceptions import OmicsRequestError, ReadSetJobFailedError
-from tests.operators.deferring import deferred, next_try, resumed
+from tests.operators.deferring import deferred, fired, next_try, resumed
 
 
 @pytest.mark.parametrize("deferrable", [True, False])
@@ -62,6 +62,24 @@ def test_a_lost_answer_starts_no_second_activation(stored, context, ti, omics_lo
     assert len(stored.jobs("activation")) == 1
 
 
+@pytest.mark.parametrize("repeated", ["replay", "conflict"])
+def test_a_retry_activates_what_is_left_of_jobs_that_no_list_shows(repeated, stored, context, ti, omics_local):
+    omics_local.switch(request_id_other_input=repeated)
+    omics_local.fault("ListReadSetActivationJobs", "error", code="AccessDeniedException", probability=1)
+    good, bad = stored.archived("a", "b")
+    omics_local.clock.freeze()
+    deferral = deferred(stored.activating(good, bad, deferrable=True), context)
+    omics_local.force_read_set(bad, "PROCESSING_UPLOAD")
+    omics_local.clock.advance(1)
+    omics_local.force_read_set(bad, "ARCHIVED")
+    omics_local.clock.resume()
+    with pytest.raises(ReadSetJobFailedError):
+        resumed(stored.activating(good, bad), context, deferral)
+    next_try(ti)
+    assert stored.activating(good, bad).execute(context)["read_set_ids"] == [good, bad]
+    assert [job["request"]["sources"] for job in stored.jobs("activation")][1:] == [[{"readSetId": bad}]]
+
+
 @pytest.mark.parametrize("deferrable", [True, False])
 def test_a_read_set_that_fails_is_told_and_a_retry_activates_it(deferrable, stored, context, ti, omics_local):
     good, bad = stored.archived("a", "b")
@@ -91,6 +109,17 @@ def test_what_was_archived_again_is_activated_again(stored, context, ti, omics_l
     assert stored.activating(*ids).execute(context)["read_set_ids"] == ids
     assert len(stored.jobs("activation")) == 2
     assert {item["status"] for item in stored.read_sets()} == {"ACTIVE"}
+
+
+def test_a_read_set_that_is_archived_when_its_job_has_completed_is_no_success(stored, context, ti, omics_local):
+    ids = stored.archived("a", "b")
+    operator = stored.activating(*ids, deferrable=True)
+    deferral = deferred(operator, context)
+    event = fired(deferral)
+    omics_local.force_read_set(ids[1], "ARCHIVED")
+    with pytest.raises(ReadSetJobFailedError, match=r"COMPLETED: .*\n1 of the read sets are active"):
+        operator.execute_complete(context, event, **deferral.kwargs)
+    assert ti.xcom["read_set_ids"] == ids[:1]
 
 
 def test_what_has_no_reads_is_refused_before_any_job(stored, context, omics_local):
