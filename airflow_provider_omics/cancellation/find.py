@@ -110,7 +110,7 @@ def _look(hook: OmicsHook, run: Run, wanted: Callable[[Mapping[str, str]], bool]
             if run.creation_time and time.time() < run.creation_time + VISIBLE_AFTER:
                 found.problems.append(f"Run {run.id} is not found: it may be too new to be visible, and go on")
             elif until:
-                why = "it was deleted, by a person or by retention_mode REMOVE; if it was only just started, cancel again"
+                why = "it was deleted, by a person or by retention_mode REMOVE; if it was just started, cancel again"
                 log.warning("Run %s is not found: %s", run.id, why)
             return
         except Exception as error:  # noqa: BLE001 - the others are cancelled all the same

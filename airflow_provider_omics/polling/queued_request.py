@@ -100,8 +100,7 @@ class Attempt(Generic[T]):
             self.sent = True
         return self._context.run(self._call, hook)
 
-    def take_back(self) -> bool:
-        """Withdraw it; False if it was sent already."""
+    def take_back(self) -> None:
+        """Withdraw it, unless it was sent already."""
         with self._lock:
             self._taken_back = True
-            return not self.sent

@@ -61,7 +61,6 @@ class StartQueue:
         *,
         ready: Callable[[], Awaitable[None]],
         refused: Callable[[Exception], None],
-        left: Callable[[asyncio.Task[T]], None] | None = None,
     ) -> T:
         """
         Start a run when it is its turn, and again after each refusal; return the answer.
@@ -72,7 +71,6 @@ class StartQueue:
         :param call: calls StartRun, in a thread.
         :param ready: the caller's check, which is awaited just before each call, and may raise.
         :param refused: is called with each refusal.
-        :param left: is called with the task of the call if the caller is cancelled during it.
         """
         await self._client.connect()
         request = next(self._numbers)
@@ -81,7 +79,7 @@ class StartQueue:
                 queued = QueuedRequest(next(self._numbers), request)
                 self._inside.append(queued)
                 try:
-                    return await self._call_until_answered(queued, call, ready, refused, left)
+                    return await self._call_until_answered(queued, call, ready, refused)
                 except Exception as error:
                     if not queued.had_no_room:
                         raise
@@ -106,7 +104,6 @@ class StartQueue:
         call: Callable[[OmicsHook], T],
         ready: Callable[[], Awaitable[None]],
         refused: Callable[[Exception], None],
-        left: Callable[[asyncio.Task[T]], None] | None,
     ) -> T:
         """Call until the call is not throttled."""
         while True:
@@ -116,8 +113,7 @@ class StartQueue:
             try:
                 answer = await asyncio.shield(task)
             except asyncio.CancelledError:
-                if not attempt.take_back() and left is not None:
-                    left(cast("asyncio.Task[T]", task))
+                attempt.take_back()
                 raise
             except Exception as error:
                 if queued not in self._inside:

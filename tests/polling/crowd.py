@@ -21,6 +21,8 @@ class FakeClient:
         self.stands_still = 0.0
         # How long the call that is being sent takes, in seconds.
         self.takes = 0.0
+        # The tasks of all calls, which go on when those that wait for them are cancelled.
+        self.calls = []
 
     @property
     def budget(self):
@@ -30,6 +32,7 @@ class FakeClient:
         pass
 
     async def call(self, method):
+        self.calls.append(asyncio.current_task())
         seconds, self.stands_still = self.stands_still, 0.0
         begun = now()
         await asyncio.sleep(seconds)
@@ -59,7 +62,7 @@ class Crowd:
         self.client = FakeClient()
         self.pace = StartPace(gap)
         self.queue = StartQueue(self.client, self.pace, at_once=at_once)
-        self.asked, self.called, self.refused, self.left = [], [], [], []
+        self.asked, self.called, self.refused = [], [], []
         self.times, self.asked_at = [], {}
         self.answers = {}
 
@@ -85,7 +88,6 @@ class Crowd:
                 partial(self.call, name, takes),
                 ready=partial(is_ready or self.ready, name, ready),
                 refused=lambda error: self.refused.append((name, error)),
-                left=self.left.append,
             )
         )
 

@@ -152,7 +152,7 @@ def test_a_refusal_of_one_that_has_left_is_nobodys():
             leaving.cancel()
             await those.ask("staying")
             with pytest.raises(ClientError):
-                await those.left[0]
+                await those.client.calls[0]
             assert those.refused == []
 
     run(go())
