@@ -13,7 +13,6 @@ from airflow_provider_omics.lifecycle.protocol import ExistingRun, Found
 from airflow_provider_omics.lifecycle.run_submissions import CLOCK_SKEW
 from airflow_provider_omics.lifecycle.submissions import Submissions
 from airflow_provider_omics.read_sets.job_calls import get_job, list_jobs, start_job
-from airflow_provider_omics.records import documents
 from airflow_provider_omics.records.read_set_job import ReadSetJob, Source, source_of
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ class ReadSetJobSubmissions(Submissions[ReadSetJob]):
         if self.own_request_id or self.kind == "import":
             return str(self.own_request_id or self.intention.request_id(submission))
         # A retry may activate fewer read sets: the same token would be refused, or get the job of before.
-        mine = digest(documents.to_json(sorted(self._wanted)), 8)
+        mine = digest(",".join(sorted(self._wanted)), 8)
         return f"-{mine}-".join(self.intention.request_id(submission).rsplit("-", 1))
 
     @property
