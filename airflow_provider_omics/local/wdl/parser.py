@@ -26,16 +26,24 @@ def check(root: Path, main: str) -> dict[str, Any]:
         file = Path(await WDL.resolve_file_import(uri, path, importer)).resolve()  # noqa: ASYNC240 - miniwdl's signature
         if not (file.is_relative_to(root) and file.is_file()):
             raise PermissionError(f"{uri} is not in the definition, and nothing else is imported")
-        return WDL.Tree.ReadSourceResult(file.read_text(), str(file))
+        try:
+            return WDL.Tree.ReadSourceResult(file.read_text(encoding="utf-8"), str(file))
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{uri} is not UTF-8 text: {error}") from None
 
     try:
         document = WDL.load(str(root / main), path=[str(root)], read_source=read_source)
     except (*_ERRORS, OSError, ValueError) as error:
-        return {"error": "; ".join(_lines(error, root))}
+        return {"error": "; ".join(dict.fromkeys(_lines(error, root)))}  # each once: imports may go in a circle
+    except Exception as error:  # noqa: BLE001 - miniwdl stumbles over some texts that are no WDL
+        return {"error": f"{main} could not be parsed: {error!r}"}
     target = document.workflow or (document.tasks[0] if len(document.tasks) == 1 else None)
     if target is None:
         return {"error": f"{main} has no workflow."}
-    inputs = {it.name: it.value for it in target.available_inputs if it.name.isidentifier() and it.name[0] != "_"}
+    # An input of a call, CALL.INPUT, is a parameter only where the call cannot do without.
+    names = [it.name for it in target.available_inputs if it.name.isidentifier() and it.name[0] != "_"]
+    names += [it.name for it in target.required_inputs if "." in it.name]
+    inputs = {it.name: it.value for it in target.available_inputs if it.name in names}
     return {"namespace": target.name, "parameterTemplate": {name: _parameter(target, inputs[name]) for name in inputs}}
 
 

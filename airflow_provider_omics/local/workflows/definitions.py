@@ -22,8 +22,10 @@ class DefinitionError(ValueError):
 def main_of(content: bytes, main: str | None, engine: str | None) -> str:
     """Return a zip's main file: the given one, else the one nearest to the root, or of several there ``main.*``."""
     with opened(content) as archive:
-        names = [name for name in archive.namelist() if not name.endswith("/")]
+        # Some programs write "./main.wdl".
+        names = [str(PurePosixPath(name)) for name in archive.namelist() if not name.endswith("/")]
     if main is not None:
+        main = str(PurePosixPath(main))
         if main not in names:
             raise DefinitionError(f"The definition has no file {main}, its main; it has {', '.join(names)}.")
         return main

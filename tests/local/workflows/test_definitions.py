@@ -120,17 +120,29 @@ BOTH = ("main.wdl line 3 column 3: No such task/workflow: A", "main.wdl line 4 c
         ({"main.wdl": 'version 1.1\nimport "/etc/hostname" as x\nworkflow W {}'}, ["is not in the definition"]),
         ({"main.wdl": 'version 1.1\nimport "https://127.0.0.1/x.wdl" as x\nworkflow W {}'}, ["not in the definition"]),
         ({"main.wdl": "version 1.1\ntask A {command <<<>>>}\ntask B {command <<<>>>}"}, ["main.wdl has no workflow"]),
+        ({"main.wdl": "# no more"}, ["main.wdl could not be parsed"]),
+        ({"main.wdl": "version 1.0\nworkflow W { Int o = " + "+".join(["1"] * 9000) + " }"}, ["recursion"]),
+        ({"main.wdl": b"version 1.0\n# \xe9\nworkflow W {}"}, ["main.wdl is not UTF-8 text"]),
     ],
 )
 def test_every_message_of_miniwdl_is_told_with_its_place(files, messages, tmp_path):
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text)
+        (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
 
     error = check(tmp_path, "main.wdl")["error"]
 
     assert [message for message in messages if message not in error] == []
     assert str(tmp_path) not in error
+
+
+def test_imports_in_a_circle_are_told_once(tmp_path):
+    (tmp_path / "main.wdl").write_text('version 1.1\nimport "b.wdl"\nworkflow W {}')
+    (tmp_path / "b.wdl").write_text('version 1.1\nimport "main.wdl"')
+
+    error = check(tmp_path, "main.wdl")["error"]
+
+    assert (error.count("Failed to import b.wdl"), "circular imports?" in error) == (1, True)
 
 
 def test_a_definition_that_does_not_parse_ends_the_creation(create, client, refused):
@@ -160,6 +172,24 @@ def test_a_parameter_template_is_derived(create):
         "threads": {"description": "at once", "optional": True},
         "references": {"description": "", "optional": False},
     }
+
+
+@pytest.mark.parametrize(("parameters", "accepted"), [({"T.a": "x"}, True), ({"W.T.a": "x"}, True), ({}, False)])
+def test_what_a_call_cannot_do_without_is_a_parameter(create, client, refused, parameters, accepted):
+    wdl = "version 1.0\nworkflow W { call T }\ntask T { input { String a  Int b = 1 } command <<<>>> }"
+    workflow = create({"main.wdl": wdl})
+    assert workflow["parameterTemplate"] == {"T.a": {"description": "", "optional": False}}
+    request = {"workflowId": workflow["id"], "roleArn": ROLE, "outputUri": "s3://b", "parameters": parameters}
+    if accepted:
+        client.start_run(**request)
+    else:
+        assert refused(client.start_run, **request) == INVALID
+
+
+@pytest.mark.parametrize("main", ["main.wdl", "./main.wdl"])
+@pytest.mark.parametrize("name", ["main.wdl", "./main.wdl"])
+def test_a_name_may_begin_with_the_root_itself(create, name, main):
+    assert create({name: "version 1.0\nworkflow W {}"}, main=main)["status"] == "ACTIVE"
 
 
 def test_the_callers_parameter_template_counts_more(create):
