@@ -7,12 +7,18 @@ The prices are for demonstrations and tests, not for decisions: they are the pub
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
+import botocore.session
+
 from airflow_provider_omics.local.runs.instance_types import INSTANCES
+from airflow_provider_omics.local.wire.shapes import read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from botocore.model import ServiceModel
 
 SERVICE: Final = "AmazonOmics"
 REGION, LOCATION, DATE = "us-east-1", "US East (N. Virginia)", "2026-11-26"
@@ -27,21 +33,36 @@ _ATTRIBUTES = ("location", "locationType", "productFamily", "regionCode", "resou
 
 def answer(operation: str, body: bytes) -> tuple[int, dict[str, Any]]:
     """Return the HTTP status and the answer to one call of the price list."""
-    asked = json.loads(body or b"{}")
+    if operation not in ("DescribeServices", "GetProducts"):
+        return 501, _error("NotImplementedException", f"The local endpoint does not implement pricing:{operation}")
+    shape: Any = _model().operation_model(operation).input_shape
+    wrong: list[str] = []
+    try:
+        asked = read(shape, json.loads(body or b"{}"), "", wrong)
+    except (ValueError, RecursionError) as error:
+        wrong.append(f"The body is not JSON: {error}")
+    if wrong:
+        return 400, _error("InvalidParameterException", "; ".join(wrong))
     if asked.get("ServiceCode", SERVICE) != SERVICE:
         return 400, _error("NotFoundException", f"This endpoint has the prices of {SERVICE} only.")
     if operation == "DescribeServices":
         service = {"ServiceCode": SERVICE, "AttributeNames": list(_ATTRIBUTES)}
         return 200, {"Services": [service], "FormatVersion": "aws_v1"}
-    if operation != "GetProducts":
-        return 501, _error("NotImplementedException", f"The local endpoint does not implement pricing:{operation}")
+    token = asked.get("NextToken", "0")
+    if not token.isdecimal():
+        return 400, _error("InvalidNextTokenException", f"NextToken {token} is none of this price list's.")
     wanted = [(filter_["Field"], filter_["Value"]) for filter_ in asked.get("Filters", ())]
     found = [item for item in _products() if all(_fits(item, *pair) for pair in wanted)]
-    start, size = int(asked.get("NextToken") or 0), asked.get("MaxResults", 100)
+    start, size = int(token), asked.get("MaxResults", 100)
     listed: dict[str, Any] = {"PriceList": [json.dumps(it) for it in found[start : start + size]]}
     if len(found) > start + size:
         listed["NextToken"] = str(start + size)
     return 200, {**listed, "FormatVersion": "aws_v1"}
+
+
+@cache
+def _model() -> ServiceModel:
+    return botocore.session.get_session().get_service_model("pricing")
 
 
 def _error(code: str, message: str) -> dict[str, Any]:

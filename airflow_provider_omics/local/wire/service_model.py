@@ -19,6 +19,8 @@ from airflow_provider_omics.local.wire.shapes import read, read_structure, write
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
 
 class Service:
     """One service's operations: find the one that a request means, read its input, write its output or error."""
@@ -137,7 +139,7 @@ def _located(shape: StructureShape) -> dict[tuple[str, str], tuple[str, Shape]]:
 def _scalar(shape: Shape, text: str) -> Any:  # noqa: ANN401 - the model says which type
     """Return a query string's text as the type of its member; what cannot be read stays text and fails validation."""
     if shape.type_name in ("integer", "long"):
-        return int(text) if re.fullmatch(r"-?\d+", text) else text
+        return int(text) if re.fullmatch(r"-?\d{1,18}", text) else text
     if shape.type_name == "boolean":
         return {"true": True, "false": False}.get(text, text)
     return text
@@ -148,6 +150,8 @@ def _json_object(body: bytes) -> dict[str, Any]:
         return {}
     try:
         document = json.loads(body, parse_constant=_no_json)
+        if _SURROGATE.search(body):
+            json.dumps(document, ensure_ascii=False).encode()  # half of a pair is no character
     except (ValueError, RecursionError) as error:
         raise ServiceError("ValidationException", f"The body is not JSON: {error}") from None
     if not isinstance(document, dict):

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 import unicodedata
 from datetime import UTC, datetime
@@ -89,7 +88,7 @@ def _check_range(shape: Shape, size: int, value: object, path: str, wrong: list[
 def _read_blob(shape: Shape, value: str, path: str, wrong: list[str]) -> bytes:
     try:
         data = base64.b64decode(value, validate=True)
-    except binascii.Error:
+    except ValueError:
         _broken(value, path, "Member must be base64", wrong)
         return b""
     _check_range(shape, len(data), "(blob)", path, wrong)

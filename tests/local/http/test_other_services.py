@@ -82,3 +82,17 @@ def test_the_price_list_comes_in_pages(omics_local):
 
 def test_prices_of_other_services_are_not_there(omics_local, refused):
     assert refused(omics_local.client("pricing").get_products, ServiceCode="AmazonEC2") == ("NotFoundException", 400)
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ({"NextToken": "x"}, "InvalidNextTokenException"),
+        ({"MaxResults": 0}, "InvalidParameterException"),
+        ({"MaxResults": "x"}, "InvalidParameterException"),
+        ({"Filters": [{}]}, "InvalidParameterException"),
+    ],
+)
+def test_what_is_no_question_about_prices_is_refused(omics_local, refused, asked, code):
+    pricing = omics_local.client("pricing", parameter_validation=False)
+    assert refused(pricing.get_products, ServiceCode="AmazonOmics", **asked) == (code, 400)

@@ -73,15 +73,17 @@ def test_every_broken_rule_is_in_one_error():
         parse("StartRun", {**LEAST, "requestId": None, "workflowId": "x", "priority": -1, "colour": 1})
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b'"x"', b'{"parameters": {"x": NaN}}', b"[" * 100_000])
+@pytest.mark.parametrize(
+    "body", [b"{", b"[]", b'"x"', b'{"parameters": {"x": NaN}}', b'{"parameters": {"x": "\\ud83d"}}', b"[" * 100_000]
+)
 def test_what_is_no_json_object_is_refused(body):
-    with pytest.raises(ServiceError) as error:
+    with pytest.raises(ServiceError, match="The body is not ") as error:
         parse("StartRun", body)
     assert error.value.code == "ValidationException"
 
 
 def test_a_document_is_taken_as_it_is():
-    document = {"a": [1, 2.5, None, {"b": "é"}], "c": True}
+    document = {"a": [1, 2.5, None, {"b": "é🧬"}], "c": True}
     assert parse("StartRun", {**LEAST, "parameters": document})["parameters"] == document
 
 
@@ -95,7 +97,7 @@ def test_the_query_string_has_types():
         "DEFINITION",
         "README",
     ]
-    for query in ("maxResults=0", "maxResults=x", "status=GONE", "colour=red"):
+    for query in ("maxResults=0", "maxResults=x", f"maxResults={'9' * 5000}", "status=GONE", "colour=red"):
         with pytest.raises(ServiceError):
             parse("ListRuns", {}, query=query)
 
@@ -108,8 +110,9 @@ def test_a_member_belongs_where_the_model_puts_it():
 def test_blobs_are_base64():
     least = {"requestId": "r", "definitionZip": "UEs="}
     assert parse("CreateWorkflow", least)["definitionZip"] == b"PK"
-    with pytest.raises(ServiceError, match="must be base64"):
-        parse("CreateWorkflow", {**least, "definitionZip": "UEs"})
+    for text in ("UEs", "é"):
+        with pytest.raises(ServiceError, match="must be base64"):
+            parse("CreateWorkflow", {**least, "definitionZip": text})
 
 
 def test_a_union_has_one_member():
