@@ -61,7 +61,7 @@ def play(scratch: Path, *, chain: bool, stay: bool) -> bool:
         registered = ", ".join(f"{name} {workflow_id}" for name, workflow_id in workflows.items())
         say(f"Workflows are registered ({registered}), a reference is in s3://{BUCKET}; now Airflow starts …")
         settings = {
-            "AIRFLOW_CONN_AWS_DEFAULT": environment(url)["AIRFLOW_CONN_AWS_DEFAULT"],
+            **{name: value for name, value in environment(url).items() if not name.startswith("AWS_")},
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
             "AIRFLOW__OMICS__POLL_INTERVAL": "1",
             # The DAGs' own defaults, so that they may be triggered in the UI as they are.

@@ -47,7 +47,7 @@ def omics_local(log: Path) -> Iterator[str]:
 def client(url: str, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients' classes at run time
     """Return a boto3 client of the endpoint."""
     session = boto3.Session("local", "local", region_name=REGION)
-    return session.client(service, endpoint_url=url, config=Config(inject_host_prefix=False))
+    return session.client(service, endpoint_url=url, config=Config(inject_host_prefix=False, proxies={}))
 
 
 def prepare(url: str, data: Data) -> dict[str, str]:

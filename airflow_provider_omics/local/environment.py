@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies_environment
 
 REGION = "us-east-1"
 
@@ -32,4 +35,15 @@ def environment(url: str) -> dict[str, str]:
         "AWS_DEFAULT_REGION": REGION,
         "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
         "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(airflow_connection(url)),
+        **_past_proxies(url),
     }
+
+
+def _past_proxies(url: str) -> dict[str, str]:
+    """Return what keeps calls of ``url`` from a proxy that the environment names: it could not pass them on."""
+    proxies = getproxies_environment()
+    excepted = proxies.pop("no", "")
+    if not proxies:
+        return {}
+    host = re.sub(r":\d+$", "", urlsplit(url).netloc)
+    return dict.fromkeys(("NO_PROXY", "no_proxy"), ",".join(filter(None, (excepted, host))))

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_omics.local.runs import run_operations
+from airflow_provider_omics.local.runs import run_caches, run_operations
 from airflow_provider_omics.local.sequencestores import stores
 from airflow_provider_omics.local.state.resources import Resource
 from airflow_provider_omics.local.state.scripts import script_from
@@ -47,18 +47,11 @@ def register(state: State) -> None:
     caller = Caller("us-east-1", state.settings.account)
     workflow_operations.register(state, {"id": "1234567", "name": "cram-to-bam", "account": "123456789012"})
     workflow_operations.register(state, {"id": "7206765", "name": "scrnaseq", "engine": "NEXTFLOW"})
-    now = state.clock.now()
-    group = {"name": "examples", "creationTime": now}
-    cache = {
-        "name": "examples",
-        "cacheS3Uri": f"s3://{BUCKETS[-1]}/cache/",
-        "cacheBehavior": "CACHE_ON_FAILURE",
-        "status": "ACTIVE",
-        "creationTime": now,
-    }
-    for where, kind, members in ((state.groups, "runGroup", group), (state.caches, "runCache", cache)):
-        path = arn(caller, f"{kind}/1234567")
-        where["1234567"] = Resource("1234567", path, state.next_seq(), state.settings.account, members, {})
+    group = {"name": "examples", "creationTime": state.clock.now()}
+    path = arn(caller, "runGroup/1234567")
+    state.groups["1234567"] = Resource("1234567", path, state.next_seq(), caller.account, group, {})
+    cache = {"name": "examples", "cacheS3Location": f"s3://{BUCKETS[-1]}/cache"}
+    run_caches.make_run_cache(state, cache, caller, "1234567")
     run_operations.create_run(state, _REQUEST, caller, run_id=_RUN)
     stores.make_store(state, {"name": "examples"}, caller, store_id=STORE)
     # Neither has a definition: their runs are simulated also where others are executed.

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from airflow_provider_omics.local.examples import BUCKETS
 from airflow_provider_omics.local.testing import LocalOmics
@@ -21,4 +21,6 @@ def seed(url: str) -> list[str]:
             s3.put_object(Bucket=BUCKETS[0], Key=key, Body=b"no reads: for simulated runs")
     except EndpointConnectionError:
         raise ValueError(f"Nothing answers at {url}; start it: omics-local serve --simulate --examples") from None
+    except ClientError as error:
+        raise ValueError(f"What answers at {url} takes no file: {error}; start it: omics-local serve") from None
     return [f"s3://{BUCKETS[0]}/{key}" for key in ARRIVED]

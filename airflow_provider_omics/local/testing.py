@@ -65,7 +65,9 @@ class LocalOmics:
         import boto3  # type: ignore[import-untyped]  # noqa: PLC0415 - only who asks for a client waits for it
         from botocore.config import Config  # noqa: PLC0415 - likewise
 
-        options = {"inject_host_prefix": False, "retries": {"total_max_attempts": 1, "mode": "standard"}, **config}
+        # A proxy of the environment must not see a loopback address.
+        options: dict[str, Any] = {"inject_host_prefix": False, "proxies": {}}
+        options |= {"retries": {"total_max_attempts": 1, "mode": "standard"}, **config}
         session = boto3.Session(access_key, "local", region_name=REGION)
         return session.client(service, endpoint_url=self.url, config=Config(**options))
 

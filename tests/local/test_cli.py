@@ -10,7 +10,9 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -250,6 +252,19 @@ def test_env_can_be_pasted_into_a_shell():
     assert connection["extra"]["service_config"] == {"sts": {"endpoint_url": "http://127.0.0.1:1234"}}
 
 
+def test_a_proxy_of_the_environment_is_passed_by(examples):
+    proxies = {"HTTP_PROXY": "http://127.0.0.1:9", "no_proxy": "example.org"}
+    command = [*OMICS_LOCAL, "seed", "--url", examples.url]
+    subprocess.run(command, env=clean_env() | proxies, check=True, capture_output=True)  # noqa: S603 - our own command
+    script = f'eval "$({shlex.join([*OMICS_LOCAL, "env", "--url", examples.url])})"\n'
+    script += f'{shlex.quote(sys.executable)} -c \'import boto3; print(boto3.client("omics").list_runs()["items"])\''
+    script += "\necho $NO_PROXY $no_proxy"
+    shell = ["/bin/sh", "-ec", script]
+    done = subprocess.run(shell, env=clean_env() | proxies, check=True, capture_output=True, text=True)  # noqa: S603 - ours
+    assert "3282892" in done.stdout
+    assert done.stdout.splitlines()[-1] == "example.org,127.0.0.1 example.org,127.0.0.1"
+
+
 def test_seed_puts_what_the_example_dags_import(examples):
     command = [*OMICS_LOCAL, "seed", "--url", examples.url]
     for _ in range(2):
@@ -267,3 +282,12 @@ def test_seed_without_an_endpoint_says_how_to_start_it():
     assert done.stderr == (
         "omics-local: Nothing answers at http://127.0.0.1:1; start it: omics-local serve --simulate --examples\n"
     )
+
+
+def test_seed_tells_what_answers_in_the_endpoints_place():
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        done = run("seed", "--url", f"http://127.0.0.1:{other.server_port}")
+        other.shutdown()
+    assert done.returncode == 2
+    assert re.fullmatch(r"omics-local: What answers at http://127.0.0.1:\d+ takes no file: .*\n", done.stderr)

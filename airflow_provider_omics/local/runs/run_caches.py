@@ -32,22 +32,27 @@ def create_run_cache(state: State, params: Answer, caller: Caller) -> Answer:
         raise invalid(f"cacheS3Location {error}") from None
 
     def make() -> Answer:
-        cache_id, tags = state.new_id(state.caches), check_tags(params.get("tags", {}))
-        uri = f"{params['cacheS3Location'].rstrip('/')}/{uuid.uuid4()}"
-        members = {
-            "cacheS3Uri": f"{uri}/",
-            "cacheBehavior": "CACHE_ON_FAILURE",
-            **given(params),
-            "status": "ACTIVE",
-            "creationTime": state.clock.now(),
-        }
-        where = arn(caller, f"runCache/{cache_id}")
-        cache = Resource(cache_id, where, state.next_seq(), caller.account, members, tags)
-        cache.entries = CacheEntries(uri)
-        state.caches[cache_id] = cache
-        return {"arn": where, "id": cache_id, "status": "ACTIVE", "tags": tags}
+        cache = make_run_cache(state, params, caller)
+        return {"arn": cache.arn, "id": cache.id, "status": "ACTIVE", "tags": cache.tags}
 
     return state.once("CreateRunCache", params, caller, make)
+
+
+def make_run_cache(state: State, params: Answer, caller: Caller, cache_id: str | None = None) -> Resource:
+    """Keep a new run cache, of an id that is given or of any."""
+    cache_id, tags = cache_id or state.new_id(state.caches), check_tags(params.get("tags", {}))
+    uri = f"{params['cacheS3Location'].rstrip('/')}/{uuid.uuid4()}"
+    members = {
+        "cacheS3Uri": f"{uri}/",
+        "cacheBehavior": "CACHE_ON_FAILURE",
+        **given(params),
+        "status": "ACTIVE",
+        "creationTime": state.clock.now(),
+    }
+    cache = Resource(cache_id, arn(caller, f"runCache/{cache_id}"), state.next_seq(), caller.account, members, tags)
+    cache.entries = CacheEntries(uri)
+    state.caches[cache_id] = cache
+    return cache
 
 
 def get_run_cache(state: State, params: Answer, _caller: Caller) -> Answer:

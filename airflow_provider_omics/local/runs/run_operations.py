@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _NOT_COPIED = ("requestId", "runId", "name", "tags", "outputUri", "roleArn")
 _PARAMETERS = ("parameters", "parametersUri")
 _COPIED_TO_ANSWER = (
-    *("cacheId", "cacheBehavior", "workflowId", "workflowType", "runId", "roleArn", "name", "runGroupId", "priority"),
+    *("cacheId", "workflowId", "workflowType", "runId", "roleArn", "name", "runGroupId", "priority"),
     *("parameters", "storageCapacity", "outputUri", "workflowOwnerId", "workflowVersionName", "scratchStorageMode"),
     *("engineSettings", "sessionPolicy", "outputUriPrefixMode", "requesterPaysEnabled"),
 )
@@ -156,6 +156,7 @@ def get_run(state: State, params: Answer, caller: Caller) -> Answer:
         "uuid": run.uuid,
         "status": run.status,
         "batchId": run.batch_id,
+        "cacheBehavior": run.cache_behavior,
         "parametersUri": parameters.parameters_uri(state, run),
         "workflowType": request.get("workflowType", "PRIVATE"),
         "logLevel": request.get("logLevel", "ALL"),

@@ -67,6 +67,13 @@ def test_get_run_tells_what_was_asked_for(start, client):
     assert abs(run["creationTime"] - datetime.now(UTC)) < timedelta(seconds=60)
 
 
+def test_a_run_uses_its_cache_as_the_cache_says(start, client):
+    cache = client.create_run_cache(cacheS3Location="s3://bucket/cache/", cacheBehavior="CACHE_ALWAYS")["id"]
+    run = client.get_run(id=start(cacheId=cache)["id"])
+    client.update_run_cache(id=cache, cacheBehavior="CACHE_ON_FAILURE")
+    assert run["cacheBehavior"] == client.get_run(id=run["id"])["cacheBehavior"] == "CACHE_ALWAYS"
+
+
 def test_a_duplicate_takes_over_what_it_is_not_given(start, client):
     source = start(name="first", parameters={"a": 1}, priority=5, tags={"x": "y"})
     answer = start(workflowId=None, runId=source["id"], outputUri="s3://other", priority=6)

@@ -67,7 +67,7 @@ def finish(endpoint, wait_for):
 
 @pytest.fixture(scope="module")
 def endpoint():
-    with start_server() as endpoint:
+    with start_server("--examples") as endpoint:
         endpoint.client("s3").create_bucket(Bucket="lab")
         yield endpoint
 
@@ -144,9 +144,10 @@ def test_a_task_that_asks_for_more_than_its_group_has_fails(endpoint, finish, re
     assert f"3 is more than maxCpus, 2, of run group {group}" in task["statusMessage"]
 
 
-def test_outputs_are_found_in_a_run_cache(endpoint, finish):
+@pytest.mark.parametrize("cache", [None, "1234567"], ids=["own", "the examples'"])
+def test_outputs_are_found_in_a_run_cache(endpoint, finish, cache):
     omics, s3 = endpoint.client(), endpoint.client("s3")
-    cache = omics.create_run_cache(cacheS3Location="s3://lab/cache/")["id"]
+    cache = cache or omics.create_run_cache(cacheS3Location="s3://lab/cache/")["id"]
     runs = [finish(start(endpoint, QUICK, {}, cacheId=cache, cacheBehavior="CACHE_ALWAYS"))["id"] for _ in range(2)]
     first, second = (omics.list_run_tasks(id=run)["items"][0] for run in runs)
     assert (first["cacheHit"], second["cacheHit"], second["status"]) == (False, True, "COMPLETED")
