@@ -23,7 +23,7 @@ from WDL.runtime.error import Terminated
 
 from airflow_provider_omics.local.runs.instance_types import instance_type
 from airflow_provider_omics.local.wdl import task_usage
-from airflow_provider_omics.local.wdl.download_plugins import fetch
+from airflow_provider_omics.local.wdl.download_plugins import fetch_named
 from airflow_provider_omics.local.wdl.isolation import BWRAP, ending_with_parent, visible
 from airflow_provider_omics.local.wdl.task_progress import ANSWERS, GIB
 
@@ -66,7 +66,7 @@ class _WithoutContainer(SubprocessBase):
         """Let a task's read_lines(), size() and outputs name a URI: its copy is the file."""
         directory = container_path.endswith("/")
         if able(self.cfg, container_path, directory):
-            return fetch(container_path, directory=directory) + ("/" if directory else "")
+            return fetch_named(container_path, directory=directory) + ("/" if directory else "")
         path: str | None = super().host_path(container_path, inputs_only)
         return path
 

@@ -39,7 +39,8 @@ def keep(run: Run, directory: Path, task_ids: dict[str, str], publisher: Publish
         name = str(uuid.uuid4())
         base = f"{run.cache.uri}/{run.id}/{task.id}/{name}"
         outputs = _exported(entry["outputs"], directory, base, publisher)
-        known = {"uri": f"{base}/", "outputs": outputs, "cpus": task.cpus, "memory": task.memory, "gpus": task.gpus}
+        known = {"uri": f"{base}/", "outputs": outputs, "named": entry["named"]}
+        known |= {"cpus": task.cpus, "memory": task.memory, "gpus": task.gpus}
         file.write_text(json.dumps(known))
         upload(file, f"{base}/{name}.json", publisher)
         run.cache.by_key[entry["key"]] = known

@@ -30,20 +30,46 @@ if TYPE_CHECKING:
 _lock = threading.Lock()
 
 
+class _Task(threading.local):
+    """What the task of a thread names by itself: each URI, and whether it is a Directory."""
+
+    def __init__(self) -> None:
+        self.named: list[tuple[str, bool]] = []
+
+
+_task = _Task()
+
+
 @functools.cache
 def _endpoint() -> TextIO:
     return socket.socket(fileno=int(os.environ[CONNECTION])).makefile("rw")
 
 
-def fetch(uri: str, *, directory: bool = False) -> str:
+def fetch(uri: str, *, directory: bool = False, needed: bool = True) -> str:
     """Return the path of the copy that the endpoint makes of an object, or of all objects below a prefix."""
     with _lock:
-        _endpoint().write(json.dumps({"uri": uri, "directory": directory}) + "\n")
+        _endpoint().write(json.dumps({"uri": uri, "directory": directory, "needed": needed}) + "\n")
         _endpoint().flush()
         answer = json.loads(_endpoint().readline())
     if "error" in answer:
         raise WDL.Error.InputError(answer["error"])
     return str(answer["path"])
+
+
+def begin_task() -> None:
+    """Begin to note what the task of this thread names by itself."""
+    _task.named = []
+
+
+def fetch_named(uri: str, *, directory: bool) -> str:
+    """Fetch what a task does not have among its inputs; whether it may be found in a cache depends on that, too."""
+    _task.named.append((uri, directory))
+    return fetch(uri, directory=directory)
+
+
+def named() -> list[tuple[str, bool]]:
+    """Return what the task of this thread has named, each URI and whether it is a Directory."""
+    return list(dict.fromkeys(_task.named))
 
 
 def download_file(_cfg: Any, _logger: logging.Logger, uri: str, **_: object) -> Iterator[dict[str, Any]]:  # noqa: ANN401  miniwdl's own type is Any
@@ -88,7 +114,7 @@ def _mounted(
     directory = isinstance(v, WDL.Value.Directory)
     if not able(container.cfg, v.value, directory):
         return _resolve(task, decl_name, v, container, cache_add_paths)
-    path = fetch(v.value, directory=directory) + ("/" if directory else "")
+    path = fetch_named(v.value, directory=directory) + ("/" if directory else "")
     container.add_paths({path})
     return container.input_path_map[path]
 

@@ -47,7 +47,7 @@ class Inputs:
                 lines.write(json.dumps(self._answer(**json.loads(line))) + "\n")
                 lines.flush()
 
-    def _answer(self, uri: str, *, directory: bool) -> dict[str, str]:
+    def _answer(self, uri: str, *, directory: bool, needed: bool = True) -> dict[str, str]:
         try:
             return {"path": str(self.fetch(uri, directory=directory))}
         except RunError as error:
@@ -57,7 +57,8 @@ class Inputs:
         except Exception as error:
             logger.exception("Input %s could not be imported.", uri)
             failure = RunError("IMPORT_FAILED", f"Input {uri} could not be imported: {error}.")
-        self.failure = self.failure or failure
+        if needed:
+            self.failure = self.failure or failure
         return {"error": failure.status_message}
 
     def fetch(self, uri: str, *, directory: bool = False) -> Path:

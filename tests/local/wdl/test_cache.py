@@ -77,3 +77,36 @@ def test_a_run_without_a_cache_leaves_and_finds_nothing(lab, cache):
     lab.finish(PAIR, IN, cache=cache, cache_behavior="CACHE_ALWAYS")
     run, _ = lab.finish(PAIR, IN)
     assert [hit for *_, hit in hits(run)] == [False, False]
+
+
+def test_a_task_whose_outputs_somebody_has_deleted_runs_again(lab, cache):
+    lab.finish(PAIR, IN, cache=cache, cache_behavior="CACHE_ALWAYS")
+    del lab.shelf.objects[next(uri for uri in lab.shelf.objects if uri.endswith("a.bai"))]
+    run, _ = lab.finish(PAIR, IN, cache=cache, cache_behavior="CACHE_ALWAYS")
+    assert run.status == "COMPLETED", run.status_message
+    assert hits(run) == [("Align", "COMPLETED", False), ("Variants", "COMPLETED", True)]
+    failed, _ = lab.finish(PAIR, {**IN, "status": 1}, cache=cache)
+    assert failed.failure_reason == "RUN_TASK_FAILED", failed.status_message
+
+
+BY_ITSELF = """
+version 1.1
+task Read {
+    input { File given = "s3://lab/in/greeting.txt"  String folder = "s3://lab/in" }
+    File private = "~{folder}/greeting.txt"
+    Array[String] lines = read_lines("~{folder}/greeting.txt")
+    command <<< cat ~{WHICH} >>>
+    output { String said = read_string(stdout()) }
+}
+"""
+
+
+@pytest.mark.parametrize("which", ["given", "private", "write_lines(lines)"])
+def test_another_content_of_what_a_task_itself_names_is_another_input(lab, cache, which):
+    wdl = BY_ITSELF.replace("WHICH", which)
+    lab.finish(wdl, {}, cache=cache, cache_behavior="CACHE_ALWAYS")
+    same, _ = lab.finish(wdl, {}, cache=cache, cache_behavior="CACHE_ALWAYS")
+    lab.shelf.put("s3://lab/in/greeting.txt", "Goodbye")
+    other, _ = lab.finish(wdl, {}, cache=cache, cache_behavior="CACHE_ALWAYS")
+    assert [hit for run in (same, other) for *_, hit in hits(run)] == [True, False]
+    assert json.loads(lab.shelf.get(f"{other.run_output_uri}/logs/outputs.json")) == {"Read.said": "Goodbye"}
