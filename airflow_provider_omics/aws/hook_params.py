@@ -5,9 +5,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from typing import Final
 
 from airflow_provider_omics.records.documents import JsonValue  # noqa: TC001 - dataclass fields are read at run time
 from airflow_provider_omics.records.versioned import read
+
+# For ``botocore_config``: botocore repeats no call. Where it may, another ``total_max_attempts`` is added.
+ONE_ATTEMPT: Final[dict[str, JsonValue]] = {"mode": "standard", "total_max_attempts": 1}
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from airflow_provider_omics.aws.errors import is_transient
+from airflow_provider_omics.aws.hook_params import ONE_ATTEMPT
 from airflow_provider_omics.exceptions import StartRunElsewhereError, WrongAccountError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 # STS may be unreachable from a VPC: short time-outs.
-BRIEF: Final = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 1})
+BRIEF: Final = Config(connect_timeout=3, read_timeout=5, retries=dict(ONE_ATTEMPT))  # type: ignore[arg-type]  # JSON
 # Seconds until STS is called again after no answer.
 _AGAIN: Final = 600.0
 

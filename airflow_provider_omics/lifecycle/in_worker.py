@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, Generic, cast
 
 from airflow_provider_omics.aws.errors import is_quota_exceeded, is_refused, is_transient
+from airflow_provider_omics.aws.hook_params import ONE_ATTEMPT
 from airflow_provider_omics.exceptions import OmicsError, StartRunConflictError, StartRunRefusedError
 from airflow_provider_omics.lifecycle.attempt import attempt, next_run_follows
 from airflow_provider_omics.lifecycle.calls import Pause, answered
@@ -141,7 +142,7 @@ class WorkerDriver(Generic[R]):
 
     def _hooks(self) -> tuple[OmicsHook, OmicsHook]:
         """Return a new hook, and one for StartRun, whose client does not retry: the retry policy does."""
-        return self._new_hook(), self._new_hook(retries={"mode": "standard", "total_max_attempts": 1})
+        return self._new_hook(), self._new_hook(retries=ONE_ATTEMPT)
 
     def _do(self, action: Action[R]) -> Answer[R]:
         match action:

@@ -7,7 +7,8 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
-from airflow_provider_omics.compat import conf
+from airflow_provider_omics.aws.hook_params import ONE_ATTEMPT
+from airflow_provider_omics.polling.airflow_cfg import calls_per_second, heartbeat_interval, poll_interval
 from airflow_provider_omics.polling.client import Client
 from airflow_provider_omics.polling.poller import IN_FLIGHT, Polls
 from airflow_provider_omics.polling.rate_limit import RateLimit, SharedLimit
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-_CALLS_PER_SECOND: Final = 8.0
 # How many StartRun may be under way at the same time, so that one without an answer does not block the others.
 _STARTS: Final = 4
 
@@ -51,11 +51,7 @@ class Hub:
         self.cancels = RateLimit(limits.cancels)
         # Calls of SQS do not count for the limit; they slow down only while SQS does not answer.
         self.events = RateLimit(limits.calls)
-        self.polls = Polls(
-            self.client,
-            conf.getfloat("omics", "poll_interval", fallback=30.0),
-            conf.getfloat("omics", "heartbeat_interval", fallback=300.0),
-        )
+        self.polls = Polls(self.client, poll_interval(), heartbeat_interval())
         self.members = 0
         # StartRun has its own client, so that it never waits for polls.
         starts = Client(params, _config(read_timeout=10), RateLimit(limits.calls), threads=_STARTS)
@@ -88,13 +84,10 @@ async def join(params: HookParams) -> AsyncIterator[Hub]:
 
 
 def _limits_of(loop: asyncio.AbstractEventLoop) -> Limits:
-    calls = conf.getfloat("omics", "calls_per_second", fallback=_CALLS_PER_SECOND)
-    if calls <= 0:
-        raise ValueError(f"[omics] calls_per_second must be above 0, not {calls:g}: correct it in airflow.cfg")
+    calls = calls_per_second()
     return _limits.setdefault(loop, Limits(SharedLimit(calls), SharedLimit(calls)))
 
 
 def _config(*, read_timeout: int) -> dict[str, JsonValue]:
     # No retries by botocore: the hub repeats failed calls itself, within its rate limit.
-    retries: dict[str, JsonValue] = {"mode": "standard", "total_max_attempts": 1}
-    return {"retries": retries, "connect_timeout": 10, "read_timeout": read_timeout}
+    return {"retries": dict(ONE_ATTEMPT), "connect_timeout": 10, "read_timeout": read_timeout}

@@ -7,7 +7,8 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omics.compat import conf
+from airflow_provider_omics.aws.hook_params import ONE_ATTEMPT
+from airflow_provider_omics.polling.airflow_cfg import heartbeat_interval
 from airflow_provider_omics.results.progress import TaskCounts, UnknownStatus, has_tasks, heartbeat
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 _BRIEF: dict[str, Any] = {
     "connect_timeout": 5,
     "read_timeout": 10,
-    "retries": {"mode": "standard", "total_max_attempts": 2},
+    "retries": {**ONE_ATTEMPT, "total_max_attempts": 2},
 }
 
 
@@ -37,7 +38,7 @@ class RunProgressLogger:
     def __init__(self, hook: Callable[..., OmicsHook], *, forward_logs: bool) -> None:
         self._hook = hook
         self._forward_logs = forward_logs
-        self._heartbeat = conf.getfloat("omics", "heartbeat_interval", fallback=300.0)
+        self._heartbeat = heartbeat_interval()
         self._told = time.monotonic()
         self._may_count = True
         self._unknown = UnknownStatus()

@@ -6,13 +6,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omics.compat import conf
 from airflow_provider_omics.exceptions import (
     OmicsRequestError,
     ReadSetJobFailedError,
     ReadSetJobTimeoutError,
     ReadSetJobWaitError,
 )
+from airflow_provider_omics.polling.airflow_cfg import poll_interval
 from airflow_provider_omics.tasks.base import OmicsOperator
 from airflow_provider_omics.tasks.sensor_base import OmicsSensor
 
@@ -110,8 +110,7 @@ class OmicsReadSetImportSensor(OmicsSensor["ReadSetJob"]):
         """Return an ended job with its sources, which the event leaves out; transient errors are retried."""
         from airflow_provider_omics.read_sets.job_calls import wait_for  # noqa: PLC0415 - no boto3 in DAG files
 
-        shortest = conf.getfloat("omics", "poll_interval", fallback=30.0)
-        whole = wait_for(job, self.hook, self.poll_interval, shortest, time.time() + self.timeout)
+        whole = wait_for(job, self.hook, self.poll_interval, poll_interval(), time.time() + self.timeout)
         if not whole.sources:
             raise ReadSetJobWaitError(f"HealthOmics does not return which sources of {job} are imported")
         return whole

@@ -15,8 +15,9 @@ from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 from airflow_provider_omics.cancellation.cancel_run import cancel
 from airflow_provider_omics.cancellation.decision import is_cancelled_at_deadline, worker_cancels
 from airflow_provider_omics.cancellation.worker import may_cancel_late, soon, state_of
-from airflow_provider_omics.compat import KILL_SECONDS, conf
+from airflow_provider_omics.compat import KILL_SECONDS
 from airflow_provider_omics.exceptions import OmicsError, RunNotCancelledError, RunTimeoutError, RunWaitError
+from airflow_provider_omics.polling.airflow_cfg import poll_interval
 from airflow_provider_omics.polling.pacing import interval
 from airflow_provider_omics.records.run import Run
 from airflow_provider_omics.tasks.worker_attempt import IN_A_HURRY
@@ -51,7 +52,7 @@ def wait(attempt: WorkerAttempt, run: Run) -> Run:
     from airflow_provider_omics.polling.faults import Faults  # noqa: PLC0415 - no boto3 in DAG files
 
     hook, progress, faults = attempt.options.new_hook(), attempt.progress, Faults(f"GetRun of run {run.id}")
-    shortest = conf.getfloat("omics", "poll_interval", fallback=30.0)
+    shortest = poll_interval()
     while not run.ended:
         pause = interval(time.time() - (run.creation_time or 0.0), attempt.options.poll_interval, shortest)
         pause = faults.pause(pause)

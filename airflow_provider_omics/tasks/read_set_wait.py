@@ -9,8 +9,8 @@ from abc import abstractmethod
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_omics.compat import conf
 from airflow_provider_omics.exceptions import ReadSetJobRefusedError, ReadSetJobTimeoutError, StartRunRefusedError
+from airflow_provider_omics.polling.airflow_cfg import poll_interval
 from airflow_provider_omics.tasks.read_set_fields import ReadSetJobFields
 
 if TYPE_CHECKING:
@@ -130,8 +130,7 @@ class ReadSetJobWait(ReadSetJobFields):
         """Poll a job until it has ended, and return it; the deadline is in epoch seconds."""
         from airflow_provider_omics.read_sets.job_calls import wait_for  # noqa: PLC0415 - no boto3 in DAG files
 
-        shortest = conf.getfloat("omics", "poll_interval", fallback=30.0)
-        now = wait_for(job, self.hook, self.poll_interval, shortest, deadline)
+        now = wait_for(job, self.hook, self.poll_interval, poll_interval(), deadline)
         if not now.ended:
             raise self.timed_out(now)
         return now

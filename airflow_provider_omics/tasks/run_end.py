@@ -90,10 +90,11 @@ class RunEnd(StartRunFields):
             tell_outlets(self.outlets, context["outlet_events"], run, self.named_outputs, extra)
 
     def _failure(self, run: Run) -> RunFailedError:
+        from airflow_provider_omics.aws.hook_params import ONE_ATTEMPT  # noqa: PLC0415 - keep DAG parsing fast
         from airflow_provider_omics.results.failure_report import failure_of  # noqa: PLC0415 - not for DAG files
 
         # Fewer retries than by default: the log is not worth a long delay of the failure.
-        hook = self.hook(retries={"mode": "standard", "total_max_attempts": 3})
+        hook = self.hook(retries={**ONE_ATTEMPT, "total_max_attempts": 3})
         links = [(link.name, page) for link, page in run_links(self, run)]
         return failure_of(hook, run, retry_on=self.retry_on, cached=bool(self.cache_id), links=links)
 

@@ -7,6 +7,7 @@ import logging
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_omics.aws.hook_params import ONE_ATTEMPT
 from airflow_provider_omics.compat import loop_pass, push_link, state_store
 from airflow_provider_omics.lifecycle.intention import Intention
 
@@ -28,7 +29,7 @@ log = logging.getLogger(__name__)
 IN_A_HURRY: dict[str, Any] = {
     "connect_timeout": 1.5,
     "read_timeout": 1.5,
-    "retries": {"mode": "standard", "total_max_attempts": 1},
+    "retries": ONE_ATTEMPT,
 }
 
 

@@ -13,7 +13,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_omics.aws.hook_params import HookParams
 from airflow_provider_omics.cancellation.guarded_trigger import with_shared_names
-from airflow_provider_omics.compat import conf
+from airflow_provider_omics.polling.airflow_cfg import poll_interval
 from airflow_provider_omics.polling.hub import join
 from airflow_provider_omics.polling.noticed import until_noticed
 from airflow_provider_omics.polling.pacing import WARN_EVERY, Reminder, back_off, first_look, interval, jittered
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from airflow_provider_omics.polling.hub import Hub
     from airflow_provider_omics.records.documents import JsonValue
 
-_SHORTEST: Final = 30.0
 # Seconds that the last poll may take after the deadline.
 _LAST_LOOK: Final = 60.0
 
@@ -110,7 +109,7 @@ class OmicsReadSetJobTrigger(BaseTrigger):
 
     async def _wait(self) -> ReadSetJobEvent:
         job = read(ReadSetJob, {**self.job_args, "sources": ()})
-        shortest = conf.getfloat("omics", "poll_interval", fallback=_SHORTEST)
+        shortest = poll_interval()
         pause, faults = first_look(interval(_age(job), self.poll_interval, shortest)), 0
         try:
             async with join(HookParams.deserialize(self.hook_params)) as hub:
