@@ -11,6 +11,8 @@ ACCOUNTS = "tests/hooks/test_identity.py::"
 FAULTS = "tests/triggers/test_faults.py::"
 
 MUTATIONS = (
+    Mutation("a connection that a task names has to be there", "aws/connection.py", "            if conn_id == cls.default_conn_name:\n                raise\n", "            raise\n", "tests/operators/test_faults.py::test_a_connection_that_is_not_there_is_an_error_before_any_call"),
+    Mutation("the presigned URL of parameters is taken out of GetRun's answers", "aws/connection.py", '        getattr(session, "_session", session).register("before-parse.omics.GetRun", drop_presigned)\n', "", "tests/operators/test_parameters_uri.py"),
     Mutation("names are compared exactly", "aws/run_pages.py", 'item.get("name") == name', 'str(item.get("name"))[:6] == name[:6]'),
     Mutation("a connection that is missing for a moment ends no cancel", ERRORS, "return (is_wrong_connection(error) and faults < _MAX_CONNECTION_ERRORS) or is_transient(error)", "return is_transient(error)", LATE + "test_a_connection_that_is_missing_for_a_moment_leaves_no_run"),
     Mutation("a hook of another account is not used again", ERRORS, "return is_stale(error) or is_wrong_connection(error)", "return is_stale(error)", ACCOUNTS + "test_a_triggerer_that_missed_its_connection_once_finds_it_again"),

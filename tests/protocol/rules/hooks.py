@@ -8,7 +8,6 @@ HOOK = "hooks/omics.py"
 SCENARIOS = "tests/protocol/test_scenarios.py"
 WAITING = "tests/operators/test_waiting.py::"
 ACCOUNTS = "tests/hooks/test_identity.py::"
-BORNE = "tests/operators/test_faults.py::"
 CANCELS = "tests/operators/cancelling/test_runs.py::"
 
 MUTATIONS = (
@@ -21,7 +20,5 @@ MUTATIONS = (
     Mutation("nobody judges by what another account may not look at", HOOK, "self.check_owner(run)  # Credentials", "pass  # Credentials", ACCOUNTS + "test_who_may_not_look_from_another_account_is_told_which"),
     Mutation("nobody cancels in another account", HOOK, "        self.check_owner(run)\n        errors = self", "        errors = self", ACCOUNTS + "test_nobody_cancels_in_another_account"),
     Mutation("DeleteRun asks first whose the id is", HOOK, "            if run.uuid and now.uuid != run.uuid:\n                self", "            if False:\n                self", CANCELS + "test_another_run_that_has_taken_over_the_id_is_left_alone"),
-    Mutation("a connection that a task names has to be there", HOOK, "            if conn_id == cls.default_conn_name:\n                raise\n", "            raise\n", BORNE + "test_a_connection_that_is_not_there_is_an_error_before_any_call"),
     Mutation("what botocore refuses fails for good", HOOK, "except ParamValidationError as error:", "except ZeroDivisionError as error:", "tests/operators/test_parameters_uri.py::test_a_newer_member_of_a_wrong_type_fails_for_good"),
-    Mutation("the presigned URL of parameters is taken out of GetRun's answers", HOOK, '        getattr(session, "_session", session).register("before-parse.omics.GetRun", drop_presigned)\n', "", "tests/operators/test_parameters_uri.py"),
 )  # fmt: skip
