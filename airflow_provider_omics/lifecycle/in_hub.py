@@ -7,7 +7,7 @@ import asyncio
 import logging
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_omics.cancellation.cancel_run import persistently
 from airflow_provider_omics.exceptions import OmicsError, StartRunConflictError, StartRunRefusedError
@@ -26,6 +26,7 @@ from airflow_provider_omics.lifecycle.protocol import (
     Write,
 )
 from airflow_provider_omics.lifecycle.start_calls import StartCalls
+from airflow_provider_omics.lifecycle.start_times import LATE_SECONDS
 from airflow_provider_omics.lifecycle.submissions import LISTING_SECONDS, LOOK_AGAIN
 from airflow_provider_omics.polling.pacing import WARN_EVERY, Reminder, back_off
 
@@ -39,19 +40,13 @@ if TYPE_CHECKING:
     from airflow_provider_omics.lifecycle.protocol import Action, Fail, Known, Succeed, Verdict
     from airflow_provider_omics.lifecycle.run_submissions import RunSubmissions
     from airflow_provider_omics.lifecycle.start_calls import Place
+    from airflow_provider_omics.lifecycle.start_times import StartTimes
     from airflow_provider_omics.polling.hub import Hub
     from airflow_provider_omics.records.run import Run
 
     T = TypeVar("T")
 
 log = logging.getLogger(__name__)
-# Seconds in which a trigger that begins after the time to start a run looks for one that was started in time: it may be
-# one of thousands that a triggerer takes over, whose calls Airflow answers one by one.
-_LATE_SECONDS: Final = 900.0
-# Seconds after the deferral in which the first call may be made, however short the time to start a run is: that bounds
-# for how long refusals are waited out. And seconds that such a call has when its turn has come.
-_FIRST_CALL_SECONDS: Final = 60.0
-_CALL_SECONDS: Final = 2.0
 
 
 class HubDriver:
@@ -62,12 +57,10 @@ class HubDriver:
     :param submissions: the StartRun requests of the intention.
     :param claim: checks that the task waits for this trigger.
     :param place: account and Region of the run.
+    :param times: until when to look for a run, and to start one.
     :param show: pushes a run's XComs and links.
     :param say: logs a line here and, later, in the worker.
     :param wait: waits for the end of a run that is STOPPING.
-    :param until: until when to try to start a run, in epoch seconds.
-    :param submit_seconds: for how long to try after the end of a run that was STOPPING.
-    :param deadline: until when the try may wait, in epoch seconds.
     """
 
     def __init__(
@@ -76,13 +69,11 @@ class HubDriver:
         submissions: RunSubmissions,
         claim: Claim,
         place: Place,
+        times: StartTimes,
         *,
         show: Callable[[Run], Awaitable[None]],
         say: Callable[[str], None],
         wait: Callable[[Run], Awaitable[Run]],
-        until: float,
-        submit_seconds: float,
-        deadline: float | None,
     ) -> None:
         self.hub = hub
         self.submissions = submissions
@@ -92,11 +83,7 @@ class HubDriver:
         self._show = show
         self._say = say
         self._wait = wait
-        self._until = until
-        self._looks_until = until if (now := time.time()) < until else now + _LATE_SECONDS
-        self._submit_seconds = submit_seconds
-        self._deadline = deadline
-        self._first_call_until = self._by_deadline(until - submit_seconds + _FIRST_CALL_SECONDS)
+        self.times = times
         self._shown: str | None = None
         # The last answer of StartRun; whether a look-up is under way; and whether the marker of an earlier process has
         # been read.
@@ -106,22 +93,6 @@ class HubDriver:
         self._faults = 0
         self._logged = ""
 
-    @property
-    def ends_at_deadline(self) -> bool:
-        """Whether the run may be started until the try's deadline."""
-        return self._deadline is not None and self._until >= self._deadline
-
-    @property
-    def _may_look_until(self) -> float:
-        return max(self._may_start_until, self._looks_until)
-
-    @property
-    def _may_start_until(self) -> float:
-        return max(self._until, self._first_call_until)
-
-    def _by_deadline(self, moment: float) -> float:
-        return moment if self._deadline is None else min(moment, self._deadline)
-
     async def carry_out(self, known: Known[Run]) -> Wait[Run] | Succeed[Run] | Fail[Run]:
         """
         Return the verdict.
@@ -130,7 +101,8 @@ class HubDriver:
         :raises StartRunRefusedError: if StartRun is refused or not answered for too long.
         :raises StartRunConflictError: after a 409, if the run is not found.
         """
-        actions = attempt(await self._in_time(self._after_others(known), max(self._until, time.time() + _LATE_SECONDS)))
+        until = max(self.times.until, time.time() + LATE_SECONDS)
+        actions = attempt(await self._in_time(self._after_others(known), until))
         answer: Answer[Run] = None
         while True:
             try:
@@ -151,22 +123,19 @@ class HubDriver:
             return known
         marker, run = earlier
         self.starts.take_over(marker.submission)
-        self._first_call_until = 0.0
-        self._looks_until, self._answer = time.time() + _LATE_SECONDS, run
-        self._shown = run.uuid if run else None
+        self.times.begin_late()
+        self._answer, self._shown = run, run.uuid if run else None
         record = Record(marker.submission or 0, run)
         return replace(known, retry=True, asked=marker.submission, since=marker.since, record=record)
 
     async def _do(self, action: Action[Run]) -> Answer[Run]:  # noqa: C901 - a case for each action
+        until = self.times.may_look_until
         match action:
             case LookAt(run):
                 look = self._call(lambda hook: self.submissions.look_at(hook, run))
-                until: float | None = self._may_look_until
-                if run is self._answer:  # It is started, perhaps at the last moment.
-                    until = max(self._may_look_until, self._deadline) if self._deadline else None
-                return await self._in_time(look, until)
+                return await self._in_time(look, self.times.may_wait_until if run is self._answer else until)
             case LookUp(submission):
-                return await self._in_time(self._answered(self.submissions.look_up(submission)), self._may_look_until)
+                return await self._in_time(self._answered(self.submissions.look_up(submission)), until)
             case Start(submission, why):
                 if why != self._logged:  # Not again each minute, for a day.
                     self._logged = why
@@ -175,7 +144,7 @@ class HubDriver:
                 return answer
             case Write(record) if record.run is None or record.adopted:
                 since, over = (0.0, None) if record.adopted else (record.since, self._shown)
-                written = await self._in_time(self._claim.write(record.submission, since, over), self._may_look_until)
+                written = await self._in_time(self._claim.write(record.submission, since, over), until)
                 return None if written else NoRun.UNANSWERED
             case Show(run, own):
                 if run.uuid != self._shown:
@@ -187,8 +156,7 @@ class HubDriver:
                 run = await self._wait(run)
                 if not run.succeeded:
                     self._say(next_run_follows(run))
-                    self._until = self._by_deadline(time.time() + self._submit_seconds)
-                    self._first_call_until = self._by_deadline(time.time() + _FIRST_CALL_SECONDS)
+                    self.times.begin_anew()
                 return run
         return None
 
@@ -250,25 +218,23 @@ class HubDriver:
 
         async def ready() -> None:
             await self._claim.check()
-            if self._first_call_until:
-                self._first_call_until = 0.0
-                until = max(self._until, self._by_deadline(time.time() + _CALL_SECONDS))
+            if until := self.times.first_call():
                 limit.reschedule(loop.time() + until - time.time())
 
         def refused(error: Exception) -> None:
             self.starts.note_refusal(error)
-            limit.reschedule(loop.time() + self._until - time.time())
+            limit.reschedule(loop.time() + self.times.until - time.time())
 
         starting = self.hub.starts.start(lambda hook: self.starts.send(hook, submission), ready=ready, refused=refused)
         try:
-            async with asyncio.timeout(max(0.0, self._may_start_until - time.time())) as limit:
+            async with asyncio.timeout(max(0.0, self.times.may_start_until - time.time())) as limit:
                 return await starting
         except StartRunConflictError as error:
             self._say(str(error))
             return NoRun.CONFLICT
         except NotNowError as error:
             self._remind(f"{error}: StartRun is not called")
-            await self._in_time(asyncio.sleep(NOT_NOW_SECONDS), self._may_start_until)
+            await self._in_time(asyncio.sleep(NOT_NOW_SECONDS), self.times.may_start_until)
         except Exception as error:
             if limit.expired():
                 # A call that is under way may be answered in a moment; no other one is sent.
@@ -281,7 +247,7 @@ class HubDriver:
             self.starts.note_fault(error)
             self._faults += 1
             self._remind(f"StartRun was not answered; a look-up follows, then StartRun again: {error}")
-            await self._in_time(asyncio.sleep(back_off(self._faults)), self._until)
+            await self._in_time(asyncio.sleep(back_off(self._faults)), self.times.until)
         return NoRun.UNANSWERED
 
     def _remind(self, line: str) -> None:

@@ -15,6 +15,7 @@ from airflow_provider_omics.lifecycle.intention import Intention
 from airflow_provider_omics.lifecycle.marker import read_marker
 from airflow_provider_omics.lifecycle.protocol import Wait
 from airflow_provider_omics.lifecycle.run_links import standard_links
+from airflow_provider_omics.lifecycle.start_times import StartTimes
 from airflow_provider_omics.polling.hub import join
 from airflow_provider_omics.polling.pacing import back_off
 from airflow_provider_omics.records.run import Run
@@ -157,12 +158,10 @@ class OmicsStartRunTrigger(OmicsRunTrigger):
             submissions,
             (Claim if is_in_triggerer(self) else NoClaim)(self._task, intention.digest, self.try_number),
             Place(self.account, self.region),
+            StartTimes(self.until, self.submit_seconds, self.deadline),
             show=self._show,
             say=self._say,
             wait=lambda run: self._follow(hub, run),
-            until=self.until,
-            submit_seconds=self.submit_seconds,
-            deadline=self.deadline,
         )
 
     async def _show(self, run: Run) -> None:
@@ -188,7 +187,7 @@ class OmicsStartRunTrigger(OmicsRunTrigger):
     async def _give_up(self, hub: Hub, driver: HubDriver, error: OmicsError) -> None:
         """At the deadline, cancel the run of a StartRun whose answer was lost."""
         may_exist = isinstance(error, StartRunRefusedError) and error.full is None
-        if not (may_exist and self.cancel_on_kill and driver.ends_at_deadline):
+        if not (may_exist and self.cancel_on_kill and driver.times.ends_at_deadline):
             return
         try:
             async with asyncio.timeout(CANCEL_SECONDS):

@@ -23,6 +23,7 @@ from airflow_provider_omics.lifecycle.marker import KEY, Marker
 from airflow_provider_omics.lifecycle.protocol import Succeed, Wait
 from airflow_provider_omics.lifecycle.run_submissions import RunSubmissions
 from airflow_provider_omics.lifecycle.start_calls import Place
+from airflow_provider_omics.lifecycle.start_times import StartTimes
 from airflow_provider_omics.polling.pacing import Budget
 
 if TYPE_CHECKING:
@@ -103,12 +104,10 @@ def execute(process: Process) -> dict[str, str]:
         submissions,
         Claim(TaskKey.of(ti), process.intention.digest, ti.try_number),
         Place(None, None),
+        StartTimes(FOR_EVER * 10, FOR_EVER, None),
         show=show,
         say=lambda _line: None,
         wait=wait,
-        until=FOR_EVER * 10,
-        submit_seconds=FOR_EVER,
-        deadline=None,
     )
     verdict = asyncio.run(driver.carry_out(known))
     run = until_end(verdict.run) if isinstance(verdict, Wait) else verdict.run

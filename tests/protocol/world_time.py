@@ -12,7 +12,7 @@ from unittest.mock import patch
 import botocore.endpoint
 
 from airflow_provider_omics.hooks import omics
-from airflow_provider_omics.lifecycle import in_hub, in_worker, submissions
+from airflow_provider_omics.lifecycle import in_hub, in_worker, start_times, submissions
 from airflow_provider_omics.lifecycle.protocol import Wait
 from airflow_provider_omics.polling import faults
 from airflow_provider_omics.results import failure_report, outputs
@@ -54,6 +54,7 @@ def world_time():
             faults,
             in_worker,
             in_hub,
+            start_times,
             attempt_end,
             start_run_task,
             botocore.endpoint,

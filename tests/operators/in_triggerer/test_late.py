@@ -10,7 +10,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from airflow_provider_omics.exceptions import OmicsError, RunTimeoutError, StartRunRefusedError
 from airflow_provider_omics.hooks.omics import OmicsHook
-from airflow_provider_omics.lifecycle import claim, in_hub, marker
+from airflow_provider_omics.lifecycle import claim, in_hub, marker, start_times
 from airflow_provider_omics.lifecycle.in_hub import HubDriver
 from airflow_provider_omics.triggers import start_run as start_run_trigger
 from tests.operators.deferring import deferred, next_try
@@ -219,7 +219,7 @@ def test_the_first_call_is_not_made_after_the_deadline(start_run, context, omics
 @pytest.fixture
 def no_first_call(monkeypatch):
     """Bound the time to start a run by ``submit_timeout`` alone."""
-    monkeypatch.setattr(in_hub, "_FIRST_CALL_SECONDS", 0.0)
+    monkeypatch.setattr(start_times, "_FIRST_CALL_SECONDS", 0.0)
 
 
 @pytest.mark.usefixtures("no_first_call")

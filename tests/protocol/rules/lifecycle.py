@@ -11,6 +11,7 @@ SERVICE = "lifecycle/run_submissions.py"
 SUBMISSIONS = "lifecycle/submissions.py"
 HUB_DRIVER = "lifecycle/in_hub.py"
 CLAIM = "lifecycle/claim.py"
+TIMES = "lifecycle/start_times.py"
 WORKER_DRIVER = "lifecycle/in_worker.py"
 POLICY = "lifecycle/in_worker.py"
 SCENARIOS = "tests/protocol/test_scenarios.py"
@@ -81,9 +82,9 @@ MUTATIONS = (
     Mutation("who ends a task waits for a StartRun that is under way", "lifecycle/start_calls.py", "return await asyncio.shield(asyncio.wrap_future(self._under_way))", "return None", ENDED + "test_who_ends_a_task_while_start_run_is_under_way_ends_its_run"),
     Mutation("the end of an adopted run is that of who takes its place, too", ATTEMPT, "                    yield Write(Record(known.seen.submission, run, adopted=True))\n", "                    pass\n", TAKEN_OVER + "test_the_end_of_an_adopted_run_is_the_tries_also_for_who_takes_its_place"),
     Mutation("a lost answer is looked for before StartRun is called again", ATTEMPT, "replace(known, retry=True, asked=submission, looked_up=False)", "replace(known, asked=submission)", CARRIED),
-    Mutation("however short the time is, one call is made", HUB_DRIVER, "return max(self._until, self._first_call_until)", "return self._until", "tests/operators/in_triggerer/test_late.py::test_however_short_the_time_is_the_first_call_is_made"),
-    Mutation("that call is not made after the deadline", HUB_DRIVER, "self._first_call_until = self._by_deadline(until - submit_seconds + _FIRST_CALL_SECONDS)", "self._first_call_until = until - submit_seconds + _FIRST_CALL_SECONDS", "tests/operators/in_triggerer/test_late.py::test_the_first_call_is_not_made_after_the_deadline"),
-    Mutation("no refusal is waited out beyond the time", HUB_DRIVER, "            limit.reschedule(loop.time() + self._until - time.time())\n", "", "tests/operators/in_triggerer/test_late.py::test_no_refusal_of_it_is_waited_out"),
+    Mutation("however short the time is, one call is made", TIMES, "return max(self.until, self._first_call_until)", "return self.until", "tests/operators/in_triggerer/test_late.py::test_however_short_the_time_is_the_first_call_is_made"),
+    Mutation("that call is not made after the deadline", TIMES, "self._first_call_until = self._by_deadline(until - submit_seconds + _FIRST_CALL_SECONDS)", "self._first_call_until = until - submit_seconds + _FIRST_CALL_SECONDS", "tests/operators/in_triggerer/test_late.py::test_the_first_call_is_not_made_after_the_deadline"),
+    Mutation("no refusal is waited out beyond the time", HUB_DRIVER, "            limit.reschedule(loop.time() + self.times.until - time.time())\n", "", "tests/operators/in_triggerer/test_late.py::test_no_refusal_of_it_is_waited_out"),
     Mutation("a task that is ended in the queue is looked up", HUB_DRIVER, "return newest.run\n            if starts.asked", 'return ""\n            if starts.asked', ENDED + "test_a_person_ends_the_run_of_an_answer_that_was_lost"),
     Mutation("a link that breaks breaks no run", "lifecycle/run_links.py", "except Exception as error:  # noqa: BLE001 - any error: the run goes on", "except ZeroDivisionError as error:", "tests/operators/test_links.py::test_a_link_that_breaks_breaks_no_run"),
 )  # fmt: skip
