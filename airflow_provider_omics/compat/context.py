@@ -65,9 +65,14 @@ def resolved_when_unmapped(operator: Any, handed_on: Collection[str]) -> set[str
     return given - set(mapped.partial_kwargs) - set(handed_on)
 
 
+def is_failed_deferral(next_method: str) -> bool:
+    """Tell whether a task is resumed only to fail, because its trigger has failed or its deferral took too long."""
+    return next_method == "__fail__"
+
+
 def is_deferral_timeout(next_method: str, next_kwargs: dict[str, Any] | None) -> bool:
     """Tell whether a task is resumed because Airflow's own deadline for its deferral has passed."""
-    return next_method == "__fail__" and "timeout" in str((next_kwargs or {}).get("error", "")).lower()
+    return is_failed_deferral(next_method) and "timeout" in str((next_kwargs or {}).get("error", "")).lower()
 
 
 def resumed_too_late(execution_timeout: timedelta | None) -> Context | None:

@@ -8,7 +8,16 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omics.compat import KILL_SECONDS, conf, is_deferral_timeout, note_try, resumed_too_late
+from airflow.providers.common.compat.sdk import AirflowException
+
+from airflow_provider_omics.compat import (
+    KILL_SECONDS,
+    conf,
+    is_deferral_timeout,
+    is_failed_deferral,
+    note_try,
+    resumed_too_late,
+)
 from airflow_provider_omics.exceptions import RunWaitError, StartRunRefusedError, StartRunRequestError, error_of
 from airflow_provider_omics.lifecycle.run_links import run_links
 from airflow_provider_omics.records import documents
@@ -114,10 +123,23 @@ class StartRunTask(RunEnd):
             return None
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:  # noqa: ANN401
-        """Cancel the run after Airflow's own time-out of a deferral, too; any other failure of the trigger does not."""
-        if is_deferral_timeout(next_method, next_kwargs) and self.cancel_on_kill:
+        """
+        Cancel the run after Airflow's own time-out of a deferral, too; any other failure of the trigger does not.
+
+        :raises RunWaitError: if the trigger failed, and the run goes on.
+        """
+        from airflow_provider_omics.tasks.attempt_end import pushed  # noqa: PLC0415 - keep DAG parsing fast
+
+        cancels = is_deferral_timeout(next_method, next_kwargs) and self.cancel_on_kill
+        if cancels:
             self._cancel_pushed(context)
-        return super().resume_execution(next_method, next_kwargs, context)
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except AirflowException as error:
+            run = pushed(context["ti"]) if is_failed_deferral(next_method) and not cancels else None
+            if run is None:
+                raise
+            raise RunWaitError.of(run, f"the trigger failed: {error}") from error
 
     def on_kill(self) -> None:
         """Cancel the run if a person ended the task; leave it to the next try if the machine is shut down."""

@@ -182,3 +182,22 @@ def test_airflows_own_time_out_cancels_and_a_lost_trigger_does_not(error, cancel
     with pytest.raises(AirflowException):
         operator.resume_execution("__fail__", {"error": error}, context)
     assert omics_local.counts().get("CancelRun", 0) == cancels
+
+
+@pytest.mark.usefixtures("frozen")
+@pytest.mark.parametrize("error", ["Trigger failure", "Trigger timeout"])
+def test_a_task_whose_trigger_is_lost_names_the_run_that_goes_on(error, start_run, context, ti, omics_local):
+    """A triggerer without this provider cannot make the trigger."""
+    operator = start_run(deferrable=True, cancel_on_kill=False)
+    deferred(operator, context)
+    with pytest.raises(
+        RunWaitError, match=rf"^Waiting for run {ti.xcom['run_id']} .* and the run goes on: the trigger failed: {error}"
+    ):
+        operator.resume_execution("__fail__", {"error": error}, context)
+    assert "CancelRun" not in omics_local.counts()
+
+
+def test_a_task_whose_trigger_is_lost_before_there_was_a_run_names_none(start_run, context):
+    with pytest.raises(AirflowException, match="Trigger failure") as caught:
+        start_run(deferrable=True).resume_execution("__fail__", {"error": "Trigger failure"}, context)
+    assert not isinstance(caught.value, RunWaitError)
