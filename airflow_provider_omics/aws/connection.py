@@ -19,7 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
 from airflow_provider_omics.aws.answers import date_of, drop_presigned
-from airflow_provider_omics.exceptions import ConnectionNotFoundError, OmicsRequestError
+from airflow_provider_omics.exceptions import ConnectionNotFoundError, OmicsError, OmicsRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,13 +92,23 @@ class OmicsClients(AwsBaseHook):
 
     @cached_property
     def conn_config(self) -> AwsConnectionWrapper:
-        """The connection, with the botocore configs of provider, connection and caller merged in that order."""
-        connection = super().conn_config
-        options = options_of(connection.extra_config.get("config_kwargs") or {})
-        config = _DEFAULTS
-        if has_no_prefixes(connection.get_service_endpoint_url("omics")):
-            config = config.merge(Config(inject_host_prefix=False))
-        connection.botocore_config = config.merge(Config(**options)).merge(self._config or Config())
+        """
+        The connection, with the botocore configs of provider, connection and caller merged in that order.
+
+        :raises OmicsError: if the connection's extra cannot be used.
+        """
+        try:
+            connection = super().conn_config
+            options = options_of(connection.extra_config.get("config_kwargs") or {})
+            config = _DEFAULTS
+            if has_no_prefixes(connection.get_service_endpoint_url("omics")):
+                config = config.merge(Config(inject_host_prefix=False))
+            connection.botocore_config = config.merge(Config(**options)).merge(self._config or Config())
+        except (TypeError, ValueError, AttributeError, BotoCoreError) as error:
+            raise OmicsError(
+                f"The extra of connection {self.aws_conn_id} cannot be used ({type(error).__name__}: {error}): correct "
+                "it; config_kwargs must be a JSON object of options of botocore.config.Config, service_config an object"
+            ) from error
         return connection
 
     def get_session(self, region_name: str | None = None, deferrable: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - the base's signature

@@ -12,7 +12,6 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
 from airflow_provider_omics.aws.errors import is_transient
 from airflow_provider_omics.aws.hook_params import ONE_ATTEMPT
@@ -96,7 +95,7 @@ def account_of(connection: AwsConnectionWrapper, sts: Callable[[], Any]) -> str 
             return account
         try:
             account, until = str(sts().get_caller_identity()["Account"]), math.inf
-        except (ClientError, BotoCoreError) as error:
+        except Exception as error:  # noqa: BLE001 - any error, such as of a proxy's answer: the account is optional
             until = time.monotonic() + _AGAIN if is_transient(error) else math.inf
             log.warning("sts:GetCallerIdentity failed, the account is not checked: %s", error)
         _accounts[key] = account, until
@@ -111,7 +110,7 @@ def caller_of(sts: Callable[[], Any]) -> str | None:
     """
     try:
         return str(sts().get_caller_identity()["Arn"])
-    except (ClientError, BotoCoreError) as error:
+    except Exception as error:  # noqa: BLE001 - likewise
         log.info("sts:GetCallerIdentity failed, the caller is not known: %s", error)
         return None
 

@@ -3,7 +3,9 @@
 
 import asyncio
 import json
+import threading
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from botocore.exceptions import ClientError
@@ -95,6 +97,33 @@ def test_where_sts_does_not_say_it_goes_on_as_ever(connection, start, caplog, fa
         assert OmicsHook().get_run(replace(run, creation_time=1.0)).status == "DELETED"
     assert caplog.text.count("sts:GetCallerIdentity failed, the account is not checked") == 1
     assert connection.faults() == []
+
+
+@pytest.fixture
+def proxy():
+    """Return the URL of a proxy that refuses every call with a page of HTML."""
+
+    class Refusal(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.send_response(403)
+            self.end_headers()
+            self.wfile.write(b"<html><body>Blocked<br></body></html>")
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Refusal) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_proxy_that_answers_for_sts_fails_no_task(connection, proxy, monkeypatch):  # noqa: F811
+    there = connection.airflow_connection()
+    extra = {**there["extra"], "service_config": {"sts": {"endpoint_url": proxy}}}
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps({**there, "extra": extra}))
+    assert OmicsHook().account() is None
+    assert OmicsHook().caller() is None
 
 
 def test_a_run_without_an_arn_cannot_be_told(connection):  # noqa: F811

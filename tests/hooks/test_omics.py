@@ -10,6 +10,7 @@ from botocore.exceptions import EndpointConnectionError, SSLError
 
 from airflow_provider_omics.aws.errors import is_transient
 from airflow_provider_omics.aws.hook_params import HookParams
+from airflow_provider_omics.exceptions import OmicsError
 from airflow_provider_omics.hooks.omics import OmicsHook
 from airflow_provider_omics.records.run import Run
 
@@ -41,6 +42,21 @@ def test_the_connections_config_survives_the_callers(connect):
     ).conn.meta.config
     assert (config.read_timeout, config.connect_timeout, config.max_pool_connections) == (5, 3, 7)
     assert config.retries["mode"] == "standard"
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"config_kwargs": "{}"},
+        {"config_kwargs": {"retrys": {}}},
+        {"config_kwargs": {"retries": 3}},
+        {"service_config": "{}"},
+    ],
+    ids=str,
+)
+def test_an_extra_that_cannot_be_used_is_an_error_that_names_the_connection(connect, extra):
+    with pytest.raises(OmicsError, match=r"The extra of connection aws_test cannot be used .*correct it"):
+        connect(**extra).region  # noqa: B018 - it reads the connection
 
 
 @pytest.mark.parametrize(

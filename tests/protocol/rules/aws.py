@@ -11,6 +11,7 @@ ACCOUNTS = "tests/hooks/test_identity.py::"
 FAULTS = "tests/triggers/test_faults.py::"
 
 MUTATIONS = (
+    Mutation("an account that STS does not return is optional", "aws/identity.py", "        except Exception as error:  # noqa: BLE001 - any error, such as", "        except LookupError as error:  # any error, such as", ACCOUNTS + "test_a_proxy_that_answers_for_sts_fails_no_task"),
     Mutation("a connection that a task names has to be there", "aws/connection.py", "            if conn_id == cls.default_conn_name:\n                raise\n", "            raise\n", "tests/operators/test_faults.py::test_a_connection_that_is_not_there_is_an_error_before_any_call"),
     Mutation("the presigned URL of parameters is taken out of GetRun's answers", "aws/connection.py", '        getattr(session, "_session", session).register("before-parse.omics.GetRun", drop_presigned)\n', "", "tests/operators/test_parameters_uri.py"),
     Mutation("names are compared exactly", "aws/run_pages.py", 'item.get("name") == name', 'str(item.get("name"))[:6] == name[:6]'),
