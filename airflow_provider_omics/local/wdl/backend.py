@@ -114,6 +114,8 @@ class _WithoutContainer(SubprocessBase):
             path = Path(link)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.symlink_to(source.rstrip("/"))
+        for output in (self.host_stdout_txt(), self.host_stderr_txt()):
+            Path(output).touch()
         # A signal that our ancestors block is blocked in the task as well, and then nothing but SIGKILL ends it.
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         usage = f"{self.host_dir}/usage.json"
@@ -140,7 +142,12 @@ class SandboxContainer(_WithoutContainer):
         for source in self.input_path_map:
             path = source.rstrip("/")
             invocation += ["--ro-bind", path, path]
-        invocation += ["--bind", self.host_dir, self.host_dir, "--chdir", self.host_work_dir()]
+        # What is beside these is read and written by miniwdl and the server, which would follow a link of the task's.
+        command = f"{self.host_dir}/command"
+        invocation += ["--ro-bind", command, command]
+        for path in (self.host_work_dir(), self.host_stdout_txt(), self.host_stderr_txt()):
+            invocation += ["--bind", path, path]
+        invocation += ["--chdir", self.host_work_dir()]
         # What was made only to mount something in it takes no file, either.
         return [*invocation, "--remount-ro", "/"]
 

@@ -161,12 +161,12 @@ def test_a_task_may_ask_for_the_largest_instance_and_gets_what_there_is(lab):
 
 def test_a_repeated_task_is_a_new_task(lab):
     wdl = """
-version 1.1
+version 1.2
 workflow Twice { call Flaky { input: greeting = "s3" } output { String said = Flaky.said } }
 task Flaky {
     input { String greeting }
     command <<<
-        if [ ! -e ../seen ]; then touch ../seen; echo first; exit 1; fi
+        if [ ~{task.attempt} = 0 ]; then echo first; exit 1; fi
         echo second
     >>>
     output { String said = read_string(stdout()) }

@@ -225,6 +225,38 @@ task Look {
     assert [line for line in seen if not line.startswith("sees /home")] == ["runs python", "Hello"]
 
 
+LINKS = """
+version 1.1
+task Link {
+    input { String file  String folder  String secret }
+    command <<<
+        rm -rf ../usage.json ../out ../stderr.txt ../error.json ../command
+        ln -s ~{file} ../usage.json
+        ln -s ~{folder} ../out
+        ln -s ~{secret} ../stderr.txt
+        ln -s ~{secret} ../error.json
+        echo made > made
+    >>>
+    output { File made = "made" }
+}
+"""
+
+
+def test_a_sandboxed_task_cannot_link_what_the_host_reads_and_writes_elsewhere(lab, tmp_path, require):
+    require(backend() == "omics_sandbox", "bubblewrap")
+    (tmp_path / "file").write_text("as it was")
+    (tmp_path / "secret").write_text("the secret")
+    (tmp_path / "folder").mkdir()
+
+    run, _ = lab.finish(LINKS, {name: str(tmp_path / name) for name in ("file", "folder", "secret")})
+
+    assert run.status == "COMPLETED", run.status_message
+    assert lab.shelf.get(f"{run.run_output_uri}/out/made/made") == "made\n"
+    assert (tmp_path / "file").read_text() == "as it was"
+    assert list((tmp_path / "folder").iterdir()) == []
+    assert "the secret" not in lab.shelf.text(f"run/{run.id}/task/{run.tasks[0].id}")
+
+
 @pytest.mark.parametrize(("default", "parameters"), [("/etc/hostname", {}), ("", {"file": "/etc/hostname"})])
 def test_a_file_of_the_host_is_no_input_of_a_run(lab, default, parameters):
     wdl = f"""
