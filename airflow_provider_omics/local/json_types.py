@@ -22,6 +22,13 @@ def check(what: str, members: Mapping[str, Any], hints: Mapping[str, Any]) -> No
             raise ValueError(f"The {what} {name} cannot be {value!r}; it takes {_meaning(hints[name])}.")
 
 
+def check_all(what: str, members: Mapping[str, Any], hints: Mapping[str, Any]) -> None:
+    """Raise ValueError unless all members have a hint and fit it."""
+    if unknown := [name for name in members if name not in hints]:
+        raise ValueError(f"The {what} {unknown[0]} is not known; there are {', '.join(hints)}.")
+    check(what, members, hints)
+
+
 def check_times(what: str, members: Mapping[str, Any]) -> None:
     """Raise ValueError if something is to happen less than once."""
     times = members.get("times")

@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 from airflow_provider_omics.local.json_types import check
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # HealthOmics user guide, service quotas: requests a second of each account and Region.
 PUBLISHED_QUOTAS: dict[str, float] = {
@@ -24,6 +28,8 @@ PUBLISHED_QUOTAS: dict[str, float] = {
 }
 
 _MAX_COPIES = 10
+
+_ACCOUNT = re.compile("[0-9]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,8 @@ class Settings:
             )
         if any(rate <= 0 for rate in changes.get("quotas", {}).values()):
             raise ValueError(f"The setting quotas cannot be {changes['quotas']!r}; each rate is more than 0.")
+        check_accounts("setting account", [changes.get("account", self.account)])
+        check_accounts("setting accounts", changes.get("accounts", {}).values())
         return replace(self, **changes)
 
     def account_of(self, access_key: str) -> str:
@@ -87,3 +95,10 @@ class Settings:
     def as_dict(self) -> dict[str, Any]:
         """Return them as JSON."""
         return asdict(self)
+
+
+def check_accounts(what: str, accounts: Iterable[object]) -> None:
+    """Raise ValueError unless each account is one of AWS'."""
+    for account in accounts:
+        if not isinstance(account, str) or not _ACCOUNT.fullmatch(account):
+            raise ValueError(f"The {what} cannot be {account!r}; it takes a string of 12 digits.")

@@ -43,7 +43,7 @@ async def events(trigger):
 
 @pytest.mark.parametrize("status", ["COMPLETED", "FAILED", "CANCELLED"])
 def test_it_tells_how_the_run_ended(status, trigger, omics_local):
-    omics_local.script(status=status, failureReason="X", statusMessage="y")
+    omics_local.script(status=status, failureReason="X" if status == "FAILED" else None, statusMessage="y")
     [event] = asyncio.run(events(trigger()))
     assert (event.run.status, event.error) == (status, None)
     assert event.run.output_uri == f"s3://bucket/runs/{event.run.id}"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 Kind = Literal["drop", "lost", "error", "delay"]
+_OF_KIND = {"code": "error", "message": "error", "seconds": "delay"}
 _HTTP_ERROR = re.compile("[45][0-9]{2}")
 
 
@@ -93,10 +94,7 @@ def fault_from(members: Mapping[str, Any], codes: Mapping[str, int], operations:
         raise ValueError(f"A fault needs operation and kind, and has of {known}; not {', '.join(members)}.") from None
     check("fault's", members, get_type_hints(Fault))
     check_times("fault's", members)
-    if not 0 < fault.probability <= 1:
-        raise ValueError(f"The fault's probability cannot be {fault.probability!r}; it is more than 0, and 1 at most.")
-    if fault.seconds < 0:
-        raise ValueError(f"The fault's seconds cannot be {fault.seconds!r}; they are 0 or more.")
+    _check_values(fault, members)
     if "probability" in members and "times" not in members:
         fault.times = None
     service, _, beside = fault.operation.partition(":")
@@ -110,3 +108,13 @@ def fault_from(members: Mapping[str, Any], codes: Mapping[str, int], operations:
     if fault.kind == "error" and fault.code not in codes and (beside or not _HTTP_ERROR.fullmatch(fault.code)):
         raise ValueError(f"The model has no error {fault.code!r}; it has {', '.join(sorted(codes))}.")
     return fault
+
+
+def _check_values(fault: Fault, members: Mapping[str, Any]) -> None:
+    if not 0 < fault.probability <= 1:
+        raise ValueError(f"The fault's probability cannot be {fault.probability!r}; it is more than 0, and 1 at most.")
+    if fault.seconds < 0:
+        raise ValueError(f"The fault's seconds cannot be {fault.seconds!r}; they are 0 or more.")
+    for name, kind in _OF_KIND.items():
+        if name in members and fault.kind != kind:
+            raise ValueError(f"A fault of kind {fault.kind} has no {name}: that is for {kind}.")

@@ -11,10 +11,13 @@ from urllib.parse import parse_qs
 
 from airflow_provider_omics.local import examples
 from airflow_provider_omics.local.faults.planned_faults import fault_from
-from airflow_provider_omics.local.json_types import check
+from airflow_provider_omics.local.json_types import check, check_all
 from airflow_provider_omics.local.runs import simulation
 from airflow_provider_omics.local.sequencestores import jobs, stores
+from airflow_provider_omics.local.settings import check_accounts
 from airflow_provider_omics.local.state.scripts import script_from
+from airflow_provider_omics.local.wire import other_services
+from airflow_provider_omics.local.wire.shapes import read_structure
 from airflow_provider_omics.local.workflows import workflow_operations
 
 if TYPE_CHECKING:
@@ -29,9 +32,9 @@ if TYPE_CHECKING:
 
 
 _LISTS = {"examples": bool, **dict.fromkeys(("workflows", "scripts", "faults"), tuple[dict[str, Any], ...])}
-_TEXTS = ("id", "account", "type", "name", "description", "engine", "main", "status", "statusMessage", "uuid", "digest")
 _FORCED = {"id": str, "status": str, "statusMessage": str | None, "unknown": bool}
-_WORKFLOW = {**dict.fromkeys(_TEXTS, str), "parameterTemplate": dict[str, Any]}
+# What the endpoint itself says of a workflow that is registered.
+_SAID = ("arn", "creationTime", "definition")
 
 
 def handle(endpoint: Endpoint, method: str, path: str, query: str, body: bytes) -> tuple[int, Json]:
@@ -93,7 +96,7 @@ def _change_settings(endpoint: Endpoint, asked: Asked) -> Json:
 
 
 def _clock(endpoint: Endpoint, asked: Asked) -> Json:
-    check("clock's", asked, {"freeze": bool, "jump": bool, "advance": float})
+    check_all("clock's", asked, {"freeze": bool, "jump": bool, "advance": float})
     clock = endpoint.state.clock
     if "freeze" in asked:
         (clock.freeze if asked["freeze"] else clock.resume)()
@@ -130,11 +133,17 @@ def _script(endpoint: Endpoint, asked: Asked) -> Json:
 
 def _workflow(endpoint: Endpoint, asked: Asked) -> Json:
     """Register a workflow as it is, for what CreateWorkflow cannot make: READY2RUN, another account's, a given id."""
-    check("workflow's", asked, _WORKFLOW)
     shape: Any = endpoint.service.model.operation_model("GetWorkflow").output_shape
-    if unknown := [name for name in asked if name not in (*_WORKFLOW, *shape.members)]:
-        raise ValueError(f"A workflow has no {unknown[0]!r}; it has {', '.join(sorted({*_WORKFLOW, *shape.members}))}.")
-    return {"id": workflow_operations.register(endpoint.state, asked)}
+    known = {"account", *shape.members}.difference(_SAID)
+    if unknown := [name for name in asked if name not in known]:
+        raise ValueError(f"A workflow has no {unknown[0]!r}; it has {', '.join(sorted(known))}.")
+    account = {"account": asked["account"]} if "account" in asked else {}
+    check_accounts("workflow's account", account.values())
+    wrong: list[str] = []
+    members = read_structure(shape, {name: value for name, value in asked.items() if name not in account}, "", wrong)
+    if wrong:
+        raise ValueError(f"A workflow cannot be like this: {'; '.join(wrong)}.")
+    return {"id": workflow_operations.register(endpoint.state, {**members, **account})}
 
 
 def _runs(endpoint: Endpoint, _asked: Asked) -> Json:
@@ -152,7 +161,7 @@ def _force(endpoint: Endpoint, asked: Asked) -> Json:
     """Put a simulated run into a status at once; DELETED removes it, as HealthOmics does with old runs."""
     if not {"id", "status"} <= asked.keys():
         raise ValueError(f"A run to be forced is told by its id and status, not by {', '.join(asked) or 'nothing'}.")
-    check("run's", asked, {**_FORCED, "failureReason": str | None})
+    check_all("run's", asked, {**_FORCED, "failureReason": str | None})
     run = endpoint.state.runs.get(asked["id"])
     if run is None:
         raise ValueError(f"There is no run {asked['id']}, or it is deleted.")
@@ -174,7 +183,7 @@ def _about_job(job: Job) -> Json:
 
 def _force_job(endpoint: Endpoint, asked: Asked) -> Json:
     """Put a read set job into a status at once."""
-    check("job's", asked, _FORCED)
+    check_all("job's", asked, _FORCED)
     for store in endpoint.state.stores.values():
         if asked.get("id") in store.jobs:
             job = store.jobs[asked["id"]]
@@ -186,7 +195,7 @@ def _force_job(endpoint: Endpoint, asked: Asked) -> Json:
 
 def _force_read_set(endpoint: Endpoint, asked: Asked) -> Json:
     """Put a read set into a status at once: ARCHIVED, as HealthOmics does with one that nobody used for 30 days."""
-    check("read set's", asked, _FORCED)
+    check_all("read set's", asked, {"id": str, "status": str, "statusMessage": str | None})
     if asked.get("status") not in stores.STATUSES:
         raise ValueError(f"A read set has no status {asked.get('status')!r}; it has {', '.join(stores.STATUSES)}.")
     for store in endpoint.state.stores.values():
@@ -198,6 +207,10 @@ def _force_read_set(endpoint: Endpoint, asked: Asked) -> Json:
 
 
 def _calls(endpoint: Endpoint, asked: Asked) -> Json:
+    check_all("calls'", asked, {"operation": str})
+    known = (None, *endpoint.service.model.operation_names, other_services.WHO)
+    if (operation := asked.get("operation")) not in known:
+        raise ValueError(f"No calls of {operation!r} can arrive: there is no such operation.")
     return [asdict(call) for call in endpoint.calls.latest(asked.get("operation"))]
 
 

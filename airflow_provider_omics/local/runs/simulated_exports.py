@@ -7,6 +7,8 @@ import json
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_omics.local.state.scripts import is_file
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -42,7 +44,7 @@ def _export(run: Run, plan: Plan, publisher: Publisher) -> None:
 
 
 def _output(base: str, name: str, value: Any, publisher: Publisher) -> Any:  # noqa: ANN401 - an output is any JSON
-    if not (isinstance(value, dict) and set(value) == {"file", "text"}):
+    if not is_file(value):
         return value
     uri = f"{base}/out/{name.rpartition('.')[2]}/{value['file']}"
     publisher.put(uri, value["text"])

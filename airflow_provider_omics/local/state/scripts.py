@@ -5,11 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal, TypeGuard, get_type_hints
 
 from airflow_provider_omics.local.json_types import check, check_times
 
 _ENDS = ("COMPLETED", "FAILED", "CANCELLED")
+
+
+def is_file(output: object) -> TypeGuard[Mapping[str, Any]]:
+    """Tell whether a planned output is a file, and not a JSON value."""
+    return isinstance(output, Mapping) and set(output) == {"file", "text"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +46,19 @@ class Plan:
         for name in ("pending", "starting", "running", "stopping"):
             if getattr(self, name) < 0:
                 raise ValueError(f"The script's {name} cannot be {getattr(self, name)!r}; it is 0 seconds or more.")
+        if self.status == "COMPLETED" and self.failureReason:
+            raise ValueError(
+                f"A script of failureReason {self.failureReason} needs status FAILED, or its runs COMPLETE."
+            )
+        for value in (self.outputs or {}).values():
+            if is_file(value) and not all(isinstance(part, str) for part in value.values()):
+                raise ValueError(f"An output's file and its text are strings, unlike {value!r}.")
         for task in self.tasks:
             if "name" not in task or not set(task) <= _TASK.keys():
                 raise ValueError(f"A task has a name and of {', '.join(_TASK)}; not {', '.join(task)}.")
             check("task's", task, _TASK)
+            if any(task.get(name, 1) < least for name, least in _LEAST.items()):
+                raise ValueError(f"A task has at least 1 of cpus and memory, and 0 gpus; not {dict(task)!r}.")
 
 
 _TASK = {
@@ -55,6 +69,7 @@ _TASK = {
     "metrics": Mapping[str, float],
     "log": tuple[str, ...],
 }
+_LEAST = {"cpus": 1, "memory": 1, "gpus": 0}
 _CHOICE = {"name": str | None, "workflowId": str | None, "times": int | None}
 DEFAULT = Plan()
 

@@ -95,7 +95,8 @@ def register(state: State, members: Answer) -> str:
     where = arn(Caller("us-east-1", account), f"workflow/{workflow_id}")
     given = {"status": "ACTIVE", "type": "PRIVATE", "engine": "WDL", "uuid": str(uuid.uuid4()), **members}
     given["creationTime"] = state.clock.now()
-    state.workflows[workflow_id] = Resource(workflow_id, where, state.next_seq(), account, given, {})
+    tags = given.pop("tags", {})
+    state.workflows[workflow_id] = Resource(workflow_id, where, state.next_seq(), account, given, tags)
     return str(workflow_id)
 
 

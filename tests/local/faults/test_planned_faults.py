@@ -171,11 +171,14 @@ def test_a_fault_of_any_operation_is_not_one_of_the_services_beside_it(omics_loc
         omics_local.client().list_runs()
 
 
-@pytest.mark.parametrize(("kind", "error"), [("drop", ConnectionClosedError), ("delay", ReadTimeoutError)])
-def test_services_beside_it_hang_up_or_wait(kind, error, omics_local):
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [({"kind": "drop"}, ConnectionClosedError), ({"kind": "delay", "seconds": 3.0}, ReadTimeoutError)],
+)
+def test_services_beside_it_hang_up_or_wait(fault, error, omics_local):
     s3 = omics_local.client("s3", read_timeout=1)
     s3.create_bucket(Bucket="bucket")
-    omics_local.fault("s3:ListObjectsV2", kind, seconds=3.0)
+    omics_local.fault("s3:ListObjectsV2", **fault)
     with pytest.raises(error):
         s3.list_objects_v2(Bucket="bucket")
     s3.list_objects_v2(Bucket="bucket")

@@ -21,11 +21,33 @@ import pytest
         ("settings", {"quotas": {"StartRuns": 1}}, "quotas cannot be of 'StartRuns'"),
         ("settings", {"list_delay": -1}, "list_delay cannot be -1"),
         ("workflows", {"nmae": "x"}, "A workflow has no 'nmae'"),
+        ("workflows", {"id": "abc"}, "'abc' at 'id' failed to satisfy constraint"),
+        ("workflows", {"type": "READY"}, "'READY' at 'type' failed to satisfy constraint"),
+        ("workflows", {"status": "ready"}, "'ready' at 'status' failed to satisfy constraint"),
+        ("workflows", {"account": "mine"}, "account cannot be 'mine'; it takes a string of 12 digits"),
+        ("workflows", {"creationTime": "2026-01-31T00:00:00Z"}, "A workflow has no 'creationTime'"),
+        ("settings", {"account": "mine"}, "account cannot be 'mine'; it takes a string of 12 digits"),
+        ("settings", {"accounts": {"key": "12"}}, "accounts cannot be '12'; it takes a string of 12 digits"),
+        ("scripts", {"failureReason": "OUT_OF_MEMORY_ERROR"}, "needs status FAILED"),
+        ("scripts", {"outputs": {"w.out": {"file": "f", "text": 1}}}, "An output's file and its text are strings"),
+        ("scripts", {"tasks": [{"name": "t", "cpus": 0}]}, "at least 1 of cpus"),
+        ("faults", {"operation": "GetRun", "kind": "drop", "code": "500"}, "A fault of kind drop has no code"),
+        ("faults", {"operation": "GetRun", "kind": "error", "seconds": 5}, "A fault of kind error has no seconds"),
+        ("clock", {"frezee": True}, "clock's frezee is not known; there are freeze, jump, advance"),
+        ("runs", {"id": "1", "status": "FAILED", "failure_reason": "X"}, "run's failure_reason is not known"),
+        ("jobs", {"id": "1", "status": "FAILED", "message": "X"}, "job's message is not known"),
+        ("read-sets", {"id": "1", "status": "ARCHIVED", "message": "X"}, "read set's message is not known"),
     ],
 )
 def test_what_means_nothing_is_refused(path, document, says, omics_local):
     with pytest.raises(ValueError, match=says):
         omics_local.call("POST", path, document)
+
+
+def test_calls_of_what_is_no_operation_are_not_simply_none(omics_local):
+    assert omics_local.calls("GetRun") == omics_local.calls("sts:GetCallerIdentity") == []
+    with pytest.raises(ValueError, match="No calls of 'GetRuns' can arrive"):
+        omics_local.calls("GetRuns")
 
 
 CLOCK = [
