@@ -67,8 +67,16 @@ class _WithoutContainer(SubprocessBase):
         directory = container_path.endswith("/")
         if able(self.cfg, container_path, directory):
             return fetch_named(container_path, directory=directory) + ("/" if directory else "")
+        self._keep_linked_input(Path(self.host_work_dir(), container_path))
         path: str | None = super().host_path(container_path, inputs_only)
         return path
+
+    def _keep_linked_input(self, output: Path) -> None:
+        """Put the input itself in the place of an output that is a link to it, which miniwdl would refuse."""
+        target = output.resolve()
+        if output.is_symlink() and target.is_file() and any(map(target.is_relative_to, self.input_path_map)):
+            output.unlink()
+            os.link(target, output)
 
     def reset(self, logger: logging.Logger) -> None:
         """Set a failed attempt aside before the next one, and tell where its output is now."""

@@ -22,7 +22,7 @@ from airflow_provider_omics.local.wdl.inputs import CONNECTION
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from WDL.runtime.cache import CallCacheAddPaths
     from WDL.runtime.task_container import TaskContainer
@@ -119,8 +119,32 @@ def _mounted(
     return container.input_path_map[path]
 
 
+def _complete(
+    decl: WDL.Tree.Decl, value: WDL.Value.Base, resolve_path: Callable[[WDL.Value.File | WDL.Value.Directory], str]
+) -> WDL.Value.Base:
+    """Return what a task's declaration comes to; a file that is missing deep in it is an error, for miniwdl a null."""
+    missing: list[WDL.Error.RuntimeError] = []
+
+    def noted(path: WDL.Value.File | WDL.Value.Directory) -> str:
+        try:
+            return resolve_path(path)
+        except wdl_task._TaskDeclPathMissing as error:  # noqa: SLF001
+            missing.append(error.error)
+            raise
+
+    complete = _postprocess(decl, value, noted)
+    if missing:
+        try:
+            WDL.Value.from_json(decl.type, complete.json)
+        except WDL.Error.InputError:
+            raise missing[0] from None
+    return complete
+
+
 # miniwdl downloads the inputs that a workflow or task is given, and has no plugin for what declarations come to.
 _resolve = wdl_task._resolve_task_decl_path_into_container  # noqa: SLF001
 wdl_task._resolve_task_decl_path_into_container = _mounted  # noqa: SLF001
+_postprocess = wdl_task._postprocess_task_decl_paths  # noqa: SLF001
+wdl_task._postprocess_task_decl_paths = _complete  # noqa: SLF001
 _devirtualize = WorkflowStdLib._devirtualize_filename  # noqa: SLF001
 WorkflowStdLib._devirtualize_filename = _read  # type: ignore  # noqa: PGH003, SLF001  mypy adds a second self

@@ -239,6 +239,67 @@ task Make {
     }
 
 
+@pytest.mark.parametrize(
+    ("output", "kept"),
+    [
+        ('Array[File] o = ["made", "nothing"]', None),
+        ('Map[String, File] o = {"a": "nothing"}', None),
+        ('Pair[File, Int] o = ("nothing", 1)', None),
+        ('S o = object { file: "nothing" }', None),
+        ('Array[Array[File]] o = [["nothing"]]', None),
+        ('Array[File?] o = ["nothing"]', [None]),
+        (
+            'S o = object { file: "made", other: "nothing" }',
+            {"file": "s3://lab/results/1/out/o/file/made", "other": None},
+        ),
+        ('File? o = "nothing"', None),
+    ],
+)
+def test_a_file_that_is_missing_deep_in_an_output_fails_the_task(lab, output, kept):
+    task = f"task T {{ command <<< echo > made >>> output {{ {output} }} }}"
+    run, _ = lab.finish(f"version 1.1\nstruct S {{ File file  File? other }}\n{task}", {})
+
+    if kept is None and "File?" not in output:
+        assert run.failure_reason == "RUN_TASK_FAILED"
+        assert "path not found in task output o: nothing" in run.tasks[0].status_message
+    else:
+        assert run.status == "COMPLETED", run.status_message
+        assert json.loads(lab.shelf.get(f"{run.run_output_uri}/logs/outputs.json")) == {"T.o": kept}
+
+
+LINKED = """
+version development
+task Link {
+    input { File file  File other  Directory folder }
+    command <<<
+        ln -s ~{file} direct
+        ln -s direct indirect
+        mv ~{other} moved
+        mkdir d
+        ln -s ~{folder}/a d/
+        ln -s direct d/b
+        ln -s /etc/hostname outside
+    >>>
+    output { Array[File] links = ["direct", "indirect", "moved"]  Array[File] found = glob("d/a") OUTSIDE }
+}
+"""
+
+
+@pytest.mark.parametrize(("outside", "status"), [("", "COMPLETED"), ('File outside = "outside"', "FAILED")])
+def test_an_output_may_be_a_link_to_an_input_and_to_nothing_else(lab, isolated, outside, status):
+    del isolated
+    lab.shelf.put("s3://lab/folder/a", "in a folder")
+    lab.shelf.put("s3://lab/in/other.txt", "Hello")
+    inputs = {"file": "s3://lab/in/greeting.txt", "other": "s3://lab/in/other.txt", "folder": "s3://lab/folder/"}
+    run, _ = lab.finish(LINKED.replace("OUTSIDE", outside), inputs)
+
+    assert run.status == status, run.status_message
+    out = {name: lab.shelf.get(f"{run.run_output_uri}/{name}") for name in lab.shelf.below(run.run_output_uri)}
+    outputs = {f"out/links/{i}/{name}": "Hello" for i, name in enumerate(("direct", "indirect", "moved"))}
+    outputs["out/found/0/a"] = "in a folder"
+    assert {name: text for name, text in out.items() if name.startswith("out/")} == ({} if outside else outputs)
+
+
 def test_log_level_off_leaves_only_the_manifest(lab):
     run, _ = lab.finish(HELLO, {"who": "A", "greeting": "s3://lab/in/greeting.txt"}, logLevel="OFF")
 
