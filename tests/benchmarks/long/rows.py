@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from datetime import timedelta
 
 from airflow._shared.timezones.timezone import utcnow
@@ -12,6 +13,7 @@ from airflow.models.dagbundle import DagBundleModel
 from airflow.models.serialized_dag import SerializedDagModel
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.trigger import Trigger
+from airflow.models.xcom import XComModel
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
 from airflow.serialization.definitions.dag import SerializedDAG
@@ -19,6 +21,9 @@ from airflow.serialization.serialized_objects import LazyDeserializedDAG
 from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState, TaskInstanceState
 from airflow.utils.types import DagRunTriggeredByType, DagRunType
+
+from airflow_provider_omics.lifecycle.intention import Intention
+from airflow_provider_omics.lifecycle.marker import KEY, Marker
 
 
 def main() -> None:
@@ -54,6 +59,11 @@ def main() -> None:
             ti.state, ti.try_number, ti.start_date, ti.trigger = TaskInstanceState.DEFERRED, 1, now, trigger
             ti.next_method = "execute_complete"
             session.add(ti)
+            if "intention" in kwargs:  # The worker has written its marker.
+                session.flush()
+                marker = Marker(Intention.deserialize(kwargs["intention"]).digest, ti.try_number)
+                key = {"dag_id": "waiting", "task_id": "wait", "run_id": "crowd", "map_index": number}
+                XComModel.set(KEY, asdict(marker), **key, serialize=False, session=session)
             if not number % 100:
                 session.commit()  # SQLite has one writer at a time
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import psutil
-from crowd import Calls, endpoint, start_runs
+from crowd import START, Calls, endpoint, start_runs
 
 from airflow_provider_omics.testing.airflow_home import environment, make_database, write_config
 from airflow_provider_omics.testing.database import Database
@@ -28,6 +28,12 @@ INTERVAL, BUDGET, HOUR = 30, 8.0, 3600.0
 CPU_RATIO, STALL, KILOBYTES, CALLS = 1 / 40, 0.05, 10.0, 1 / 20
 # Airflow assigns this many triggers in each of its loops, about one a second; more only shortens the start of 10,000.
 PER_LOOP = 50
+WAITING = {
+    "hook_params": {"aws_conn_id": "aws_default", "region_name": None, "verify": None, "botocore_config": None},
+    "poll_interval": float(INTERVAL),
+    "deadline": None,
+    "cancel_on_kill": True,
+}
 
 
 class Beat(NamedTuple):
@@ -57,14 +63,15 @@ def sleeping(_runs, count: int) -> list[tuple[str, dict[str, object]]]:
 
 
 def ours(runs, _count: int) -> list[tuple[str, dict[str, object]]]:
-    kwargs = {
-        "hook_params": {"aws_conn_id": "aws_default", "region_name": None, "verify": None, "botocore_config": None},
-        "poll_interval": float(INTERVAL),
-        "deadline": None,
-        "cancel_on_kill": True,
-        "report": None,
-    }
-    return [("airflow_provider_omics.triggers.run.OmicsRunTrigger", {"run": asdict(run), **kwargs}) for run in runs]
+    return [("airflow_provider_omics.triggers.run.OmicsRunTrigger", {"run": asdict(run), **WAITING}) for run in runs]
+
+
+def starting(_runs, count: int) -> list[tuple[str, dict[str, object]]]:
+    """Return triggers that start their runs themselves, with 20 KB of parameters each."""
+    kwargs = {"request": {**START, "parameters": {"reads": "x" * 20_000}}, "retry": False, "until": time.time() + HOUR}
+    task = {"dag_id": "waiting", "task_id": "wait", "run_id": "crowd", "dag_run_start": None, "max_tries": 0}
+    path = "airflow_provider_omics.triggers.start_run.OmicsStartRunTrigger"
+    return [(path, {"intention": {**task, "map_index": it + 1}, **kwargs, **WAITING}) for it in range(count)]
 
 
 def theirs(runs, _count: int) -> list[tuple[str, dict[str, object]]]:
@@ -139,7 +146,10 @@ def measure(make, count: int, window: float, *, quotas: str | dict = "published"
             env["AIRFLOW_CONN_AWS_DEFAULT"] = json.dumps(local.airflow_connection())
             # They are RUNNING by the time that the window begins, as for all but minutes of their hour.
             plan = {"pending": 10.0, "starting": 10.0, "running": HOUR}
-            runs = start_runs(local, (plan for _ in range(count)))
+            if make is starting:
+                local.script(**plan)
+            else:
+                runs = start_runs(local, (plan for _ in range(count)))
             local.switch(quotas=quotas)
         triggers = [("asleep.MetronomeTrigger", {"path": str(beats)}), *make(runs, count)]
         defer(triggers, env)
@@ -154,6 +164,8 @@ def measure(make, count: int, window: float, *, quotas: str | dict = "published"
             # A trigger's log, which says that it was started, has a folder of its own.
             while len(list(home.glob("logs/*/*/*/map_index=*"))) < len(triggers):
                 wait(process, 1, None)
+            while make is starting and len(local.runs()) < count:
+                wait(process, 5, calls)
             # By then each run was seen RUNNING, which is logged once; theirs have yet to make their clients.
             wait(process, INTERVAL + 15, calls)
             while make is theirs and len({call["id"] for call in calls.polls}) < count:
@@ -250,14 +262,28 @@ def ten_thousand(count: int, window: float) -> bool:
     return each < KILOBYTES and mine.calls.rate() <= BUDGET and not mine.calls.throttled()
 
 
+def started(count: int, window: float) -> bool:
+    """Compare the memory of runs that the triggerer has started itself with that of as many that workers started."""
+    given, mine = (measure(make, count, window, quotas={}, per_loop=500) for make in (ours, starting))
+    print(f"{count:,} triggers, a window of {window:.0f} s")
+    for name, it in (("started by workers", given), ("started by the triggerer", mine)):
+        say(name, it)
+    each = (mine.memory - given.memory) / count / 1024
+    figure("memory of a waiting run that the triggerer has started, more by", f"{each:.2f} KB")
+    return True
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", default=["thousand", "ten-thousand"], help="of thousand, ten-thousand")
+    parser.add_argument(
+        "parts", nargs="*", default=["thousand", "ten-thousand"], help="of thousand, started, ten-thousand"
+    )
     parser.add_argument("--window", type=float, default=300, help="seconds to measure after all have started")
     parser.add_argument("--runs", type=int, help="how many, instead of 1,000 and 10,000")
     options = parser.parse_args()
     parts = {
         "thousand": lambda: thousand(options.runs or 1000, options.window),
+        "started": lambda: started(options.runs or 2000, options.window),
         "ten-thousand": lambda: ten_thousand(options.runs or 10_000, options.window),
     }
     missed = [part for part in options.parts if not parts[part]()]
