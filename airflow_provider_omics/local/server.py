@@ -40,16 +40,15 @@ class Server:
         port: int = 0,
         simulate: bool = True,
     ) -> None:
-        self.endpoint = Endpoint(config or {})
+        self.endpoint = Endpoint(config or {}, simulate=simulate)
         configure(self.endpoint, self.endpoint.config)
         self._socket = _listen(host, port)
         name, number = self._socket.getsockname()[:2]
         self.url = f"http://[{name}]:{number}" if ":" in name else f"http://{name}:{number}"
         own_key = f"omics-local-{secrets.token_hex(8)}"
         publisher = Publisher(self.url, self._region_of, own_key)
-        executor = None if simulate else _executor(publisher)
         buckets = partial(publisher.make_buckets, examples.BUCKETS if self.endpoint.config.get("examples") else ())
-        self.endpoint.connect(executor, PublishingQueue(publisher, self.endpoint.lock))
+        self.endpoint.connect(partial(_executor, publisher), PublishingQueue(publisher, self.endpoint.lock))
         options: dict[str, Any] = {"lifespan": "off", "ws": "none", "log_config": None, "access_log": False}
         options |= {"date_header": False, "server_header": False, "timeout_graceful_shutdown": 1}
         self._uvicorn = uvicorn.Server(uvicorn.Config(App(self.endpoint, buckets, own_key), **options))

@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import subprocess
 import sys
 import urllib.request
+import zipfile
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -88,6 +92,10 @@ class LocalOmics:
         answer: dict[str, Any] = self.call("POST", "settings", settings)
         return answer
 
+    def execute(self) -> None:
+        """Execute WDL from now on, until the next reset, as the server does without ``--simulate``."""
+        self.call("POST", "execute")
+
     def fault(self, operation: str, kind: str, **members: Any) -> None:  # noqa: ANN401 - see planned_faults.Fault
         """Plan a ``drop``, ``lost``, ``error`` (``code=``) or ``delay`` (``seconds=``)."""
         self.call("POST", "faults", {"operation": operation, "kind": kind, **members})
@@ -105,8 +113,15 @@ class LocalOmics:
         """Plan how the runs of a ``name``, of a ``workflowId``, or all are to live and end."""
         self.call("POST", "scripts", members)
 
-    def workflow(self, **members: Any) -> str:  # noqa: ANN401 - GetWorkflow's members
-        """Register a workflow as it is and return its id."""
+    def workflow(self, *, definition: str | Path | None = None, **members: Any) -> str:  # noqa: ANN401 - GetWorkflow's members
+        """
+        Register a workflow as it is and return its id.
+
+        :param definition: a WDL file, a folder or a zip file; :meth:`execute` lets its runs be executed.
+        :raises ValueError: if the definition cannot be used.
+        """
+        if definition is not None:
+            members["definitionZip"] = base64.b64encode(_zipped(Path(definition))).decode()
         return str(self.call("POST", "workflows", members)["id"])
 
     def runs(self) -> list[dict[str, Any]]:
@@ -161,6 +176,20 @@ class LocalOmics:
         except urllib.error.HTTPError as error:
             with error:
                 raise ValueError(json.loads(error.read())["message"]) from None
+
+
+def _zipped(path: Path) -> bytes:
+    """Return a file, or the files of a folder, as a zip."""
+    if path.suffix == ".zip":
+        return path.read_bytes()
+    files = {path: path.name}
+    if path.is_dir():
+        files = {file: str(file.relative_to(path)) for file in sorted(path.rglob("*")) if file.is_file()}
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for file, name in files.items():
+            archive.write(file, name)
+    return buffer.getvalue()
 
 
 @contextmanager

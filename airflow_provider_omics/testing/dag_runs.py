@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # What holds for each task while it runs: a retry follows at once, and a look at a run after a blink.
 _QUICK = {"retry_delay": timedelta(0), "poll_interval": 0.2}
 _LAST_LINES = 30
+_ENDS = ("success", "failed")
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,18 @@ class DagResult:
         return {_label(it.task_id, it.map_index): it.state for it in self.tasks}
 
     def xcom(self, task_id: str, key: str = "return_value", map_index: int = -1) -> Any:  # noqa: ANN401 - any JSON
-        """Return what a task has pushed, None if it has not."""
+        """Return what a task has pushed, None if it has pushed nothing under this key."""
         return self.database.xcom(self.run, task_id, key, map_index)
 
     def log(self, task_id: str, map_index: int = -1) -> str:
-        """Return what a task has logged and printed in all its tries, its trigger included."""
+        """
+        Return what a task has logged and printed in all its tries, its trigger included.
+
+        :raises ValueError: if the Dag run has no such task.
+        """
+        label = _label(task_id, map_index)
+        if label not in self.states:
+            raise ValueError(f"The run of {self.run.dag_id} has no task {label}; it has {', '.join(self.states)}.")
         return self.logs.get((task_id, map_index), "")
 
     def report(self) -> str:
@@ -91,6 +99,8 @@ class RunDag:
         :param ends: the state that the Dag run must end in; if it does not, the test fails, and says which task did
             what. None takes any.
         """
+        if ends not in (None, *_ENDS):
+            raise ValueError(f"A Dag run does not end {ends!r}; it ends {' or '.join(_ENDS)}, and None takes either.")
         if not isinstance(dag, str | Path):
             return self._run(dag, conf, logical_date, ends)
         file = self._root / dag

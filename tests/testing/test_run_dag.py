@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import textwrap
 from datetime import timedelta
 
@@ -97,7 +98,8 @@ def test_a_log_has_whatever_its_task_says(run_dag, capfd):
     for said in ("by the operator's log", "by a log of mine", "by print"):
         assert [done.log(task_id).count(said) for task_id in ("one", "two")] == [1, 1], said
     assert "ValueError: by an exception" in done.log("two")
-    assert done.log("three") == ""
+    with pytest.raises(ValueError, match=r"has no task three; it has one, two\.$"):
+        done.log("three")
     assert "by print" in capfd.readouterr().out
 
 
@@ -123,6 +125,60 @@ def test_a_run_of_hours_is_over_in_a_second(deferrable, run_dag, omics_local):
     assert done.xcom("call")["run_id"] == second["id"]
     assert done.tasks[0].try_number == 2
     assert f"HealthOmics run {first['id']}" in done.log("call")
+
+
+WDL = """
+version 1.1
+
+task Count {
+  input { File reads }
+  command <<< wc -l < "~{reads}" >>>
+  output { Int lines = read_int(stdout()) }
+}
+
+workflow Lines {
+  input { File reads }
+  call Count { input: reads = reads }
+  output { Int lines = Count.lines }
+}
+"""
+
+
+@pytest.mark.parametrize("where", ["main.wdl", ".", "../lines.zip"])
+def test_a_workflow_of_ones_own_is_executed(where, run_dag, omics_local, tmp_path):
+    (tmp_path / "lines").mkdir()
+    (tmp_path / "lines/main.wdl").write_text(WDL)
+    shutil.make_archive(str(tmp_path / "lines"), "zip", tmp_path / "lines")
+    omics_local.execute()
+    omics_local.workflow(id="1234567", name="lines", definition=tmp_path / "lines" / where)
+    s3 = omics_local.client("s3")
+    s3.create_bucket(Bucket="bucket")
+    s3.put_object(Bucket="bucket", Key="reads.txt", Body=b"a\nb\n")
+    with DAG("executed", schedule=None) as dag:
+        StartOmicsRunOperator(task_id="count", parameters={"reads": "s3://bucket/reads.txt"}, **REQUEST)
+    assert run_dag(dag).xcom("count", "outputs") == {"Lines.lines": 2}
+
+
+def test_after_that_runs_are_simulated_again(run_dag, omics_local, tmp_path):
+    (tmp_path / "main.wdl").write_text(WDL)
+    omics_local.workflow(id="1234567", name="lines", definition=tmp_path / "main.wdl")
+    omics_local.clock.jump()
+    with DAG("simulated", schedule=None) as dag:
+        StartOmicsRunOperator(task_id="count", parameters={"reads": "s3://bucket/reads.txt"}, **REQUEST)
+    assert run_dag(dag).xcom("count", "outputs") is None
+
+
+def test_a_definition_that_cannot_be_used_is_refused(omics_local, tmp_path):
+    (tmp_path / "main.wdl").write_text("version 1.1\nworkflow {")
+    with pytest.raises(ValueError, match=r"main\.wdl"):
+        omics_local.workflow(id="1234567", definition=tmp_path / "main.wdl")
+    with pytest.raises(FileNotFoundError):
+        omics_local.workflow(id="1234567", definition=tmp_path / "none.wdl")
+
+
+def test_an_end_that_a_dag_run_cannot_have_is_refused(run_dag):
+    with pytest.raises(ValueError, match="does not end 'failure'; it ends success or failed"):
+        run_dag("dag.py", ends="failure")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -14,8 +15,9 @@ from airflow_provider_omics.local.faults.planned_faults import fault_from
 from airflow_provider_omics.local.json_types import check, check_all
 from airflow_provider_omics.local.runs import simulation
 from airflow_provider_omics.local.sequencestores import jobs, stores
-from airflow_provider_omics.local.settings import check_accounts
+from airflow_provider_omics.local.settings import Settings, check_accounts
 from airflow_provider_omics.local.state.scripts import script_from
+from airflow_provider_omics.local.wdl.examine import examine
 from airflow_provider_omics.local.wire import other_services
 from airflow_provider_omics.local.wire.shapes import read_structure
 from airflow_provider_omics.local.workflows import workflow_operations
@@ -48,7 +50,7 @@ def handle(endpoint: Endpoint, method: str, path: str, query: str, body: bytes) 
         if not isinstance(asked, dict):
             return 400, {"message": "The body is not a JSON object"}
         endpoint.catch_up()
-        with nullcontext() if action is _reset else endpoint.lock:
+        with nullcontext() if action in _WITHOUT_LOCK else endpoint.lock:
             answer = action(endpoint, asked)
         endpoint.catch_up()
     except ValueError as error:
@@ -65,6 +67,10 @@ def configure(endpoint: Endpoint, config: dict[str, Any]) -> None:
     check("setting", config, _LISTS)
     wrong: list[str] = []
     settings = {name: value for name, value in config.items() if name not in _LISTS}
+    if unknown := [name for name in settings if name not in Settings.__dataclass_fields__]:
+        raise ValueError(
+            f"There is no setting {unknown[0]!r}; there are {', '.join((*Settings.__dataclass_fields__, *_LISTS))}."
+        )
     _try(_change_settings, endpoint, settings, wrong)
     if config.get("examples") and not wrong:
         examples.register(endpoint.state)
@@ -112,6 +118,11 @@ def _reset(endpoint: Endpoint, _asked: Asked) -> Json:
     return {}
 
 
+def _execute(endpoint: Endpoint, _asked: Asked) -> Json:
+    endpoint.execute()
+    return {}
+
+
 def _fault(endpoint: Endpoint, asked: Asked) -> Json:
     endpoint.faults.add(fault_from(asked, endpoint.service.statuses, endpoint.service.model.operation_names))
     return {}
@@ -132,18 +143,30 @@ def _script(endpoint: Endpoint, asked: Asked) -> Json:
 
 
 def _workflow(endpoint: Endpoint, asked: Asked) -> Json:
-    """Register a workflow as it is, for what CreateWorkflow cannot make: READY2RUN, another account's, a given id."""
+    """
+    Register a workflow as it is, for what CreateWorkflow cannot make: READY2RUN, another account's, a given id.
+
+    A ``definitionZip``, in base64, is examined as CreateWorkflow does, and refused where that would end FAILED.
+    """
     shape: Any = endpoint.service.model.operation_model("GetWorkflow").output_shape
-    known = {"account", *shape.members}.difference(_SAID)
+    known = {"account", "definitionZip", *shape.members}.difference(_SAID)
     if unknown := [name for name in asked if name not in known]:
         raise ValueError(f"A workflow has no {unknown[0]!r}; it has {', '.join(sorted(known))}.")
     account = {"account": asked["account"]} if "account" in asked else {}
     check_accounts("workflow's account", account.values())
     wrong: list[str] = []
-    members = read_structure(shape, {name: value for name, value in asked.items() if name not in account}, "", wrong)
+    members = {name: value for name, value in asked.items() if name in shape.members}
+    members = read_structure(shape, members, "", wrong)
     if wrong:
         raise ValueError(f"A workflow cannot be like this: {'; '.join(wrong)}.")
-    return {"id": workflow_operations.register(endpoint.state, {**members, **account})}
+    content = base64.b64decode(asked["definitionZip"]) if "definitionZip" in asked else None
+    found = examine(content, members.get("main"), members.get("engine")) if content else {}
+    if found.get("status") == "FAILED":
+        raise ValueError(found["statusMessage"])
+    namespace = found.pop("namespace", None)
+    with endpoint.lock:
+        given = {**found, **members, **account}
+        return {"id": workflow_operations.register(endpoint.state, given, content, namespace)}
 
 
 def _runs(endpoint: Endpoint, _asked: Asked) -> Json:
@@ -218,11 +241,14 @@ def _counts(endpoint: Endpoint, _asked: Asked) -> Json:
     return endpoint.calls.counts()
 
 
+# They take it themselves, when they have waited for another process.
+_WITHOUT_LOCK = (_reset, _workflow)
 _ACTIONS: dict[tuple[str, str], Callable[[Endpoint, Asked], Json]] = {
     ("GET", "/_local/settings"): _settings,
     ("POST", "/_local/settings"): _change_settings,
     ("POST", "/_local/clock"): _clock,
     ("POST", "/_local/reset"): _reset,
+    ("POST", "/_local/execute"): _execute,
     ("POST", "/_local/faults"): _fault,
     ("GET", "/_local/faults"): _faults,
     ("DELETE", "/_local/faults"): _clear_faults,

@@ -28,10 +28,11 @@ if TYPE_CHECKING:
 class Endpoint:
     """The service's model, the state, and what happens to calls; operations are done one at a time."""
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(self, config: dict[str, Any], *, simulate: bool = True) -> None:
         self.config = config
+        self._simulate = simulate
         self.service = Service("omics")
-        self.executor: Executor | None = None
+        self._executor: Executor | None = None
         self.publishing: PublishingQueue | None = None
         self.lock = threading.RLock()
         self.calls, self.faults, self.throttle = CallLog(), PlannedFaults(), Throttle()
@@ -48,12 +49,13 @@ class Endpoint:
             left, runs = self.publishing, list(self.state.runs)
             self.calls, self.faults, self.throttle = CallLog(), PlannedFaults(), Throttle()
             self.publishing = left.renewed() if left else None
-            self.state = State(self.lock, executor=self.executor, publishing=self.publishing)
+            executor = None if self._simulate else self._executor
+            self.state = State(self.lock, executor=executor, publishing=self.publishing)
             self.state.ended = partial(batch_processing.run_ended, self.state)
             prepare()
         # What still runs or publishes would leave something in services that are empty already.
-        if self.executor:
-            self.executor.end(runs)
+        if self._executor:
+            self._executor.end(runs)
         if left:
             left.close()
         moto_backends.reset()
@@ -72,14 +74,20 @@ class Endpoint:
         with self.lock:
             return self.state.advance(SLICE)
 
-    def connect(self, executor: Executor | None, publishing: PublishingQueue) -> None:
+    def connect(self, make_executor: Callable[[], Executor], publishing: PublishingQueue) -> None:
         """Give it what executes workflows and what publishes, which both need the endpoint's address."""
-        self.executor = self.state.executor = executor
+        self._make_executor = make_executor
         self.publishing = self.state.publishing = publishing
+        if not self._simulate:
+            self.execute()
+
+    def execute(self) -> None:
+        """Execute WDL instead of simulating its runs, until it begins anew."""
+        self._executor = self.state.executor = self._executor or self._make_executor()
 
     def close(self) -> None:
         """Kill what is executed, publish what is left."""
-        if self.executor:
-            self.executor.close()
+        if self._executor:
+            self._executor.close()
         if self.publishing:
             self.publishing.close()

@@ -87,7 +87,7 @@ def _workflow(state: State, params: Answer, caller: Caller, workflow_id: str, wh
     return Resource(workflow_id, where, state.next_seq(), caller.account, members, tags, content, namespace)
 
 
-def register(state: State, members: Answer) -> str:
+def register(state: State, members: Answer, content: bytes | None = None, namespace: str | None = None) -> str:
     """Keep a workflow as it is given (``id``, ``account``, ``type``, ``name``, …) and return its id."""
     members = dict(members)
     workflow_id = members.pop("id", None) or state.new_id(state.workflows)
@@ -96,7 +96,8 @@ def register(state: State, members: Answer) -> str:
     given = {"status": "ACTIVE", "type": "PRIVATE", "engine": "WDL", "uuid": str(uuid.uuid4()), **members}
     given["creationTime"] = state.clock.now()
     tags = given.pop("tags", {})
-    state.workflows[workflow_id] = Resource(workflow_id, where, state.next_seq(), account, given, tags)
+    resource = Resource(workflow_id, where, state.next_seq(), account, given, tags, content, namespace)
+    state.workflows[workflow_id] = resource
     return str(workflow_id)
 
 
@@ -108,7 +109,9 @@ def usable_workflow(state: State, request: Answer, caller: Caller) -> Resource:
     if "workflowVersionName" in request:
         workflow = found(workflow.versions, request["workflowVersionName"], f"Workflow {workflow.id} version")
     if workflow.members["status"] != "ACTIVE":
-        raise ServiceError("ConflictException", f"Workflow {workflow.id} is {workflow.members['status']}, not ACTIVE")
+        why = f": {message}" if (message := workflow.members.get("statusMessage")) else ""
+        status = workflow.members["status"]
+        raise ServiceError("ConflictException", f"Workflow {workflow.id} is {status}, not ACTIVE{why}")
     return workflow
 
 

@@ -214,7 +214,7 @@ def test_events_get_lost_or_come_twice(start, client, fast, received, frozen, co
 
 def test_a_reset_endpoint_sends_nothing_until_somebody_asks_eventbridge_for_a_rule():
     endpoint = Endpoint({})
-    endpoint.connect(None, PublishingQueue(SimpleNamespace(), endpoint.lock))
+    endpoint.connect(pytest.fail, PublishingQueue(SimpleNamespace(), endpoint.lock))
     endpoint.publishing.listening = True
     endpoint.reset()
     endpoint.state.emit("Run Status Change", "arn:aws:omics:us-east-1:1:run/1", {}, endpoint.state.clock.now())
