@@ -48,7 +48,7 @@ class Endpoint:
         with self.lock:
             left, runs = self.publishing, list(self.state.runs)
             self.calls, self.faults, self.throttle = CallLog(), PlannedFaults(), Throttle()
-            self.publishing = left.renewed() if left else None
+            self.publishing = renewed = left.renewed() if left else None
             executor = None if self._simulate else self._executor
             self.state = State(self.lock, executor=executor, publishing=self.publishing)
             self.state.ended = partial(batch_processing.run_ended, self.state)
@@ -59,6 +59,8 @@ class Endpoint:
         if left:
             left.close()
         moto_backends.reset()
+        if renewed:  # Before, what `prepare` publishes would be forgotten, too.
+            renewed.begin()
 
     def call(self, operation: str, params: dict[str, Any], caller: Caller) -> Answer:
         """Do an operation on the state that there is when its turn comes."""

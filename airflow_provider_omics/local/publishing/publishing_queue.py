@@ -36,14 +36,23 @@ class PublishingQueue:
         self._order = itertools.count()
         self._thread: threading.Thread | None = None
         self._closed = False
+        self._begun = threading.Event()
+        self._begun.set()
 
     def renewed(self) -> PublishingQueue:
-        """Return another one that has published nothing, for a state that is new."""
-        return PublishingQueue(self.publisher, self._lock)
+        """Return another one, for a state that is new; it publishes nothing until :meth:`begin`."""
+        renewed = PublishingQueue(self.publisher, self._lock)
+        renewed._begun.clear()
+        return renewed
+
+    def begin(self) -> None:
+        """Publish what waits, and all that comes."""
+        self._begun.set()
 
     def close(self) -> None:
         """End the thread; what it has not yet published is dropped."""
         self._closed = True
+        self._begun.set()
         if self._thread:
             self._jobs.put((_FIRST, -1, lambda: None))
             self._thread.join()
@@ -83,6 +92,7 @@ class PublishingQueue:
         self._jobs.put((priority, next(self._order), job))
 
     def _work(self) -> None:
+        self._begun.wait()
         while True:
             _, _, job = self._jobs.get()
             if self._closed:

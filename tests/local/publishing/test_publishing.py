@@ -11,7 +11,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from airflow_provider_omics.local.operations.endpoint import Endpoint
 from airflow_provider_omics.local.publishing import moto_backends
 from airflow_provider_omics.local.publishing.publishing_queue import PublishingQueue
 
@@ -210,15 +209,6 @@ def test_events_get_lost_or_come_twice(start, client, fast, received, frozen, co
     statuses = [event["detail"]["status"] for event in received("DELETED")]
     assert [status for status in statuses if status == "COMPLETED"] == ["COMPLETED"] * copies
     assert statuses[-1] == "DELETED"
-
-
-def test_a_reset_endpoint_sends_nothing_until_somebody_asks_eventbridge_for_a_rule():
-    endpoint = Endpoint({})
-    endpoint.connect(pytest.fail, PublishingQueue(SimpleNamespace(), endpoint.lock))
-    endpoint.publishing.listening = True
-    endpoint.reset()
-    endpoint.state.emit("Run Status Change", "arn:aws:omics:us-east-1:1:run/1", {}, endpoint.state.clock.now())
-    assert endpoint.publishing._thread is None
 
 
 def test_a_failure_its_reason_and_the_cache_are_in_the_event(start, client, fast, received):
