@@ -19,6 +19,8 @@ README = (ROOT / "README.md").read_text()
 DAG, TESTS = (
     re.search(rf"```python\n({first}.*?)```", README, re.DOTALL).group(1) for first in ("import pendulum", "def test_")
 )
+PAGE = (ROOT / "docs/testing-dags.md").read_text()
+WDL, WORKFLOW_TEST = (re.search(rf"```{block}(.*?)```", PAGE, re.DOTALL).group(1) for block in ("wdl\n", "python\n"))
 # What the documented test says if the DAG is broken.
 BROKEN = DAG.replace('workflow_id="1234567"', 'workflow_id="7654321"')
 # Neither this project's settings nor its folder.
@@ -42,7 +44,10 @@ def project(tmp_path):
     (tmp_path / "tests").mkdir()
     (tmp_path / "dags/first_run.py").write_text(DAG)
     (tmp_path / "dags/broken.py").write_text(BROKEN)
+    (tmp_path / "workflow").mkdir()
+    (tmp_path / "workflow/main.wdl").write_text(WDL)
     (tmp_path / "tests/test_first_run.py").write_text(TESTS)
+    (tmp_path / "tests/test_workflow.py").write_text(WORKFLOW_TEST)
     (tmp_path / "tests/test_broken.py").write_text(TESTS.replace("first_run.py", "broken.py"))
     return tmp_path
 
@@ -61,6 +66,7 @@ def check(python, project, environment):
     assert results == {
         ("PASSED", "test_first_run", "test_a_lost_answer_starts_no_second_run"),
         ("PASSED", "test_first_run", "test_a_run_without_memory_fails_the_dag"),
+        ("PASSED", "test_workflow", "test_the_workflow_counts_the_bytes"),
         ("FAILED", "test_broken", "test_a_lost_answer_starts_no_second_run"),
         ("FAILED", "test_broken", "test_a_run_without_memory_fails_the_dag"),
     }, done.stdout + done.stderr
