@@ -38,6 +38,7 @@ def get_provider_info() -> dict[str, Any]:
         "triggers": [
             _modules(
                 "airflow_provider_omics.triggers.events",
+                "airflow_provider_omics.triggers.pause",
                 "airflow_provider_omics.triggers.read_sets",
                 "airflow_provider_omics.triggers.run",
                 "airflow_provider_omics.triggers.start_run",
