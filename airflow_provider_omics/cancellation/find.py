@@ -79,12 +79,12 @@ def by_tags(hook: OmicsHook, wanted: Callable[[Mapping[str, str]], bool], more: 
     until = time.monotonic() + VISIBLE_SECONDS
     for run in more:
         seen.add(run.id)
-        _look(hook, run, wanted, found, until)
+        _look(hook, run, wanted, found, until, ours=True)
     try:
         for run_id in _active_ids(hook):
             if run_id not in seen:
                 seen.add(run_id)
-                _look(hook, Run(run_id), wanted, found, 0.0)
+                _look(hook, Run(run_id), wanted, found, until, ours=False)
     except Exception as error:  # noqa: BLE001 - the runs found so far are cancelled all the same
         found.problems.append(f"The account's active runs cannot all be listed: {error}")
     return found
@@ -98,7 +98,22 @@ def _active_ids(hook: OmicsHook) -> Iterator[str]:
         yield from [item["id"] for page in pages.paginate(status=status) for item in page["items"]]
 
 
-def _look(hook: OmicsHook, run: Run, wanted: Callable[[Mapping[str, str]], bool], found: Found, until: float) -> None:
+def _look(
+    hook: OmicsHook,
+    run: Run,
+    wanted: Callable[[Mapping[str, str]], bool],
+    found: Found,
+    until: float,
+    *,
+    ours: bool,
+) -> None:
+    """
+    Add a run if its tags match.
+
+    :param until: until when to repeat GetRun if it does not find the run, by ``time.monotonic()``: also a run that is
+        listed may not be visible yet.
+    :param ours: whether it is known to be a run of these tasks.
+    """
     while True:
         try:
             hook.check_owner(run)
@@ -109,12 +124,12 @@ def _look(hook: OmicsHook, run: Run, wanted: Callable[[Mapping[str, str]], bool]
                 continue
             if run.creation_time and time.time() < run.creation_time + VISIBLE_AFTER:
                 found.problems.append(f"Run {run.id} is not found: it may be too new to be visible, and go on")
-            elif until:
+            elif ours:
                 why = "it was deleted, by a person or by retention_mode REMOVE; if it was just started, cancel again"
                 log.warning("Run %s is not found: %s", run.id, why)
             return
         except Exception as error:  # noqa: BLE001 - the others are cancelled all the same
-            if is_denied(error) and not until:
+            if is_denied(error) and not ours:
                 # Without GetRun the caller probably has no CancelRun either: the run is probably not this Dag's.
                 log.warning("GetRun of run %s is denied, so it is not cancelled: %s", run.id, error)
                 return

@@ -84,6 +84,14 @@ def test_a_run_that_is_not_visible_yet_is_waited_for(started, context, omics_loc
     assert done["status"] == "STOPPING"
 
 
+@pytest.mark.usefixtures("briefly")
+def test_a_listed_run_that_is_not_visible_yet_is_waited_for(started, context, omics_local):
+    started("a")
+    omics_local.fault("GetRun", "error", code="ResourceNotFoundException", times=2)
+    [done] = CancelOmicsRunOperator(task_id="cancel").execute(context)
+    assert done["status"] == "STOPPING"
+
+
 def test_the_account_is_read_once_for_all_tasks(started, context, omics_local):
     started("a", "b", "c")
     before = omics_local.counts()

@@ -18,6 +18,7 @@ LATE = "tests/operators/test_late.py::"
 CANCELS = "tests/operators/cancelling/test_runs.py::"
 
 MUTATIONS = (
+    Mutation("a listed run that is not visible yet is waited for", "cancellation/find.py", "found, until, ours=False)", "found, 0.0, ours=False)", "tests/operators/cancelling/test_runs.py::test_a_listed_run_that_is_not_visible_yet_is_waited_for"),
     Mutation("no deferral ends before the scheduler has noticed it", GUARDED, "            await until_noticed(self, begun)\n", "", NOTICED + "test_in_a_triggerer_an_event_comes_when_the_scheduler_has_noticed"),
     Mutation("a deleted Dag run has no next try", DECISION, "state in {UNKNOWN, REMOVED} or", "state == UNKNOWN or", KILLS + "test_the_deadline_of_a_task_whose_dag_run_was_deleted_cancels"),
     Mutation("an eviction cancels nothing", DECISION, "    return state in _BY_A_PERSON\n", "    return state not in _TO_BE_CONTINUED\n", KILLS + "test_a_machine_that_goes_away_does_not"),
