@@ -8,7 +8,9 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omics.compat import conf
+from airflow.providers.common.compat.sdk import AirflowException
+
+from airflow_provider_omics.compat import conf, is_deferral_timeout, is_failed_deferral
 from airflow_provider_omics.exceptions import (
     ReadSetJobWaitError,
     StartRunRefusedError,
@@ -152,6 +154,28 @@ class ReadSetJobOperator(ReadSetJobWait):
         from airflow_provider_omics.records.versioned import ignore  # noqa: PLC0415 - keep DAG parsing fast
 
         ignore(f"{type(self).__name__}.execute_complete", unknown)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:  # noqa: ANN401
+        """
+        Resume after a deferral.
+
+        :raises ReadSetJobWaitError: if the trigger failed; the job goes on.
+        :raises ReadSetJobTimeoutError: after Airflow's own time-out of a deferral; the job goes on.
+        """
+        from airflow_provider_omics.records.read_set_job import ReadSetJob  # noqa: PLC0415 - keep DAG parsing fast
+
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except AirflowException as error:
+            ti, job_id = context["ti"], None
+            if is_failed_deferral(next_method):
+                job_id = ti.xcom_pull(task_ids=ti.task_id, key="job_id", map_indexes=ti.map_index)
+            if not job_id:
+                raise
+            job = ReadSetJob(self.kind, job_id, self.sequence_store_id)
+            if is_deferral_timeout(next_method, next_kwargs):
+                raise self.timed_out(job) from error
+            raise ReadSetJobWaitError.of(job, f"the trigger failed: {error}") from error
 
     def on_kill(self) -> None:
         """Start nothing more; a job that has begun goes on, as HealthOmics cannot cancel it."""

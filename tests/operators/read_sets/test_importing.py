@@ -216,3 +216,18 @@ def test_a_connection_that_is_missed_once_when_the_job_is_there_fails_nothing(st
     monkeypatch.setattr(faults, "back_off", back_off)
     assert stored.importing("a", aws_conn_id="aws_own").execute(context)["status"] == "COMPLETED"
     assert missed == [True]
+
+
+@pytest.mark.usefixtures("frozen")
+@pytest.mark.parametrize(
+    ("why", "error", "told"),
+    [
+        ("Trigger failure", ReadSetJobWaitError, "and the job goes on: the trigger failed: Trigger failure"),
+        ("Trigger timeout", ReadSetJobTimeoutError, "not ended within execution_timeout"),
+    ],
+)
+def test_a_task_whose_trigger_is_lost_names_the_job_that_goes_on(why, error, told, stored, context, ti):
+    operator = stored.importing("a", deferrable=True)
+    deferred(operator, context)
+    with pytest.raises(error, match=rf"import job {ti.xcom['job_id']} of .*{told}"):
+        operator.resume_execution("__fail__", {"error": why}, context)
