@@ -18,13 +18,13 @@ LATE = "tests/operators/test_late.py::"
 CANCELS = "tests/operators/cancelling/test_runs.py::"
 
 MUTATIONS = (
-    Mutation("a listed run that is not visible yet is waited for", "cancellation/find.py", "found, until, ours=False)", "found, 0.0, ours=False)", "tests/operators/cancelling/test_runs.py::test_a_listed_run_that_is_not_visible_yet_is_waited_for"),
+    Mutation("a listed run that is not visible yet is waited for", FIND, "found, until, ours=False)", "found, 0.0, ours=False)", "tests/operators/cancelling/test_runs.py::test_a_listed_run_that_is_not_visible_yet_is_waited_for"),
     Mutation("no deferral ends before the scheduler has noticed it", GUARDED, "            await until_noticed(self, begun)\n", "", NOTICED + "test_in_a_triggerer_an_event_comes_when_the_scheduler_has_noticed"),
     Mutation("a deleted Dag run has no next try", DECISION, "state in {UNKNOWN, REMOVED} or", "state == UNKNOWN or", KILLS + "test_the_deadline_of_a_task_whose_dag_run_was_deleted_cancels"),
     Mutation("an eviction cancels nothing", DECISION, "    return state in _BY_A_PERSON\n", "    return state not in _TO_BE_CONTINUED\n", KILLS + "test_a_machine_that_goes_away_does_not"),
     Mutation("a run that is not found is looked for", FIND, "        if time.monotonic() + _AGAIN >= until:\n            return None", "        return None", CANCELS + "test_a_run_that_is_not_visible_yet_is_waited_for"),
     Mutation("a pushed run that is too new to be seen is not taken for deleted", FIND, "if run.creation_time and time.time() <", "if False and time.time() <", CANCELS + "test_a_run_that_is_too_new_to_be_seen_is_not_taken_for_deleted"),
-    Mutation("what a task has pushed is no stranger's", FIND, "if is_denied(error) and not until:", "if is_denied(error):", CANCELS + "test_a_run_of_this_dag_run_that_may_not_be_looked_at_fails_the_task"),
+    Mutation("what a task has pushed is no stranger's", FIND, "if is_denied(error) and not ours:", "if is_denied(error):", CANCELS + "test_a_run_of_this_dag_run_that_may_not_be_looked_at_fails_the_task"),
     Mutation("a run of another Region is not overlooked", FIND, "            hook.check_owner(run)\n", "", CANCELS + "test_runs_of_another_region_are_not_overlooked"),
     Mutation("a task's runs are told by their tags", FIND, 'if not run.ended and wanted(answer.get("tags", {})):', "if not run.ended:", CANCELS + "test_runs_are_cancelled_by_whose_they_are"),
     Mutation("a worker cancels with the credentials that are there then", CANCELLING, "                    hook.renew()\n", "                    pass\n", LATE + "test_credentials_that_are_missing_for_a_moment_leave_no_run"),
