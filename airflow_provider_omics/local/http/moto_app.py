@@ -7,6 +7,8 @@ import logging
 import os
 from typing import TYPE_CHECKING, Any, cast
 
+from airflow_provider_omics.local.publishing import moto_backends
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
@@ -27,6 +29,7 @@ def moto_app() -> ASGI:
     # moto would invite every web page to read what it answers.
     os.environ.setdefault("MOTO_DISABLE_GLOBAL_CORS", "true")
     try:
+        moto_backends.load()
         from a2wsgi import WSGIMiddleware  # noqa: PLC0415 - moto costs a second: only who needs it waits
         from moto.moto_server.werkzeug_app import (  # noqa: PLC0415 - likewise
             DomainDispatcherApplication,

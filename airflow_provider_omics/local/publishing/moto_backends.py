@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 import threading
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,18 @@ _ACCOUNT = "123456789012"
 _LOG_AHEAD = timedelta(hours=1, minutes=59)
 # Executed runs log from threads of their own.
 _logging = threading.Lock()
+_loading = threading.Lock()
+
+
+def load() -> None:
+    """
+    Import what is used of moto here; ImportError says that it is not installed.
+
+    Its modules import each other in a circle: of two threads that begin at once, one would find half of them.
+    """
+    with _loading:
+        for module in ("backends", "moto_api._internal.models", "logs", "events", "s3"):
+            import_module(f"moto.{module}")
 
 
 def log(region: str, group: str, stream: str, lines: Sequence[tuple[datetime, str]]) -> None:
@@ -60,13 +73,15 @@ def put_object(bucket: str, key: str, content: bytes) -> None:
 
 def reset() -> None:
     """Empty every service, as far as any was used."""
-    if "moto.core" in sys.modules:
+    if "moto" in sys.modules:
+        load()
         from moto.moto_api._internal.models import moto_api_backend  # noqa: PLC0415 - moto costs a second: nobody waits for it
 
         moto_api_backend.reset()
 
 
 def _backend(service: str, region: str) -> Any:  # noqa: ANN401 - moto's own, without types
+    load()
     from moto.backends import get_backend  # noqa: PLC0415 - moto costs a second: only who needs it waits
 
     backends: Any = get_backend(service)  # type: ignore[call-overload]

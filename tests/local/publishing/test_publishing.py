@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -290,3 +292,25 @@ def test_the_engine_log_comes_in_the_order_of_its_times(start, client, fast, fro
     times = [event["timestamp"] for event in events]
     assert times == sorted(times)
     assert times[0] == int(run["startTime"].timestamp() * 1000)
+
+
+FIRST_AT_ONCE = """
+import sys, threading
+from airflow_provider_omics.local.http.moto_app import moto_app, without_moto
+from airflow_provider_omics.local.publishing import moto_backends
+
+apps = []
+request = threading.Thread(target=lambda: apps.append(moto_app()))
+request.start()
+while "moto" not in sys.modules:
+    pass
+moto_backends.make_bucket("bucket")
+request.join()
+assert apps != [without_moto]
+"""
+
+
+def test_a_request_and_a_run_may_need_the_other_services_at_once():
+    command = [sys.executable, "-c", FIRST_AT_ONCE]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
+    assert done.returncode == 0, done.stderr
