@@ -115,3 +115,29 @@ def test_a_script_of_the_user_comes_before_the_examples_own():
         omics.start_run(workflowId="1234567", roleArn="arn:x", outputUri="s3://b", requestId="r")
         [run] = [run for run in server.endpoint.state.runs.values() if run.request["workflowId"] == "1234567"]
         assert run.plan.status == "FAILED"
+
+
+def test_what_belongs_to_another_account_is_not_there(start, client, omics_local, refused):
+    omics_local.switch(accounts={"other": "210987654321"})
+    other = omics_local.client("omics", access_key="other")
+    group, cache = client.create_run_group(name="g"), client.create_run_cache(cacheS3Location="s3://bucket/c")
+    store = client.create_sequence_store(name="s")
+    setting = {"workflowId": "1234567", "roleArn": "arn:aws:iam::123456789012:role/x", "outputUri": "s3://b"}
+    start()
+    batch = client.start_run_batch(
+        defaultRunSetting=setting, batchRunSettings={"inlineSettings": [{"runSettingId": "a"}]}
+    )
+    assert other.list_runs()["items"] == other.list_batch()["items"] == other.list_workflows()["items"] == []
+    assert other.list_run_groups()["items"] == other.list_run_caches()["items"] == []
+    assert other.list_sequence_stores()["sequenceStores"] == []
+    missing = ("ResourceNotFoundException", 404)
+    assert refused(other.get_run_group, id=group["id"]) == refused(other.get_run_cache, id=cache["id"]) == missing
+    assert refused(other.delete_run_group, id=group["id"]) == refused(other.delete_run_cache, id=cache["id"]) == missing
+    for arn in (group["arn"], cache["arn"], store["arn"], batch["arn"]):
+        assert refused(other.list_tags_for_resource, resourceArn=arn) == missing
+        assert client.list_tags_for_resource(resourceArn=arn)["tags"] == {}
+    own = omics_local.workflow(account="210987654321")
+    run = {**setting, "workflowId": own}
+    assert refused(other.start_run, **run, runGroupId=group["id"]) == missing
+    assert refused(other.start_run, **run, cacheId=cache["id"]) == missing
+    assert other.start_run(**run)["arn"].split(":")[4] == "210987654321"

@@ -36,7 +36,7 @@ def list_tags_for_resource(state: State, params: Answer, caller: Caller) -> Answ
 
 
 def _tags(state: State, resource_arn: str, caller: Caller) -> dict[str, str]:
-    """Return the tags of what has this ARN; of runs, batches and stores, those of the caller's Region."""
+    """Return the tags of what has this ARN in the caller's account, of runs, batches and stores also its Region."""
     kind, _, rest = resource_arn.rpartition(":")[2].partition("/")
     resource_id, *below = rest.split("/")
     kinds: dict[str, dict[str, Any]] = {
@@ -49,7 +49,8 @@ def _tags(state: State, resource_arn: str, caller: Caller) -> dict[str, str]:
         "sequenceStore": state.stores,
     }
     resource = kinds.get(kind, {}).get(resource_id)
-    elsewhere = kind in _REGIONAL and resource is not None and resource.caller.region != caller.region
+    elsewhere = kind in _REGIONAL and resource is not None and resource.caller[:2] != caller[:2]
+    elsewhere = elsewhere or resource_arn.split(":")[4:5] != [caller.account]
     if resource is not None and below:
         parts = {"workflow": "versions", "sequenceStore": "read_sets"}
         resource = getattr(resource, parts[kind]).get(below[-1]) if kind in parts else None

@@ -113,7 +113,7 @@ def list_batch(state: State, params: Answer, caller: Caller) -> Answer:
     batches = (
         batch
         for batch in reversed(state.batches.values())
-        if batch.caller.region == caller.region
+        if batch.caller[:2] == caller[:2]
         and params.get("status") in (None, batch.status)
         and params.get("name") in (None, batch.request.get("batchName"))
         and params.get("runGroupId") in (None, batch.request["defaultRunSetting"].get("runGroupId"))

@@ -12,9 +12,10 @@ from airflow_provider_omics.local.state.resources import (
     Resource,
     check_tags,
     described,
-    found,
+    found_own,
     given,
     listed,
+    owned,
     update,
 )
 from airflow_provider_omics.local.wire.caller import Answer, Caller, arn
@@ -55,23 +56,23 @@ def make_run_cache(state: State, params: Answer, caller: Caller, cache_id: str |
     return cache
 
 
-def get_run_cache(state: State, params: Answer, _caller: Caller) -> Answer:
+def get_run_cache(state: State, params: Answer, caller: Caller) -> Answer:
     """Answer all about a run cache."""
-    return described(found(state.caches, params["id"], "Run cache"))
+    return described(found_own(state.caches, params["id"], "Run cache", caller))
 
 
-def list_run_caches(state: State, params: Answer, _caller: Caller) -> Answer:
+def list_run_caches(state: State, params: Answer, caller: Caller) -> Answer:
     """List run caches, the newest first."""
-    return listed(state.caches, params)
+    return listed(owned(state.caches, caller), params)
 
 
-def update_run_cache(state: State, params: Answer, _caller: Caller) -> Answer:
+def update_run_cache(state: State, params: Answer, caller: Caller) -> Answer:
     """Change a run cache's name, description or behaviour."""
-    update(found(state.caches, params["id"], "Run cache"), params)
+    update(found_own(state.caches, params["id"], "Run cache", caller), params)
     return {}
 
 
-def delete_run_cache(state: State, params: Answer, _caller: Caller) -> Answer:
+def delete_run_cache(state: State, params: Answer, caller: Caller) -> Answer:
     """Delete a run cache."""
-    del state.caches[found(state.caches, params["id"], "Run cache").id]
+    del state.caches[found_own(state.caches, params["id"], "Run cache", caller).id]
     return {}

@@ -11,7 +11,7 @@ from airflow_provider_omics.local.publishing.s3_uri import split
 from airflow_provider_omics.local.runs import configurations, new_run, parameters, simulation, statuses
 from airflow_provider_omics.local.runs.instance_types import instance_type
 from airflow_provider_omics.local.state.clock import later
-from airflow_provider_omics.local.state.resources import check_tags, found, found_here
+from airflow_provider_omics.local.state.resources import check_tags, found, found_here, found_own
 from airflow_provider_omics.local.state.run_state import ENDED, Run
 from airflow_provider_omics.local.wire.caller import arn, log_stream_arn
 from airflow_provider_omics.local.wire.page_tokens import page
@@ -60,7 +60,7 @@ def create_run(
     """Check a request for a run against all that there is, and let the run begin."""
     request = _effective_request(state, params, caller)
     workflow = workflow_operations.usable_workflow(state, request, caller)
-    _check_request(state, request, workflow)
+    _check_request(state, request, workflow, caller)
     run_id = run_id or state.new_run_id()
     base = request["outputUri"]
     overwrite = request.get("outputUriPrefixMode") == "NONE_WITH_OVERWRITE"
@@ -117,7 +117,7 @@ def _effective_request(state: State, params: Answer, caller: Caller) -> Answer:
     return {**{name: value for name, value in source.items() if name not in (*_NOT_COPIED, *replaced)}, **given}
 
 
-def _check_request(state: State, request: Answer, workflow: Resource) -> None:
+def _check_request(state: State, request: Answer, workflow: Resource, caller: Caller) -> None:
     """Check what HealthOmics' user guide says of a run's members beyond the model."""
     try:
         split(request["outputUri"], key_needed=False)
@@ -135,9 +135,9 @@ def _check_request(state: State, request: Answer, workflow: Resource) -> None:
         except ValueError as error:
             raise invalid(f"sessionPolicy is not JSON: {error}") from None
     if "cacheId" in request:
-        found(state.caches, request["cacheId"], "Run cache")
+        found_own(state.caches, request["cacheId"], "Run cache", caller)
     if "runGroupId" in request:
-        found(state.groups, request["runGroupId"], "Run group")
+        found_own(state.groups, request["runGroupId"], "Run group", caller)
     parameters.check_request(request, workflow)
 
 

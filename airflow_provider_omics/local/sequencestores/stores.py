@@ -68,7 +68,7 @@ def list_sequence_stores(state: State, params: Answer, caller: Caller) -> Answer
     stores = (
         store
         for store in reversed(state.stores.values())
-        if store.caller.region == caller.region
+        if store.caller[:2] == caller[:2]
         and asked.get("name") in (None, store.members["name"])
         and asked.get("status") in (None, store.members["status"])
         and within(store.members["creationTime"], asked)

@@ -76,6 +76,16 @@ def found_here(where: dict[str, Regional], key: str, what: str, caller: Caller) 
     return item
 
 
+def found_own(where: dict[str, Resource], key: str, what: str, caller: Caller) -> Resource:
+    """Return what has this key in the caller's account, or raise ResourceNotFoundException."""
+    return found(owned(where, caller), key, what)
+
+
+def owned(where: dict[str, Resource], caller: Caller) -> dict[str, Resource]:
+    """Return what belongs to the caller's account."""
+    return {key: resource for key, resource in where.items() if resource.account == caller.account}
+
+
 def check_tags(tags: dict[str, str]) -> dict[str, str]:
     """Return a copy of the tags, or raise ValidationException."""
     if len(tags) > _MAX_TAGS:
