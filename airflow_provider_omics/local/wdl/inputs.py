@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -115,9 +116,12 @@ def _object_of(uri: str) -> tuple[str, str]:
             f"{uri}: the local endpoint executes with s3:// URIs alone; GetReadSetMetadata tells those of a read set.",
         )
     try:
-        return split(uri, key_needed=False)
+        bucket, key = split(uri, key_needed=False)
     except ValueError:
         raise no_uri(uri) from None
+    if not re.fullmatch(r"[A-Za-z0-9._-]+", bucket):  # a template that was not rendered
+        raise RunError("INVALID_URI_INPUT", f"Input {uri} has {bucket!r} for its bucket, which is no bucket's name.")
+    return bucket, key
 
 
 def no_uri(uri: str) -> RunError:

@@ -182,6 +182,8 @@ def test_a_uri_inside_the_definition_that_cannot_be_had_fails_the_run(lab, uri):
         *((f"{scheme}://lab/in/greeting.txt", "INVALID_URI_INPUT") for scheme in (*REFUSED_SCHEMES, "made-up")),
         ("s3:/lab/in/greeting.txt", "INVALID_URI_INPUT"),
         ("s3://", "INVALID_URI_INPUT"),
+        ("s3://{{ bucket }}/greeting.txt", "INVALID_URI_INPUT"),
+        ("s3://${BUCKET}/greeting.txt", "INVALID_URI_INPUT"),
         ("omics://123456789012.storage.us-east-1.amazonaws.com/1/readSet/2/source1", "INPUT_URI_NOT_FOUND"),
     ],
 )
