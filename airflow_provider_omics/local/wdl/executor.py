@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 LONGEST_MESSAGE = 1024
 # What miniwdl says of a File or Directory that is no URI, or one of a scheme for which there is no plugin.
 _NO_URI = re.compile(
-    r"(?:^(?:File|Directory) not found: ?|not expressly supplied .*?: |unlike `|File invalid path: )(.*?)'?$"
+    r"(?:^(?:File|Directory) not found: ?|not expressly supplied .*?: ?|unlike `|File invalid path: )(.*?)'?$"
 )
 
 

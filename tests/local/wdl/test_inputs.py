@@ -165,7 +165,7 @@ def test_an_input_that_cannot_be_had_fails_the_run_and_starts_nothing(lab, uri, 
     assert run.tasks == []
 
 
-@pytest.mark.parametrize("uri", ["made-up://x", "x.bam", "/etc/hostname", "s3://lab/in/"])
+@pytest.mark.parametrize("uri", ["made-up://x", "x.bam", "/etc/hostname", "s3://lab/in/", ""])
 def test_a_uri_inside_the_definition_that_cannot_be_had_fails_the_run(lab, uri):
     wdl = (
         f'version 1.1\nworkflow W {{ call T {{ input: f = "{uri}" }} }}\ntask T {{ input {{ File f }} command <<<>>> }}'
