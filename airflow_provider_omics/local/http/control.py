@@ -159,7 +159,7 @@ def _workflow(endpoint: Endpoint, asked: Asked) -> Json:
     members = read_structure(shape, members, "", wrong)
     if wrong:
         raise ValueError(f"A workflow cannot be like this: {'; '.join(wrong)}.")
-    content = base64.b64decode(asked["definitionZip"]) if "definitionZip" in asked else None
+    content = _zip_of(asked["definitionZip"]) if "definitionZip" in asked else None
     found = examine(content, members.get("main"), members.get("engine")) if content else {}
     if found.get("status") == "FAILED":
         raise ValueError(found["statusMessage"])
@@ -167,6 +167,13 @@ def _workflow(endpoint: Endpoint, asked: Asked) -> Json:
     with endpoint.lock:
         given = {**found, **members, **account}
         return {"id": workflow_operations.register(endpoint.state, given, content, namespace)}
+
+
+def _zip_of(text: object) -> bytes:
+    try:
+        return base64.b64decode(str(text), validate=True)
+    except ValueError:
+        raise ValueError("A workflow's definitionZip is the zip in base64.") from None
 
 
 def _runs(endpoint: Endpoint, _asked: Asked) -> Json:

@@ -76,7 +76,7 @@ SCRIPTS = [
 ]
 SCRIPTS += [{"tasks": [{"name": "t", **task}]} for task in TASKS]
 SETTINGS = [{"speed": float("nan")}, {"speed": float("inf")}, {"list_delay": 10**400}, {"quotas": {"GetRun": "x"}}]
-WORKFLOWS = [{"id": 1}, {"name": []}, {"parameterTemplate": "x"}]
+WORKFLOWS = [{"id": 1}, {"name": []}, {"parameterTemplate": "x"}, {"definitionZip": 5}, {"definitionZip": "bm8gemlw"}]
 RUNS = [{}, {"id": "1"}, {"id": "9", "status": "FAILED"}, {"id": [], "status": "FAILED"}]
 CALLS = {
     "clock": CLOCK, "faults": FAULTS, "scripts": SCRIPTS, "settings": SETTINGS, "workflows": WORKFLOWS, "runs": RUNS
