@@ -49,6 +49,10 @@ class Answer(NamedTuple):
     error: str = ""
 
 
+class _BeforeResetError(Exception):
+    """A call has waited while the endpoint forgot everything, and belongs to what is forgotten."""
+
+
 class App:
     """The ASGI application."""
 
@@ -97,7 +101,7 @@ class App:
         return Answer(status, json.dumps(document, default=str).encode())
 
     async def _omics(self, scope: Scope, query: str, caller: Caller, receive: Receive, send: Send) -> None:
-        endpoint, body = self.endpoint, await _body(receive)
+        endpoint, body, state = self.endpoint, await _body(receive), self.endpoint.state
         try:
             operation, labels = endpoint.service.route(scope["method"], scope["raw_path"].decode("latin-1"))
         except ServiceError as error:
@@ -115,7 +119,10 @@ class App:
                 raise ServiceError(fault.code, fault.message)  # noqa: TRY301 - an error like the service's own
             params = self._read(operation, labels, query, body)
             call.request_id = params.get("requestId") or params.get("clientToken")
-            answer = await self._handle(operation, params, caller)
+            answer = await self._handle(operation, params, caller, state)
+        except _BeforeResetError:
+            _abort(send)
+            return
         except ServiceError as error:
             answer = self._error(error)
         except Exception as error:
@@ -135,7 +142,7 @@ class App:
         endpoint.throttle.take(name, state.settings.quotas.get(name), state.clock.now())
         return endpoint.service.parse(operation, labels, query, body)
 
-    async def _handle(self, operation: OperationModel, params: dict[str, Any], caller: Caller) -> Answer:
+    async def _handle(self, operation: OperationModel, params: dict[str, Any], caller: Caller, state: State) -> Answer:
         uri = needs_object(operation.name, params)
         if uri is not None:
             caller = await asyncio.to_thread(self._with_object, operation, uri, caller)
@@ -143,6 +150,8 @@ class App:
         if content is not None and operation.name in ("CreateWorkflow", "CreateWorkflowVersion"):
             found = await asyncio.to_thread(examine, content, params.get("main"), params.get("engine"))
             caller = caller._replace(definition=found)
+        if self.endpoint.state is not state:
+            raise _BeforeResetError
         output = self.endpoint.call(operation.name, params, caller)
         definition = definition_export.definition_of(self.endpoint.state, operation.name, params, caller)
         if definition is not None and self.endpoint.publishing:
@@ -181,12 +190,13 @@ class App:
         receive = _again(body) if service == "sts" else receive
         operation = other_services.operation_of(service, scope, headers, body)
         fault = None if access_key == self._own_key else self.endpoint.faults.take(operation)
+        state = self.endpoint.state
         if fault and fault.kind == "delay":
             await asyncio.sleep(fault.seconds)
-        elif fault and fault.kind == "drop":
+        if fault and (fault.kind == "drop" or self.endpoint.state is not state):
             _abort(send)
             return
-        elif fault:
+        if fault and fault.kind == "error":
             await _body(receive)
             await self._send(send, Answer(*other_services.error_answer(service, fault.code, fault.message)))
             return

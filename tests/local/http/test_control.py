@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from botocore.exceptions import ConnectionClosedError
 
 
 @pytest.mark.parametrize(
@@ -124,3 +126,21 @@ def test_a_reset_leaves_nothing_of_what_was_under_way(start, omics_local, client
         assert client.list_runs()["items"] == []
     assert threading.active_count() < 40
     assert [thread.name for thread in threading.enumerate()].count("omics-local-publishing") == 0
+
+
+@pytest.mark.parametrize("operation", ["StartRun", "s3:PutObject"])
+def test_a_call_that_waits_during_a_reset_leaves_nothing(operation, start, omics_local, wait_for):
+    s3 = omics_local.client("s3")
+    s3.create_bucket(Bucket="bucket")
+    omics_local.fault(operation, "delay", seconds=1)
+    calls = {"StartRun": start, "s3:PutObject": lambda: s3.put_object(Bucket="bucket", Key="left", Body=b"x")}
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(calls[operation])
+        wait_for(lambda: omics_local.faults() == [])
+        omics_local.reset()
+        omics_local.workflow(id="1234567")
+        omics_local.client("s3").create_bucket(Bucket="bucket")
+        with pytest.raises(ConnectionClosedError):
+            waiting.result()
+    assert omics_local.runs() == []
+    assert s3.list_objects_v2(Bucket="bucket")["KeyCount"] == 0
