@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
 
 _TICK = 0.05
+# bubblewrap takes 9,000 arguments, three for each mount; with more inputs than these, a task sees its run's folder.
+_MOST_MOUNTS = 1000
 # Job control gives the task a process group, which dies with this shell however the task ends.
 OWN_GROUP = 'set -m; cd "$0"; "$@" & trap "kill -KILL -- -$!" EXIT; trap "exit 143" TERM INT HUP; wait $!'
 
@@ -147,8 +149,8 @@ class SandboxContainer(_WithoutContainer):
 
     def _isolation(self) -> list[str]:
         invocation = [*BWRAP, *visible()]
-        for source in self.input_path_map:
-            path = source.rstrip("/")
+        inputs = [source.rstrip("/") for source in self.input_path_map]
+        for path in inputs if len(inputs) <= _MOST_MOUNTS else [self.cfg["file_io"]["root"]]:
             invocation += ["--ro-bind", path, path]
         # What is beside these is read and written by miniwdl and the server, which would follow a link of the task's.
         command = f"{self.host_dir}/command"
