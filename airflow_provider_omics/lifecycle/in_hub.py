@@ -124,7 +124,7 @@ class HubDriver:
         marker, run = earlier
         self.starts.take_over(marker.submission)
         self.times.begin_late()
-        self._answer, self._shown = run, run.uuid if run else None
+        self._answer, self._shown = run, run.uuid if run else marker.over
         record = Record(marker.submission or 0, run)
         return replace(known, retry=True, asked=marker.submission, since=marker.since, record=record)
 

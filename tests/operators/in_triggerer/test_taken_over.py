@@ -172,6 +172,40 @@ def test_a_dying_run_is_waited_out_and_followed_by_the_next(start_run, context, 
 
 
 @pytest.mark.usefixtures("frozen")
+def test_the_run_of_before_is_not_that_of_the_submission_however_often_the_triggerer_changes(
+    start_run, context, ti, omics_local
+):
+    """The XComs are of a run that was STOPPING when the try began; the next one waits in the start queue."""
+
+    async def begin(deferral):
+        (await started(of_database(deferral.trigger), omics_local)).cancel()
+
+    asyncio.run(begin(deferred(start_run(deferrable=True), context)))
+    first = ti.xcom["run_id"]
+    omics_local.force(first, "STOPPING")
+    next_try(ti)
+    deferral = deferred(start_run(deferrable=True), context)
+    omics_local.fault("StartRun", probability=1, **THROTTLED)
+
+    async def wait_in_the_queue():
+        before = omics_local.counts()["StartRun"]
+        going = asyncio.create_task(anext(of_database(deferral.trigger).run()))
+        async with asyncio.timeout(60):
+            while ti.xcom.get("run_id") != first:  # noqa: ASYNC110 - another process changes it
+                await asyncio.sleep(0.02)
+            omics_local.force(first, "CANCELLED")
+            while omics_local.counts()["StartRun"] == before:  # noqa: ASYNC110 - another process changes it
+                await asyncio.sleep(0.02)
+        going.cancel()
+
+    for _ in range(2):
+        asyncio.run(wait_in_the_queue())
+    omics_local.clear_faults()
+    asyncio.run(begin(deferral))
+    assert [run["tags"]["airflow:request_id"].rpartition("-")[2] for run in omics_local.runs()] == ["0", "1"]
+
+
+@pytest.mark.usefixtures("frozen")
 def test_a_recorded_run_needs_no_look_up(start_run, context, ti, omics_local, monkeypatch):
     context["task_state_store"] = Store()
     monkeypatch.setenv("AIRFLOW__OMICS__START_IN", "worker")
