@@ -59,11 +59,15 @@ class Claim:
         self.blocked_by: str | None = None
         self._warning = Reminder(WARN_EVERY)
 
-    async def earlier(self) -> tuple[Marker, Run | None] | None:
-        """Return the marker that another process of this attempt has written, and its run if that is in XCom."""
+    async def earlier(self, *, retry: bool = False) -> tuple[Marker, Run | None] | None:
+        """
+        Return the marker that another process of this attempt has written, and its run if that is in XCom.
+
+        :param retry: whether it may have pushed the run of an earlier try, with no submission in the marker yet.
+        """
         await self._read()
         marker = self._marker
-        if marker is None or marker.submission is None or not marker.of_try(*self._try):
+        if marker is None or not marker.of_try(*self._try) or (marker.submission is None and not retry):
             return None
         run = await self._ask(pushed_run, self._task)
         return marker, run if run is not None and run.uuid != marker.over else None
@@ -144,7 +148,7 @@ class Claim:
 class NoClaim(Claim):
     """For a task that no other process can have, in ``dag.test()``: nothing is checked and nothing written."""
 
-    async def earlier(self) -> None:
+    async def earlier(self, *, retry: bool = False) -> None:
         """Return nothing."""
 
     async def write(self, submission: int, since: float | None, over: str | None) -> bool:  # noqa: ARG002 - as Claim

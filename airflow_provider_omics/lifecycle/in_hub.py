@@ -117,11 +117,14 @@ class HubDriver:
 
     async def _after_others(self, known: Known[Run]) -> Known[Run]:
         """Add to what is known the marker and the run of an earlier process of this attempt."""
-        earlier = await self._claim.earlier()
+        earlier = await self._claim.earlier(retry=known.retry)
         self._looked_at_earlier = True
         if earlier is None:
             return known
         marker, run = earlier
+        if marker.submission is None:
+            self._shown = run.uuid if run else None
+            return known
         self.starts.take_over(marker.submission)
         self.times.begin_late()
         self._answer, self._shown = run, run.uuid if run else marker.over

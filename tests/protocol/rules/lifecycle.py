@@ -66,6 +66,7 @@ MUTATIONS = (
     Mutation("a run that cannot be looked at is told to go on", SUBMISSIONS, 'raise self.wait_error(run, f"{type(error).__name__}: {error}") from error', "raise", "tests/operators/test_faults.py::test_a_retry_that_may_not_get_its_run_says_that_it_goes_on"),
     Mutation("a StartRun whose run is not found is no task without a run", HUB_DRIVER, 'raise OmicsError(f"StartRun with', 'return str(f"StartRun with', ENDED + "test_a_run_that_may_exist_and_is_not_found_is_an_error_in_the_log"),
     Mutation("XComs of an older run are not of the submission, however often the triggerer changes", HUB_DRIVER, "run.uuid if run else marker.over", "run.uuid if run else None", TAKEN_OVER + "test_the_run_of_before_is_not_that_of_the_submission_however_often_the_triggerer_changes"),
+    Mutation("nor are those that were pushed before there was a submission", HUB_DRIVER, "            self._shown = run.uuid if run else None\n            return known\n", "            return known\n", TAKEN_OVER + "test_the_run_of_before_is_not_that_of_the_submission_however_often_the_triggerer_changes"),
     Mutation("409 is no failure", WORKER_DRIVER, "                return NoRun.CONFLICT\n", "                raise\n", RETRIES + "test_a_409_is_answered_by_a_look_up"),
     Mutation("409 is answered by looking for as long as a run may take to be listed", SUBMISSIONS, "if looked >= until:", "if True:"),
     Mutation("after 409 an older run is not the answer", SUBMISSIONS, "found.newest.submission >= at_least", "True"),
