@@ -267,7 +267,7 @@ class HubDriver:
         Return the run to cancel after the task was ended, or a text that says why there is none.
 
         :param looks_back: whether an earlier try may have started one.
-        :raises OmicsError: if a StartRun was not answered, and its run is not found.
+        :raises OmicsError: if a StartRun was not answered, and no look-up finds its run.
         """
         starts = self.starts
         starts.end()
@@ -281,9 +281,9 @@ class HubDriver:
             newest = (await self._answered(self.submissions.newest())).newest
             if newest is not None and newest.submission >= (starts.asked or 0):
                 return newest.run
-            if starts.asked is None:
-                return "it has started no run"
-            if time.monotonic() >= until:
+            if starts.asked is not None and not self.submissions.finds_runs:
                 request_id = self.submissions.request_id(starts.asked)
-                raise OmicsError(f"StartRun with requestId {request_id} was not answered, and no run of it is found")
+                raise OmicsError(f"StartRun with requestId {request_id} was not answered, and its run cannot be found")
+            if starts.asked is None or time.monotonic() >= until:
+                return "it has started no run"
             await asyncio.sleep(LOOK_AGAIN)

@@ -72,6 +72,11 @@ class RunSubmissions(Submissions[Run]):
         self._name = str(own or intention.run_name)
         self._request: dict[str, JsonValue] = {"name": self._name, **request}
 
+    @property
+    def finds_runs(self) -> bool:
+        """Whether a look-up can recognise the intention's runs: without tags, only by the default name."""
+        return self._airflow_tags or self._request["name"] == self._name
+
     def request_id(self, submission: int) -> str:
         """Return the token of a submission: the caller's own, or the intention's."""
         return str(self.own_request_id or self.intention.request_id(submission))
@@ -223,7 +228,7 @@ class RunSubmissions(Submissions[Run]):
 
     def _by_name(self, items: list[dict[str, Any]]) -> Calls[ExistingRun[Run] | None]:
         """Without tags: return the newest run with the default name, which is unique to the intention."""
-        if self._request["name"] != self._name or not items:
+        if not self.finds_runs or not items:
             return None
         run: Run = yield methodcaller("get_run", replace(Run.from_response(items[0]), uuid=""))
         if not run.uuid:

@@ -54,14 +54,14 @@ def test_a_person_ends_the_run_of_an_answer_that_was_lost(own, kill):
 
 
 @pytest.mark.parametrize("why", ["not found", "denied"])
-def test_a_run_that_may_exist_and_is_not_found_is_an_error_in_the_log(why, kill, omics_local, caplog):
+def test_a_run_that_may_exist_and_cannot_be_found_is_an_error_in_the_log(why, kill, omics_local, caplog):
     if why == "denied":
         omics_local.fault("ListRuns", "error", code="AccessDeniedException", probability=1)
     # Without tags a run of another than the default name cannot be recognised.
     assert kill("failed", lost=True, name="cohort", airflow_tags=False) == ["PENDING"]
     [error] = [it for it in caplog.records if it.levelname == "ERROR" and it.name == guarded_trigger.__name__]
     assert f"is not cancelled: cancel the run of intention {INTENTION.digest}, if there is one" in error.getMessage()
-    told = "AccessDenied" if why == "denied" else f"requestId {INTENTION.request_id(0)} was not answered, and no run of"
+    told = "AccessDenied" if why == "denied" else f"requestId {INTENTION.request_id(0)} was not answered, and its run"
     assert told in str(error.exc_info[1])
 
 
