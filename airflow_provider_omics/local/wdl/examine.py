@@ -25,7 +25,7 @@ from airflow_provider_omics.local.workflows.definitions import (
 
 _SECONDS_TO_PARSE = 60
 _PARSER = "airflow_provider_omics.local.wdl.parser"
-_LENIENT = " (The local endpoint takes WDL_LENIENT for WDL: what HealthOmics tolerates beyond WDL is not emulated.)"
+LENIENT = " (The local endpoint takes WDL_LENIENT for WDL: what HealthOmics tolerates beyond WDL is not emulated.)"
 _MOST_PARSED = 100
 _parsed: dict[tuple[object, ...], dict[str, Any]] = {}
 _parsing: set[subprocess.Popen[bytes]] = set()
@@ -41,7 +41,7 @@ def examine(content: bytes, main: str | None = None, engine: str | None = None) 
         engine = engine or ENGINES.get(PurePosixPath(main).suffix, "WDL")
         found = parsed(content, main) if engine in EXECUTED else {}
     except DefinitionError as error:
-        lenient = _LENIENT if engine == "WDL_LENIENT" else ""
+        lenient = LENIENT if engine == "WDL_LENIENT" else ""
         return {"engine": engine or "WDL", "status": "FAILED", "statusMessage": f"{error}{lenient}"}
     return {"engine": engine, **found}
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_omics.local.runs.run_manifest import manifest_lines
 from airflow_provider_omics.local.wdl import cache_export
+from airflow_provider_omics.local.wdl.examine import LENIENT
 from airflow_provider_omics.local.wdl.inputs import Inputs, no_uri
 from airflow_provider_omics.local.wdl.process import WdlError, run_wdl
 from airflow_provider_omics.local.wdl.run_folders import RunFolders
@@ -171,7 +172,8 @@ class _Execution:
     def _verdict(self, error: WdlError, progress: Progress) -> RunError:
         if progress.failed is None:
             found = _NO_URI.search(str(error))
-            return no_uri(found[1]) if found else RunError("WORKFLOW_RUN_FAILED", str(error))
+            lenient = LENIENT if self._definition.engine == "WDL_LENIENT" else ""
+            return no_uri(found[1]) if found else RunError("WORKFLOW_RUN_FAILED", f"{error}{lenient}")
         name, task_id, message = progress.failed
         region, account = self.run.arn.split(":")[3:5]
         group = f"arn:aws:logs:{region}:{account}:log-group:/aws/omics/WorkflowLog"

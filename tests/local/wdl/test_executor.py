@@ -101,6 +101,14 @@ def test_a_workflow_that_cannot_run_fails_and_says_why(lab, how, message):
     assert run.tasks == []
 
 
+@pytest.mark.parametrize("engine", ["WDL", "WDL_LENIENT"])
+def test_a_lenient_run_that_fails_of_a_type_says_that_leniency_is_not_emulated(lab, engine):
+    run, _ = lab.finish("version 1.0\nworkflow W { input { Int i } }", {"i": "1"}, engine=engine)
+
+    assert run.failure_reason == "WORKFLOW_RUN_FAILED"
+    assert ("not emulated" in run.status_message) == (engine == "WDL_LENIENT")
+
+
 NAMES = """
 version 1.1
 struct Reads { File file  String source }
