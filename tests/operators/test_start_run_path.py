@@ -39,7 +39,7 @@ def entered(operator, context, monkeypatch):
 
 def test_twelve_modules_lie_between_execute_and_start_run(start_run, context, monkeypatch):
     operator = start_run(parameters={"sample": "NA12878"}, tags={"project": "x"})
-    operator.hook().conn_config  # noqa: B018 - with the first connection Airflow 2 asks each provider for its metadata
+    operator.hook().conn  # noqa: B018 - for the first client Airflow 2 asks each provider for its metadata
     modules = entered(operator, context, monkeypatch)
     assert "hooks/omics.py" in modules
     assert len(modules) <= MOST, "\n".join(map(str, modules.items()))
