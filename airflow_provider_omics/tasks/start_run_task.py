@@ -123,11 +123,7 @@ class StartRunTask(RunEnd):
             return None
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:  # noqa: ANN401
-        """
-        Cancel the run after Airflow's own time-out of a deferral, too; any other failure of the trigger does not.
-
-        :raises RunWaitError: if the trigger failed, and the run goes on.
-        """
+        """Cancel the run after Airflow's own time-out of a deferral, too; after other failures say that it goes on."""
         from airflow_provider_omics.tasks.attempt_end import pushed  # noqa: PLC0415 - keep DAG parsing fast
 
         cancels = is_deferral_timeout(next_method, next_kwargs) and self.cancel_on_kill
