@@ -94,7 +94,8 @@ def run_wdl(
         return dict(said["outputs"])
     if inputs.failure:
         raise inputs.failure
-    raise WdlError(explain(said) or "\n".join(progress.plain) or f"The engine ended with status {process.returncode}.")
+    ended = f"The engine ended with status {process.returncode}; its log, logs/engine.log, says more."
+    raise WdlError(explain(said) or "\n".join(progress.plain) or ended)
 
 
 def _environment(plugins: Path) -> dict[str, str]:

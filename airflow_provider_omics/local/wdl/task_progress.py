@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 GIB = 1024**3
 # In the directory of a run that has a run group: where its tasks are told that the group has room for them.
 ANSWERS = "answers"
+# What miniwdl raises without a word.
+_WITHOUT_MESSAGE = {"FileNotFoundError": "null is given for a File or Directory that is not optional"}
 # Bytes of each of a task's two outputs that its log stream holds: they are kept in memory.
 _MOST_OUTPUT = 10 * 1024**2
 # An entry of miniwdl's log is one line, which may hold what an error says of a whole document.
@@ -186,4 +188,5 @@ def explain(error: dict[str, Any]) -> str:
         return f"The task's command failed with exit status {error['exit_status']}."
     at = error.get("pos")
     place = f"{Path(at['source']).name} line {at['line']} column {at['column']}: " if at else ""
-    return place + error["message"].strip() if error.get("message") else ""
+    message = error.get("message") or _WITHOUT_MESSAGE.get(error.get("error", ""), "")
+    return place + message.strip() if message else ""

@@ -123,6 +123,14 @@ def test_only_what_is_read_is_fetched_and_an_index_is_beside_its_file(lab):
     assert outputs == {"Main.said": "a i", "Main.elsewhere": "s3://lab/b/x.fa"}
 
 
+def test_a_null_where_a_file_is_declared_is_told(lab):
+    lab.shelf.put("s3://lab/files.json", '["s3://lab/in/greeting.txt", null]')
+    run, _ = lab.finish('version 1.1\nworkflow W { Array[File] files = read_json("s3://lab/files.json") }', {})
+
+    assert run.failure_reason == "WORKFLOW_RUN_FAILED"
+    assert run.status_message == "main.wdl line 2 column 1: null is given for a File or Directory that is not optional"
+
+
 def test_a_workflow_reads_a_sheet_by_itself(lab):
     lab.shelf.put("s3://lab/sheet", "a\tb\n")
     wdl = """
