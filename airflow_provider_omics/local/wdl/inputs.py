@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import shutil
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -34,6 +35,8 @@ class Inputs:
         self._directory = directory
         self._publisher = publisher
         self._folders: dict[tuple[str, bool], Path] = {}
+        # What could not be copied to its end is never taken for the whole.
+        self._unfinished = directory / "unfinished prefix"
         directory.mkdir()
 
     def serve(self, connection: socket.socket) -> threading.Thread:
@@ -72,7 +75,9 @@ class Inputs:
         # A key is no path: "a//b" is not "a/b", and "a" may be beside "a/b". So a folder has a number.
         path = self._folder(f"{bucket}/{prefix}", directory=False) / name
         if not path.exists():
-            self._publisher.download(uri, str(path))
+            unfinished = self._directory / "unfinished object"
+            self._publisher.download(uri, str(unfinished))
+            unfinished.rename(path)
         return path
 
     def _fetch_prefix(self, uri: str, bucket: str, prefix: str) -> Path:
@@ -85,10 +90,11 @@ class Inputs:
         keys = self._publisher.keys(f"s3://{bucket}/{below}")
         if not keys:
             raise FileNotFoundError(uri)
+        shutil.rmtree(self._unfinished, ignore_errors=True)
         for key in keys:
             # A key that ends with a slash is what consoles show as a folder.
             *parents, name = key.removeprefix(below).split("/")
-            where = top.joinpath(*parents)
+            where = self._unfinished.joinpath(*parents)
             _check_names(f"s3://{bucket}/{key}", *parents, *([name] if name else ()))
             try:
                 where.mkdir(parents=True, exist_ok=True)
@@ -98,6 +104,7 @@ class Inputs:
                 ) from None
             if name:
                 self._publisher.download(f"s3://{bucket}/{key}", str(where / name))
+        self._unfinished.rename(top)
         return top
 
     def _folder(self, prefix: str, *, directory: bool) -> Path:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -322,10 +323,26 @@ def test_a_prefix_that_no_directory_can_be_is_refused(keys, reason, shelf, tmp_p
         shelf.put(f"s3://lab/{key}", "x")
     inputs = Inputs(tmp_path / "inputs", shelf)
 
-    inputs._answer("s3://lab/dir/", directory=True)
+    answers = [inputs._answer("s3://lab/dir/", directory=True) for _ in range(2)]
 
+    assert [answer.keys() for answer in answers] == [{"error"}] * 2
     assert inputs.failure.failure_reason == reason
     assert "s3://lab/dir" in inputs.failure.status_message
+
+
+def test_what_was_copied_in_part_is_copied_again(shelf, tmp_path, monkeypatch):
+    inputs = Inputs(tmp_path / "inputs", shelf)
+
+    def half(_uri, path):
+        Path(path).write_text("Hel")
+        raise OSError("the connection broke")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(shelf, "download", half)
+        for uri, directory in (("s3://lab/in/greeting.txt", False), ("s3://lab/in/", True)):
+            assert "the connection broke" in inputs._answer(uri, directory=directory, needed=False)["error"]
+    assert inputs.fetch("s3://lab/in/greeting.txt").read_text() == "Hello"
+    assert (inputs.fetch("s3://lab/in/", directory=True) / "greeting.txt").read_text() == "Hello"
 
 
 def test_a_bucket_is_a_directory_too(shelf, tmp_path):
