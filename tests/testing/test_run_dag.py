@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 import shutil
 import textwrap
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, BaseOperator, task
@@ -30,6 +30,7 @@ FILE = """
 
         seen(given())
 """
+DATE = datetime(2026, 1, 31, tzinfo=UTC)
 REQUEST = {
     "workflow_id": "1234567",
     "role_arn": "arn:aws:iam::123456789012:role/omics",
@@ -61,6 +62,19 @@ def test_a_task_that_fails_is_tried_again_at_once_and_fails_the_test(run_dag):
     assert dag.get_task("fail").retry_delay == timedelta(hours=1)
     done = run_dag(dag, ends="failed")
     assert [(it.state, it.try_number) for it in done.tasks] == [("failed", 2)]
+
+
+def test_a_logical_date_may_come_twice(run_dag):
+    with DAG("dated", schedule=None) as dag:
+
+        @task
+        def told(logical_date=None):
+            return logical_date.isoformat()
+
+        told()
+
+    for _ in range(2):
+        assert run_dag(dag, logical_date=DATE).xcom("told") == DATE.isoformat()
 
 
 def test_a_mapped_task_has_one_xcom_and_one_log_for_each_index(run_dag):
