@@ -55,7 +55,14 @@ def _ask_states(tis: list[Named], states: dict[tuple[str, str, int], str | None]
             asked.append(ti)
         else:
             rest.append(ti)
-    answer = RuntimeTaskInstance.get_task_states(dag_id=tis[0].dag_id, task_ids=sorted(task_ids), run_ids=list(run_ids))
+    # Without the map index Airflow reads all instances of a mapped task, for each of a cohort's tasks.
+    indexes = {map_index for _, _, map_index in map(_key, asked)}
+    answer = RuntimeTaskInstance.get_task_states(
+        dag_id=tis[0].dag_id,
+        map_index=indexes.pop() if len(indexes) == 1 else None,
+        task_ids=sorted(task_ids),
+        run_ids=list(run_ids),
+    )
     for ti in asked:
         run_id, task_id, map_index = _key(ti)
         state = answer.get(run_id, {}).get(_name(task_id, map_index), _REMOVED)
