@@ -22,8 +22,8 @@ from airflow_provider_omics.local.wdl.executor import WdlExecutor
 from airflow_provider_omics.local.wdl.isolation import namespaces
 
 
-class Shelf:
-    """A dictionary as S3 with one bucket, a list as each log stream."""
+class PublisherStub:
+    """Stands for the publisher: S3 is a dictionary with one bucket, each log stream a list."""
 
     def __init__(self):
         self.objects = {}
@@ -58,7 +58,7 @@ class Shelf:
         return "\n".join(line for _, line in self.streams[stream])
 
 
-class Diary:
+class UpdatesRecorder:
     """A run's updates that remembers every status."""
 
     def __init__(self, run):
@@ -95,11 +95,11 @@ class Diary:
         self.run.tasks[int(task_id) - 1].metrics = metrics
 
 
-class Lab:
+class ExecutorHarness:
     """An executor and what it needs."""
 
-    def __init__(self, shelf, executor):
-        self.shelf = shelf
+    def __init__(self, publisher, executor):
+        self.publisher = publisher
         self.executor = executor
         self.runs = 0
 
@@ -118,14 +118,14 @@ class Lab:
             cache=cache,
             cache_behavior=behavior,
         )
-        diary = Diary(run)
-        self.executor.submit(run, Definition("7", "wf", engine, zipped, main), diary)
-        return run, diary
+        updates = UpdatesRecorder(run)
+        self.executor.submit(run, Definition("7", "wf", engine, zipped, main), updates)
+        return run, updates
 
     def finish(self, wdl, parameters, **how):
-        run, diary = self.start(wdl, parameters, **how)
-        assert diary.ended.wait(120)
-        return run, diary
+        run, updates = self.start(wdl, parameters, **how)
+        assert updates.ended.wait(120)
+        return run, updates
 
 
 def _zip(files):
@@ -137,16 +137,16 @@ def _zip(files):
 
 
 @pytest.fixture
-def shelf():
-    shelf = Shelf()
-    shelf.put("s3://lab/in/greeting.txt", "Hello")
-    return shelf
+def publisher():
+    publisher = PublisherStub()
+    publisher.put("s3://lab/in/greeting.txt", "Hello")
+    return publisher
 
 
 @pytest.fixture
-def lab(request, shelf):
-    executor = WdlExecutor(shelf, max_parallel_runs=getattr(request, "param", 2))
-    yield Lab(shelf, executor)
+def harness(request, publisher):
+    executor = WdlExecutor(publisher, max_parallel_runs=getattr(request, "param", 2))
+    yield ExecutorHarness(publisher, executor)
     executor.close()
 
 

@@ -41,51 +41,51 @@ def hits(run):
     return [(task.name, task.status, task.cache_uri is not None) for task in run.tasks]
 
 
-def test_a_retry_of_a_failed_run_finds_what_was_completed(lab, cache):
-    failed, _ = lab.finish(PAIR, {**IN, "status": 1}, cache=cache, cache_behavior="CACHE_ON_FAILURE")
+def test_a_retry_of_a_failed_run_finds_what_was_completed(harness, cache):
+    failed, _ = harness.finish(PAIR, {**IN, "status": 1}, cache=cache, cache_behavior="CACHE_ON_FAILURE")
     assert failed.failure_reason == "RUN_TASK_FAILED", failed.status_message
     assert hits(failed) == [("Align", "COMPLETED", False), ("Variants", "FAILED", False)]
-    run, _ = lab.finish(PAIR, IN, cache=cache, cache_behavior="CACHE_ON_FAILURE")
+    run, _ = harness.finish(PAIR, IN, cache=cache, cache_behavior="CACHE_ON_FAILURE")
     assert run.status == "COMPLETED", run.status_message
     assert hits(run) == [("Align", "COMPLETED", True), ("Variants", "COMPLETED", False)]
-    assert json.loads(lab.shelf.get(f"{run.run_output_uri}/logs/outputs.json")) == {"Two.said": "Hello"}
+    assert json.loads(harness.publisher.get(f"{run.run_output_uri}/logs/outputs.json")) == {"Two.said": "Hello"}
     align = run.tasks[0]
     assert (align.cpus, align.memory, align.creation_time, align.start_time) == (2, 4, None, None)
     assert align.cache_uri.startswith(f"{cache.uri}/{failed.id}/{failed.tasks[0].id}/")
-    kept = lab.shelf.keys(align.cache_uri.rstrip("/"))
+    kept = harness.publisher.keys(align.cache_uri.rstrip("/"))
     assert {name.rpartition("/")[2] for name in kept if not name.endswith(".json")} == {"a.bam", "a.bai"}
-    line = json.loads(lab.shelf.text(f"manifest/run/{run.id}/{run.uuid}").splitlines()[1])
+    line = json.loads(harness.publisher.text(f"manifest/run/{run.id}/{run.uuid}").splitlines()[1])
     assert not {"creationTime", "startTime", "stopTime"} & line.keys()
 
 
 @pytest.mark.parametrize(("behavior", "found"), [("CACHE_ALWAYS", True), ("CACHE_ON_FAILURE", False)])
-def test_a_completed_run_is_cached_if_that_is_asked_for(lab, cache, behavior, found):
-    lab.finish(PAIR, IN, cache=cache, cache_behavior=behavior)
-    run, _ = lab.finish(PAIR, IN, cache=cache, cache_behavior=behavior)
+def test_a_completed_run_is_cached_if_that_is_asked_for(harness, cache, behavior, found):
+    harness.finish(PAIR, IN, cache=cache, cache_behavior=behavior)
+    run, _ = harness.finish(PAIR, IN, cache=cache, cache_behavior=behavior)
     assert hits(run) == [("Align", "COMPLETED", found), ("Variants", "COMPLETED", found)]
 
 
-def test_another_content_is_another_input(lab, cache):
-    lab.finish(PAIR, IN, cache=cache, cache_behavior="CACHE_ALWAYS")
-    lab.shelf.put("s3://lab/in/greeting.txt", "Goodbye")
-    run, _ = lab.finish(PAIR, IN, cache=cache, cache_behavior="CACHE_ALWAYS")
+def test_another_content_is_another_input(harness, cache):
+    harness.finish(PAIR, IN, cache=cache, cache_behavior="CACHE_ALWAYS")
+    harness.publisher.put("s3://lab/in/greeting.txt", "Goodbye")
+    run, _ = harness.finish(PAIR, IN, cache=cache, cache_behavior="CACHE_ALWAYS")
     assert [hit for *_, hit in hits(run)] == [False, False]
-    assert json.loads(lab.shelf.get(f"{run.run_output_uri}/logs/outputs.json")) == {"Two.said": "Goodbye"}
+    assert json.loads(harness.publisher.get(f"{run.run_output_uri}/logs/outputs.json")) == {"Two.said": "Goodbye"}
 
 
-def test_a_run_without_a_cache_leaves_and_finds_nothing(lab, cache):
-    lab.finish(PAIR, IN, cache=cache, cache_behavior="CACHE_ALWAYS")
-    run, _ = lab.finish(PAIR, IN)
+def test_a_run_without_a_cache_leaves_and_finds_nothing(harness, cache):
+    harness.finish(PAIR, IN, cache=cache, cache_behavior="CACHE_ALWAYS")
+    run, _ = harness.finish(PAIR, IN)
     assert [hit for *_, hit in hits(run)] == [False, False]
 
 
-def test_a_task_whose_outputs_somebody_has_deleted_runs_again(lab, cache):
-    lab.finish(PAIR, IN, cache=cache, cache_behavior="CACHE_ALWAYS")
-    del lab.shelf.objects[next(uri for uri in lab.shelf.objects if uri.endswith("a.bai"))]
-    run, _ = lab.finish(PAIR, IN, cache=cache, cache_behavior="CACHE_ALWAYS")
+def test_a_task_whose_outputs_somebody_has_deleted_runs_again(harness, cache):
+    harness.finish(PAIR, IN, cache=cache, cache_behavior="CACHE_ALWAYS")
+    del harness.publisher.objects[next(uri for uri in harness.publisher.objects if uri.endswith("a.bai"))]
+    run, _ = harness.finish(PAIR, IN, cache=cache, cache_behavior="CACHE_ALWAYS")
     assert run.status == "COMPLETED", run.status_message
     assert hits(run) == [("Align", "COMPLETED", False), ("Variants", "COMPLETED", True)]
-    failed, _ = lab.finish(PAIR, {**IN, "status": 1}, cache=cache)
+    failed, _ = harness.finish(PAIR, {**IN, "status": 1}, cache=cache)
     assert failed.failure_reason == "RUN_TASK_FAILED", failed.status_message
 
 
@@ -102,11 +102,11 @@ task Read {
 
 
 @pytest.mark.parametrize("which", ["given", "private", "write_lines(lines)"])
-def test_another_content_of_what_a_task_itself_names_is_another_input(lab, cache, which):
+def test_another_content_of_what_a_task_itself_names_is_another_input(harness, cache, which):
     wdl = BY_ITSELF.replace("WHICH", which)
-    lab.finish(wdl, {}, cache=cache, cache_behavior="CACHE_ALWAYS")
-    same, _ = lab.finish(wdl, {}, cache=cache, cache_behavior="CACHE_ALWAYS")
-    lab.shelf.put("s3://lab/in/greeting.txt", "Goodbye")
-    other, _ = lab.finish(wdl, {}, cache=cache, cache_behavior="CACHE_ALWAYS")
+    harness.finish(wdl, {}, cache=cache, cache_behavior="CACHE_ALWAYS")
+    same, _ = harness.finish(wdl, {}, cache=cache, cache_behavior="CACHE_ALWAYS")
+    harness.publisher.put("s3://lab/in/greeting.txt", "Goodbye")
+    other, _ = harness.finish(wdl, {}, cache=cache, cache_behavior="CACHE_ALWAYS")
     assert [hit for run in (same, other) for *_, hit in hits(run)] == [True, False]
-    assert json.loads(lab.shelf.get(f"{other.run_output_uri}/logs/outputs.json")) == {"Read.said": "Goodbye"}
+    assert json.loads(harness.publisher.get(f"{other.run_output_uri}/logs/outputs.json")) == {"Read.said": "Goodbye"}

@@ -28,41 +28,41 @@ task Greet {
 """
 
 
-def test_a_run_leaves_outputs_logs_tasks_and_manifest(lab, isolated):
+def test_a_run_leaves_outputs_logs_tasks_and_manifest(harness, isolated):
     del isolated
-    run, diary = lab.finish(
+    run, updates = harness.finish(
         HELLO, {"who": "Ada", "greeting": "s3://lab/in/greeting.txt"}, name="hi", roleArn="arn:role"
     )
 
     assert run.status == "COMPLETED", run.status_message
-    assert diary.statuses == ["PENDING", "STARTING", "RUNNING", "STOPPING", "COMPLETED"]
+    assert updates.statuses == ["PENDING", "STARTING", "RUNNING", "STOPPING", "COMPLETED"]
     uri = run.run_output_uri
     files = ["out/parts/0/1.txt", "out/parts/1/2.txt", "out/said/said.txt"]
-    assert lab.shelf.below(uri) == ["logs/engine.log", "logs/outputs.json", *files]
-    assert json.loads(lab.shelf.get(f"{uri}/logs/outputs.json")) == {
+    assert harness.publisher.below(uri) == ["logs/engine.log", "logs/outputs.json", *files]
+    assert json.loads(harness.publisher.get(f"{uri}/logs/outputs.json")) == {
         "Hello.said": f"{uri}/out/said/said.txt",
         "Hello.parts": [f"{uri}/out/parts/0/1.txt", f"{uri}/out/parts/1/2.txt"],
         "Hello.line": "Hello, Ada",
     }
-    assert lab.shelf.get(f"{uri}/out/said/said.txt") == "Hello, Ada\n"
+    assert harness.publisher.get(f"{uri}/out/said/said.txt") == "Hello, Ada\n"
     [task] = run.tasks
     assert (task.name, task.status, task.cpus, task.memory) == ("Greet", "COMPLETED", 2, 1)
     assert task.creation_time <= task.start_time <= task.stop_time
-    assert set(lab.shelf.text(f"run/{run.id}/task/{task.id}").splitlines()) == {"Hello, Ada", "careful"}
-    assert "workflow start" in lab.shelf.text(f"run/{run.id}/engine")
-    assert "workflow start" in lab.shelf.get(f"{uri}/logs/engine.log")
-    assert "COMPLETED" in lab.shelf.text(f"run/{run.id}")
-    about, its_task = map(json.loads, lab.shelf.text(f"manifest/run/{run.id}/{run.uuid}").splitlines())
+    assert set(harness.publisher.text(f"run/{run.id}/task/{task.id}").splitlines()) == {"Hello, Ada", "careful"}
+    assert "workflow start" in harness.publisher.text(f"run/{run.id}/engine")
+    assert "workflow start" in harness.publisher.get(f"{uri}/logs/engine.log")
+    assert "COMPLETED" in harness.publisher.text(f"run/{run.id}")
+    about, its_task = map(json.loads, harness.publisher.text(f"manifest/run/{run.id}/{run.uuid}").splitlines())
     assert about["status"] == "COMPLETED"
     assert about["parameters"]["greeting"] == "s3://lab/in/greeting.txt"
     assert (its_task["name"], its_task["metrics"]["cpusReserved"]) == ("Greet", 2)
     assert its_task["metrics"]["runningSeconds"] >= 0.2
 
 
-def test_a_failing_task_is_named_with_its_log_stream(lab):
-    run, diary = lab.finish(HELLO, {"who": "Ada", "greeting": "s3://lab/in/greeting.txt", "status": 3})
+def test_a_failing_task_is_named_with_its_log_stream(harness):
+    run, updates = harness.finish(HELLO, {"who": "Ada", "greeting": "s3://lab/in/greeting.txt", "status": 3})
 
-    assert diary.statuses[-2:] == ["STOPPING", "FAILED"]
+    assert updates.statuses[-2:] == ["STOPPING", "FAILED"]
     assert run.failure_reason == "RUN_TASK_FAILED"
     [task] = run.tasks
     assert run.status_message.startswith(
@@ -71,9 +71,9 @@ def test_a_failing_task_is_named_with_its_log_stream(lab):
     assert run.status_message.endswith(f":log-group:/aws/omics/WorkflowLog:log-stream:run/{run.id}/task/{task.id}")
     assert (task.status, task.failure_reason) == ("FAILED", "RUN_TASK_FAILED")
     assert task.status_message == "The task's command failed with exit status 3."
-    assert "careful" in lab.shelf.text(f"run/{run.id}/task/{task.id}")
-    assert lab.shelf.below(run.run_output_uri) == ["logs/engine.log"]
-    assert '"failureReason": "RUN_TASK_FAILED"' in lab.shelf.text(f"manifest/run/{run.id}/{run.uuid}")
+    assert "careful" in harness.publisher.text(f"run/{run.id}/task/{task.id}")
+    assert harness.publisher.below(run.run_output_uri) == ["logs/engine.log"]
+    assert '"failureReason": "RUN_TASK_FAILED"' in harness.publisher.text(f"manifest/run/{run.id}/{run.uuid}")
 
 
 OUTSIDE = f"{'../' * 9}etc/passwd"
@@ -92,18 +92,18 @@ OUTSIDE = f"{'../' * 9}etc/passwd"
         ({"wdl": b"no zip"}, "no readable zip file"),
     ],
 )
-def test_a_workflow_that_cannot_run_fails_and_says_why(lab, how, message):
-    run, diary = lab.finish(how.pop("wdl"), how.pop("parameters", {}), **how)
+def test_a_workflow_that_cannot_run_fails_and_says_why(harness, how, message):
+    run, updates = harness.finish(how.pop("wdl"), how.pop("parameters", {}), **how)
 
-    assert diary.statuses[-2:] == ["STOPPING", "FAILED"]
+    assert updates.statuses[-2:] == ["STOPPING", "FAILED"]
     assert run.failure_reason == "WORKFLOW_RUN_FAILED"
     assert message in run.status_message
     assert run.tasks == []
 
 
 @pytest.mark.parametrize("engine", ["WDL", "WDL_LENIENT"])
-def test_a_lenient_run_that_fails_of_a_type_says_that_leniency_is_not_emulated(lab, engine):
-    run, _ = lab.finish("version 1.0\nworkflow W { input { Int i } }", {"i": "1"}, engine=engine)
+def test_a_lenient_run_that_fails_of_a_type_says_that_leniency_is_not_emulated(harness, engine):
+    run, _ = harness.finish("version 1.0\nworkflow W { input { Int i } }", {"i": "1"}, engine=engine)
 
     assert run.failure_reason == "WORKFLOW_RUN_FAILED"
     assert ("not emulated" in run.status_message) == (engine == "WDL_LENIENT")
@@ -124,19 +124,19 @@ GREETING = "s3://lab/in/greeting.txt"
 
 
 @pytest.mark.parametrize("prefix", ["", "Names."])
-def test_only_what_is_declared_a_file_is_downloaded(lab, prefix):
+def test_only_what_is_declared_a_file_is_downloaded(harness, prefix):
     elsewhere, store = "s3://elsewhere/not/there", "omics://1.storage.us-east-1.amazonaws.com/1/readSet/2"
     inputs = {"uri": elsewhere, "reads": [{"file": GREETING, "source": store}], "index": {"a": GREETING, "b": None}}
-    run, _ = lab.finish(NAMES, {f"{prefix}{name}": value for name, value in inputs.items()})
+    run, _ = harness.finish(NAMES, {f"{prefix}{name}": value for name, value in inputs.items()})
 
     assert run.status == "COMPLETED", run.status_message
-    outputs = json.loads(lab.shelf.get(f"{run.run_output_uri}/logs/outputs.json"))
+    outputs = json.loads(harness.publisher.get(f"{run.run_output_uri}/logs/outputs.json"))
     assert outputs == {"Names.kept": [elsewhere, store], "Names.read": ["Hello", "Hello"]}
 
 
-def test_outputs_that_cannot_be_uploaded_fail_the_run(lab):
+def test_outputs_that_cannot_be_uploaded_fail_the_run(harness):
     parameters = {"who": "Ada", "greeting": "s3://lab/in/greeting.txt"}
-    run, _ = lab.finish(HELLO, parameters, output="s3://nowhere/results")
+    run, _ = harness.finish(HELLO, parameters, output="s3://nowhere/results")
 
     assert (run.status, run.failure_reason) == ("FAILED", "EXPORT_FAILED")
     assert "NoSuchBucket nowhere" in run.status_message
@@ -153,21 +153,21 @@ def test_outputs_that_cannot_be_uploaded_fail_the_run(lab):
         ('cpu: 2  memory: "1537 GiB"', "2 vCPUs and 1537 GiB"),
     ],
 )
-def test_a_task_asking_for_what_no_instance_has_fails_as_such(lab, runtime, message):
-    run, _ = lab.finish(f"version 1.1\ntask T {{ command <<<>>> runtime {{ {runtime} }} }}", {})
+def test_a_task_asking_for_what_no_instance_has_fails_as_such(harness, runtime, message):
+    run, _ = harness.finish(f"version 1.1\ntask T {{ command <<<>>> runtime {{ {runtime} }} }}", {})
 
     assert run.failure_reason == run.tasks[0].failure_reason == "INVALID_TASK_RESOURCE_VALUE"
     assert message in run.tasks[0].status_message
 
 
-def test_a_task_may_ask_for_the_largest_instance_and_gets_what_there_is(lab):
-    run, _ = lab.finish('version 1.1\ntask T { command <<<>>> runtime { cpu: 192  memory: "1536 GiB" } }', {})
+def test_a_task_may_ask_for_the_largest_instance_and_gets_what_there_is(harness):
+    run, _ = harness.finish('version 1.1\ntask T { command <<<>>> runtime { cpu: 192  memory: "1536 GiB" } }', {})
 
     assert run.status == "COMPLETED", run.status_message
     assert (run.tasks[0].cpus, run.tasks[0].memory) == (192, 1536)
 
 
-def test_a_repeated_task_is_a_new_task(lab):
+def test_a_repeated_task_is_a_new_task(harness):
     wdl = """
 version 1.2
 workflow Twice { call Flaky { input: greeting = "s3" } output { String said = Flaky.said } }
@@ -181,15 +181,15 @@ task Flaky {
     runtime { maxRetries: 1 }
 }
 """
-    run, _ = lab.finish(wdl, {})
+    run, _ = harness.finish(wdl, {})
 
     assert run.status == "COMPLETED", run.status_message
     assert [task.status for task in run.tasks] == ["FAILED", "COMPLETED"]
-    assert [lab.shelf.text(f"run/{run.id}/task/{task.id}") for task in run.tasks] == ["first", "second"]
-    assert json.loads(lab.shelf.get(f"{run.run_output_uri}/logs/outputs.json")) == {"Twice.said": "second"}
+    assert [harness.publisher.text(f"run/{run.id}/task/{task.id}") for task in run.tasks] == ["first", "second"]
+    assert json.loads(harness.publisher.get(f"{run.run_output_uri}/logs/outputs.json")) == {"Twice.said": "second"}
 
 
-def test_a_definition_imports_its_own_files_and_scatters(lab):
+def test_a_definition_imports_its_own_files_and_scatters(harness):
     main = """
 version 1.1
 import "../lib/tasks.wdl" as lib
@@ -202,14 +202,16 @@ workflow Many {
 version 1.1
 task Double { input { Int i } command <<< echo $((~{i} * 2)) >>> output { Int out = read_int(stdout()) } }
 """
-    run, _ = lab.finish({"wf/main.wdl": main, "lib/tasks.wdl": library}, {}, main="wf/main.wdl")
+    run, _ = harness.finish({"wf/main.wdl": main, "lib/tasks.wdl": library}, {}, main="wf/main.wdl")
 
     assert run.status == "COMPLETED", run.status_message
-    assert json.loads(lab.shelf.get(f"{run.run_output_uri}/logs/outputs.json")) == {"Many.doubled": [0, 2, 4, 6, 8, 10]}
+    assert json.loads(harness.publisher.get(f"{run.run_output_uri}/logs/outputs.json")) == {
+        "Many.doubled": [0, 2, 4, 6, 8, 10]
+    }
     assert [task.name for task in run.tasks] == ["Double"] * 6
 
 
-def test_nested_outputs_are_uploaded_and_rewritten(lab):
+def test_nested_outputs_are_uploaded_and_rewritten(harness):
     wdl = """
 version 1.2
 workflow Nest {
@@ -231,14 +233,14 @@ task Make {
     output { Directory tree = "tree"  File file = "link.txt"  File? none = "none" }
 }
 """
-    run, _ = lab.finish(wdl, {"given": "s3://lab/in/greeting.txt"})
+    run, _ = harness.finish(wdl, {"given": "s3://lab/in/greeting.txt"})
 
     assert run.status == "COMPLETED", run.status_message
     out = f"{run.run_output_uri}/out"
     files = ["map/a/link.txt", "pair/left/link.txt", "passed/greeting.txt", "tree/tree/deep/file.txt"]
-    assert lab.shelf.below(out) == files
-    assert lab.shelf.get(f"{out}/passed/greeting.txt") == "Hello"
-    assert json.loads(lab.shelf.get(f"{run.run_output_uri}/logs/outputs.json")) == {
+    assert harness.publisher.below(out) == files
+    assert harness.publisher.get(f"{out}/passed/greeting.txt") == "Hello"
+    assert json.loads(harness.publisher.get(f"{run.run_output_uri}/logs/outputs.json")) == {
         "Nest.tree": f"{out}/tree/tree",
         "Nest.pair": {"left": f"{out}/pair/left/link.txt", "right": 3},
         "Nest.map": {"a": f"{out}/map/a/link.txt"},
@@ -263,16 +265,16 @@ task Make {
         ('File? o = "nothing"', None),
     ],
 )
-def test_a_file_that_is_missing_deep_in_an_output_fails_the_task(lab, output, kept):
+def test_a_file_that_is_missing_deep_in_an_output_fails_the_task(harness, output, kept):
     task = f"task T {{ command <<< echo > made >>> output {{ {output} }} }}"
-    run, _ = lab.finish(f"version 1.1\nstruct S {{ File file  File? other }}\n{task}", {})
+    run, _ = harness.finish(f"version 1.1\nstruct S {{ File file  File? other }}\n{task}", {})
 
     if kept is None and "File?" not in output:
         assert run.failure_reason == "RUN_TASK_FAILED"
         assert "path not found in task output o: nothing" in run.tasks[0].status_message
     else:
         assert run.status == "COMPLETED", run.status_message
-        assert json.loads(lab.shelf.get(f"{run.run_output_uri}/logs/outputs.json")) == {"T.o": kept}
+        assert json.loads(harness.publisher.get(f"{run.run_output_uri}/logs/outputs.json")) == {"T.o": kept}
 
 
 LINKED = """
@@ -294,21 +296,24 @@ task Link {
 
 
 @pytest.mark.parametrize(("outside", "status"), [("", "COMPLETED"), ('File outside = "outside"', "FAILED")])
-def test_an_output_may_be_a_link_to_an_input_and_to_nothing_else(lab, isolated, outside, status):
+def test_an_output_may_be_a_link_to_an_input_and_to_nothing_else(harness, isolated, outside, status):
     del isolated
-    lab.shelf.put("s3://lab/folder/a", "in a folder")
-    lab.shelf.put("s3://lab/in/other.txt", "Hello")
+    harness.publisher.put("s3://lab/folder/a", "in a folder")
+    harness.publisher.put("s3://lab/in/other.txt", "Hello")
     inputs = {"file": "s3://lab/in/greeting.txt", "other": "s3://lab/in/other.txt", "folder": "s3://lab/folder/"}
-    run, _ = lab.finish(LINKED.replace("OUTSIDE", outside), inputs)
+    run, _ = harness.finish(LINKED.replace("OUTSIDE", outside), inputs)
 
     assert run.status == status, run.status_message
-    out = {name: lab.shelf.get(f"{run.run_output_uri}/{name}") for name in lab.shelf.below(run.run_output_uri)}
+    out = {
+        name: harness.publisher.get(f"{run.run_output_uri}/{name}")
+        for name in harness.publisher.below(run.run_output_uri)
+    }
     outputs = {f"out/links/{i}/{name}": "Hello" for i, name in enumerate(("direct", "indirect", "moved"))}
     outputs["out/found/0/a"] = "in a folder"
     assert {name: text for name, text in out.items() if name.startswith("out/")} == ({} if outside else outputs)
 
 
-def test_log_level_off_leaves_only_the_manifest(lab):
-    run, _ = lab.finish(HELLO, {"who": "A", "greeting": "s3://lab/in/greeting.txt"}, logLevel="OFF")
+def test_log_level_off_leaves_only_the_manifest(harness):
+    run, _ = harness.finish(HELLO, {"who": "A", "greeting": "s3://lab/in/greeting.txt"}, logLevel="OFF")
 
-    assert list(lab.shelf.streams) == [f"manifest/run/{run.id}/{run.uuid}"]
+    assert list(harness.publisher.streams) == [f"manifest/run/{run.id}/{run.uuid}"]

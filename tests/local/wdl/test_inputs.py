@@ -60,10 +60,10 @@ task Cat {
 """
 
 
-def test_every_file_comes_from_the_endpoints_s3(lab, isolated):
+def test_every_file_comes_from_the_endpoints_s3(harness, isolated):
     del isolated
-    lab.shelf.objects |= {f"s3://lab/in/{name}": f"{name} ".encode() for name in "123456789abcd"}
-    lab.shelf.objects |= {
+    harness.publisher.objects |= {f"s3://lab/in/{name}": f"{name} ".encode() for name in "123456789abcd"}
+    harness.publisher.objects |= {
         "s3://lab/in/sheet.tsv": b"x\ts3://lab/in/6\n",
         "s3://lab/in/pointer": b"s3://lab/in/map\n",
         "s3://lab/in/map": b"b\ts3://lab/in/7\n",
@@ -72,10 +72,10 @@ def test_every_file_comes_from_the_endpoints_s3(lab, isolated):
         "s3://lab/in/pointers": b"s3://lab/in/c\n",
     }
 
-    run, _ = lab.finish(EVERYWHERE, {})
+    run, _ = harness.finish(EVERYWHERE, {})
 
     assert run.status == "COMPLETED", run.status_message
-    outputs = json.loads(lab.shelf.get(f"{run.run_output_uri}/logs/outputs.json"))
+    outputs = json.loads(harness.publisher.get(f"{run.run_output_uri}/logs/outputs.json"))
     assert outputs["Everywhere.said"] == "1 2 3 4 5 6 7 8 9 a b c d "
     assert outputs["Everywhere.size"] == 2
     assert outputs["Everywhere.passed"] == f"{run.run_output_uri}/out/passed/1"
@@ -114,34 +114,34 @@ workflow Resources {
 }
 
 
-def test_only_what_is_read_is_fetched_and_an_index_is_beside_its_file(lab):
-    lab.shelf.objects |= {"s3://lab/a/x.fa": b"a ", "s3://lab/a/x.fa.fai": b"i"}
+def test_only_what_is_read_is_fetched_and_an_index_is_beside_its_file(harness):
+    harness.publisher.objects |= {"s3://lab/a/x.fa": b"a ", "s3://lab/a/x.fa.fai": b"i"}
 
-    run, _ = lab.finish(RESOURCES, {"genome": "a"})
+    run, _ = harness.finish(RESOURCES, {"genome": "a"})
 
     assert run.status == "COMPLETED", run.status_message
-    outputs = json.loads(lab.shelf.get(f"{run.run_output_uri}/logs/outputs.json"))
+    outputs = json.loads(harness.publisher.get(f"{run.run_output_uri}/logs/outputs.json"))
     assert outputs == {"Main.said": "a i", "Main.elsewhere": "s3://lab/b/x.fa"}
 
 
-def test_a_null_where_a_file_is_declared_is_told(lab):
-    lab.shelf.put("s3://lab/files.json", '["s3://lab/in/greeting.txt", null]')
-    run, _ = lab.finish('version 1.1\nworkflow W { Array[File] files = read_json("s3://lab/files.json") }', {})
+def test_a_null_where_a_file_is_declared_is_told(harness):
+    harness.publisher.put("s3://lab/files.json", '["s3://lab/in/greeting.txt", null]')
+    run, _ = harness.finish('version 1.1\nworkflow W { Array[File] files = read_json("s3://lab/files.json") }', {})
 
     assert run.failure_reason == "WORKFLOW_RUN_FAILED"
     assert run.status_message == "main.wdl line 2 column 1: null is given for a File or Directory that is not optional"
 
 
-def test_a_workflow_reads_a_sheet_by_itself(lab):
-    lab.shelf.put("s3://lab/sheet", "a\tb\n")
+def test_a_workflow_reads_a_sheet_by_itself(harness):
+    harness.publisher.put("s3://lab/sheet", "a\tb\n")
     wdl = """
 version 1.1
 workflow Sheet { input { String base = "s3://lab" }  output { Array[Array[String]] rows = read_tsv(base + "/sheet") } }
 """
-    run, _ = lab.finish(wdl, {})
+    run, _ = harness.finish(wdl, {})
 
     assert run.status == "COMPLETED", run.status_message
-    assert json.loads(lab.shelf.get(f"{run.run_output_uri}/logs/outputs.json")) == {"Sheet.rows": [["a", "b"]]}
+    assert json.loads(harness.publisher.get(f"{run.run_output_uri}/logs/outputs.json")) == {"Sheet.rows": [["a", "b"]]}
 
 
 READ = """
@@ -165,8 +165,8 @@ task Cat { input { Sample? sample  Array[File] files } command <<< cat ~{sep=" "
         ("", "INVALID_URI_INPUT"),
     ],
 )
-def test_an_input_that_cannot_be_had_fails_the_run_and_starts_nothing(lab, uri, reason):
-    run, _ = lab.finish(READ, {"sample": {"reads": uri}})
+def test_an_input_that_cannot_be_had_fails_the_run_and_starts_nothing(harness, uri, reason):
+    run, _ = harness.finish(READ, {"sample": {"reads": uri}})
 
     assert (run.status, run.failure_reason) == ("FAILED", reason)
     assert uri in run.status_message
@@ -175,11 +175,11 @@ def test_an_input_that_cannot_be_had_fails_the_run_and_starts_nothing(lab, uri, 
 
 
 @pytest.mark.parametrize("uri", ["made-up://x", "x.bam", "/etc/hostname", "s3://lab/in/", ""])
-def test_a_uri_inside_the_definition_that_cannot_be_had_fails_the_run(lab, uri):
+def test_a_uri_inside_the_definition_that_cannot_be_had_fails_the_run(harness, uri):
     wdl = (
         f'version 1.1\nworkflow W {{ call T {{ input: f = "{uri}" }} }}\ntask T {{ input {{ File f }} command <<<>>> }}'
     )
-    run, _ = lab.finish(wdl, {})
+    run, _ = harness.finish(wdl, {})
 
     assert (run.status, run.failure_reason) == ("FAILED", "INVALID_URI_INPUT")
     assert uri in run.status_message
@@ -196,9 +196,9 @@ def test_a_uri_inside_the_definition_that_cannot_be_had_fails_the_run(lab, uri):
         ("omics://123456789012.storage.us-east-1.amazonaws.com/1/readSet/2/source1", "INPUT_URI_NOT_FOUND"),
     ],
 )
-def test_every_other_scheme_is_refused(uri, reason, shelf, tmp_path):
+def test_every_other_scheme_is_refused(uri, reason, publisher, tmp_path):
     with pytest.raises(RunError) as error:
-        Inputs(tmp_path / "inputs", shelf).fetch(uri)
+        Inputs(tmp_path / "inputs", publisher).fetch(uri)
     assert (error.value.failure_reason, uri in str(error.value)) == (reason, True)
 
 
@@ -208,11 +208,11 @@ ALIKE = [
 ]
 
 
-def test_keys_never_become_paths(shelf, tmp_path):
-    inputs = Inputs(tmp_path / "inputs", shelf)
+def test_keys_never_become_paths(publisher, tmp_path):
+    inputs = Inputs(tmp_path / "inputs", publisher)
     for bucket in ("lab", "lab2"):
         for key in ALIKE:
-            shelf.put(f"s3://{bucket}/{key}", f"{bucket} {key}")
+            publisher.put(f"s3://{bucket}/{key}", f"{bucket} {key}")
 
     paths = {(bucket, key): inputs.fetch(f"s3://{bucket}/{key}") for bucket in ("lab", "lab2") for key in ALIKE}
 
@@ -224,17 +224,17 @@ def test_keys_never_become_paths(shelf, tmp_path):
 
 
 @pytest.mark.parametrize("key", ["a/..", "a/.", "a/", "a\0b", "n" * 256])
-def test_a_key_that_no_file_can_be_named_after_is_refused(key, shelf, tmp_path):
-    shelf.put(f"s3://lab/{key}", "")
+def test_a_key_that_no_file_can_be_named_after_is_refused(key, publisher, tmp_path):
+    publisher.put(f"s3://lab/{key}", "")
     with pytest.raises(RunError) as error:
-        Inputs(tmp_path / "inputs", shelf).fetch(f"s3://lab/{key}")
+        Inputs(tmp_path / "inputs", publisher).fetch(f"s3://lab/{key}")
     assert error.value.failure_reason == "INVALID_URI_INPUT"
 
 
-def test_keys_that_differ_little_are_different_inputs_of_a_task(lab):
+def test_keys_that_differ_little_are_different_inputs_of_a_task(harness):
     uris = [f"s3://lab/{key}" for key in ALIKE]
     for uri in uris:
-        lab.shelf.put(uri, f"<{uri}>")
+        harness.publisher.put(uri, f"<{uri}>")
     wdl = """
 version 1.1
 task Cat {
@@ -243,10 +243,10 @@ task Cat {
     output { String said = read_string(stdout()) }
 }
 """
-    run, _ = lab.finish(wdl, {"files": uris})
+    run, _ = harness.finish(wdl, {"files": uris})
 
     assert run.status == "COMPLETED", run.status_message
-    said = json.loads(lab.shelf.get(f"{run.run_output_uri}/logs/outputs.json"))["Cat.said"]
+    said = json.loads(harness.publisher.get(f"{run.run_output_uri}/logs/outputs.json"))["Cat.said"]
     assert said == "".join(f"<{uri}>" for uri in uris)
 
 
@@ -278,14 +278,14 @@ task List {
 """
 
 
-def test_a_directory_is_a_copy_of_a_prefix(lab):
+def test_a_directory_is_a_copy_of_a_prefix(harness):
     names = ["slash", "plain", "given", "one", "two", "place", "constant", "together", "private", "own"]
     for name in names:
-        lab.shelf.put(f"s3://lab/dirs/{name}/file", f"{name}\n")
-    lab.shelf.put("s3://lab/dirs/slash/", "")  # the marker that consoles make
-    lab.shelf.put("s3://lab/dirs/slash/empty/", "")
-    lab.shelf.put("s3://lab/dirs/slash/deep/er/file", "deep\n")
-    lab.shelf.put("s3://lab/dirs/slashed/file", "beside\n")
+        harness.publisher.put(f"s3://lab/dirs/{name}/file", f"{name}\n")
+    harness.publisher.put("s3://lab/dirs/slash/", "")  # the marker that consoles make
+    harness.publisher.put("s3://lab/dirs/slash/empty/", "")
+    harness.publisher.put("s3://lab/dirs/slash/deep/er/file", "deep\n")
+    harness.publisher.put("s3://lab/dirs/slashed/file", "beside\n")
     parameters = {
         "slash": "s3://lab/dirs/slash/",
         "plain": "s3://lab/dirs/plain",
@@ -294,15 +294,15 @@ def test_a_directory_is_a_copy_of_a_prefix(lab):
         "place": {"here": "s3://lab/dirs/place/", "name": "p"},
     }
 
-    run, _ = lab.finish(DIRECTORIES, parameters)
+    run, _ = harness.finish(DIRECTORIES, parameters)
 
     assert run.status == "COMPLETED", run.status_message
-    outputs = json.loads(lab.shelf.get(f"{run.run_output_uri}/logs/outputs.json"))
+    outputs = json.loads(harness.publisher.get(f"{run.run_output_uri}/logs/outputs.json"))
     files = [f"./file:{name}" for name in names]
     assert outputs["Directories.found"] == ["./deep/er/file:deep", files[0], "./empty", *files[1:-1], "own"]
     assert outputs["Directories.size"] == len("constant\n")
     out = f"{run.run_output_uri}/out/passed/slash"
-    assert lab.shelf.below(out) == ["deep/er/file", "file"]
+    assert harness.publisher.below(out) == ["deep/er/file", "file"]
 
 
 @pytest.mark.parametrize(
@@ -318,10 +318,10 @@ def test_a_directory_is_a_copy_of_a_prefix(lab):
         (["dir/../b"], "INVALID_URI_INPUT"),
     ],
 )
-def test_a_prefix_that_no_directory_can_be_is_refused(keys, reason, shelf, tmp_path):
+def test_a_prefix_that_no_directory_can_be_is_refused(keys, reason, publisher, tmp_path):
     for key in keys:
-        shelf.put(f"s3://lab/{key}", "x")
-    inputs = Inputs(tmp_path / "inputs", shelf)
+        publisher.put(f"s3://lab/{key}", "x")
+    inputs = Inputs(tmp_path / "inputs", publisher)
 
     answers = [inputs._answer("s3://lab/dir/", directory=True) for _ in range(2)]
 
@@ -330,22 +330,22 @@ def test_a_prefix_that_no_directory_can_be_is_refused(keys, reason, shelf, tmp_p
     assert "s3://lab/dir" in inputs.failure.status_message
 
 
-def test_what_was_copied_in_part_is_copied_again(shelf, tmp_path, monkeypatch):
-    inputs = Inputs(tmp_path / "inputs", shelf)
+def test_what_was_copied_in_part_is_copied_again(publisher, tmp_path, monkeypatch):
+    inputs = Inputs(tmp_path / "inputs", publisher)
 
     def half(_uri, path):
         Path(path).write_text("Hel")
         raise OSError("the connection broke")
 
     with monkeypatch.context() as broken:
-        broken.setattr(shelf, "download", half)
+        broken.setattr(publisher, "download", half)
         for uri, directory in (("s3://lab/in/greeting.txt", False), ("s3://lab/in/", True)):
             assert "the connection broke" in inputs._answer(uri, directory=directory, needed=False)["error"]
     assert inputs.fetch("s3://lab/in/greeting.txt").read_text() == "Hello"
     assert (inputs.fetch("s3://lab/in/", directory=True) / "greeting.txt").read_text() == "Hello"
 
 
-def test_a_bucket_is_a_directory_too(shelf, tmp_path):
-    inputs = Inputs(tmp_path / "inputs", shelf)
+def test_a_bucket_is_a_directory_too(publisher, tmp_path):
+    inputs = Inputs(tmp_path / "inputs", publisher)
     assert (inputs.fetch("s3://lab/", directory=True) / "in/greeting.txt").read_text() == "Hello"
     assert inputs.fetch("s3://lab", directory=True).name == "lab"

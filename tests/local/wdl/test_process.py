@@ -32,30 +32,34 @@ task Sleep {
 """
 
 
-def test_cancel_kills_every_process_and_exports_nothing(lab, isolated, wait_for, alive):
+def test_cancel_kills_every_process_and_exports_nothing(harness, isolated, wait_for, alive):
     marker = f"{isolated}-{uuid.uuid4().hex}"
     # Only namespaces hold a process that leaves its session and forgets its environment.
     clean = "env --ignore-environment PATH=/bin" if isolated == "namespaces" else ""
-    run, diary = lab.start(LONG, {"marker": marker, "clean": clean})
+    run, updates = harness.start(LONG, {"marker": marker, "clean": clean})
     # Progress is there to see while the run works.
     wait_for(
-        lambda: any("started" in lab.shelf.text(stream) for stream in list(lab.shelf.streams) if "/task/" in stream)
+        lambda: any(
+            "started" in harness.publisher.text(stream)
+            for stream in list(harness.publisher.streams)
+            if "/task/" in stream
+        )
     )
     assert run.tasks[0].status == "RUNNING"
     wait_for(lambda: len(alive(marker)) >= 4)
 
-    lab.executor.cancel(run.id)
+    harness.executor.cancel(run.id)
 
-    assert diary.ended.wait(60)
-    assert diary.statuses == ["PENDING", "STARTING", "RUNNING", "STOPPING", "CANCELLED"]
+    assert updates.ended.wait(60)
+    assert updates.statuses == ["PENDING", "STARTING", "RUNNING", "STOPPING", "CANCELLED"]
     assert run.tasks[0].status == "CANCELLED"
-    assert lab.shelf.below(run.run_output_uri) == []
-    assert '"status": "CANCELLED"' in lab.shelf.text(f"manifest/run/{run.id}/{run.uuid}")
+    assert harness.publisher.below(run.run_output_uri) == []
+    assert '"status": "CANCELLED"' in harness.publisher.text(f"manifest/run/{run.id}/{run.uuid}")
     wait_for(lambda: not alive(marker))
 
 
 @pytest.mark.skipif(os.cpu_count() == 1, reason="miniwdl runs as many tasks at once as there are processors")
-def test_a_failed_task_ends_those_beside_it(lab, isolated, wait_for, alive):
+def test_a_failed_task_ends_those_beside_it(harness, isolated, wait_for, alive):
     wdl = """
 version 1.1
 workflow Both { call Wait  call Fail }
@@ -65,11 +69,11 @@ task Fail { command <<< bash -c 'sleep 300; : fail-PAIR' >>> runtime { cpu: 1 } 
     marker = f"{isolated}-{uuid.uuid4().hex}"
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # as a server does that waits for its signals
     try:
-        run, diary = lab.start(wdl.replace("PAIR", marker), {})
+        run, updates = harness.start(wdl.replace("PAIR", marker), {})
         wait_for(lambda: alive(f"wait-{marker}") and alive(f"fail-{marker}"))
         for pid in alive(f"fail-{marker}"):
             os.kill(pid, signal.SIGKILL)
-        assert diary.ended.wait(60)
+        assert updates.ended.wait(60)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
@@ -79,83 +83,83 @@ task Fail { command <<< bash -c 'sleep 300; : fail-PAIR' >>> runtime { cpu: 1 } 
     wait_for(lambda: not alive(marker))
 
 
-def test_close_leaves_no_process_and_no_run_without_an_end(lab, wait_for, alive):
+def test_close_leaves_no_process_and_no_run_without_an_end(harness, wait_for, alive):
     marker = uuid.uuid4().hex
-    started = [lab.start(LONG, {"marker": marker}) for _ in range(4)]
+    started = [harness.start(LONG, {"marker": marker}) for _ in range(4)]
     wait_for(lambda: alive(marker))
 
-    lab.executor.close()
+    harness.executor.close()
 
     assert [run.status for run, _ in started] == ["CANCELLED"] * 4
     wait_for(lambda: not alive(marker))
 
 
-def test_cancel_does_not_wait_for_a_file_that_is_imported(lab, monkeypatch):
+def test_cancel_does_not_wait_for_a_file_that_is_imported(harness, monkeypatch):
     downloading, going_on = threading.Event(), threading.Event()
 
     def download(_uri, _path):
         downloading.set()
         going_on.wait(60)
 
-    monkeypatch.setattr(lab.shelf, "download", download)
+    monkeypatch.setattr(harness.publisher, "download", download)
     wdl = "version 1.1\ntask Read { input { File file } command <<< cat ~{file} >>> }"
     try:
-        run, diary = lab.start(wdl, {"file": "s3://lab/in/greeting.txt"})
+        run, updates = harness.start(wdl, {"file": "s3://lab/in/greeting.txt"})
         assert downloading.wait(110)
-        lab.executor.cancel(run.id)
-        assert diary.ended.wait(20)
+        harness.executor.cancel(run.id)
+        assert updates.ended.wait(20)
         assert run.status == "CANCELLED"
 
         downloading.clear()
-        run, diary = lab.start(wdl, {"file": "s3://lab/in/greeting.txt"})
+        run, updates = harness.start(wdl, {"file": "s3://lab/in/greeting.txt"})
         assert downloading.wait(110)
-        lab.executor.close()
+        harness.executor.close()
         assert run.status == "CANCELLED"
     finally:
         going_on.set()
 
 
-def test_cancel_exports_no_further_file(lab, monkeypatch):
-    exporting, going_on, upload = threading.Event(), threading.Event(), lab.shelf.upload
+def test_cancel_exports_no_further_file(harness, monkeypatch):
+    exporting, going_on, upload = threading.Event(), threading.Event(), harness.publisher.upload
 
     def slow(path, uri):
         exporting.set()
         going_on.wait(60)
         upload(path, uri)
 
-    monkeypatch.setattr(lab.shelf, "upload", slow)
-    run, diary = lab.start(
+    monkeypatch.setattr(harness.publisher, "upload", slow)
+    run, updates = harness.start(
         "version 1.1\ntask Two { command <<< touch a b >>> output { Array[File] files = glob('?') } }", {}
     )
     assert exporting.wait(110)
-    lab.executor.cancel(run.id)
+    harness.executor.cancel(run.id)
     going_on.set()
-    assert diary.ended.wait(20)
+    assert updates.ended.wait(20)
     assert run.status == "CANCELLED"
-    assert len(lab.shelf.below(run.run_output_uri)) == 1
+    assert len(harness.publisher.below(run.run_output_uri)) == 1
 
 
-@pytest.mark.parametrize("lab", [1], indirect=True)
-def test_runs_beyond_the_limit_wait_in_pending(lab, wait_for):
-    first, _ = lab.start(LONG, {"marker": "first"})
-    second, second_diary = lab.start(LONG, {"marker": "second"})
-    third, third_diary = lab.start("version 1.1\nworkflow Empty {}", {})
+@pytest.mark.parametrize("harness", [1], indirect=True)
+def test_runs_beyond_the_limit_wait_in_pending(harness, wait_for):
+    first, _ = harness.start(LONG, {"marker": "first"})
+    second, second_diary = harness.start(LONG, {"marker": "second"})
+    third, third_diary = harness.start("version 1.1\nworkflow Empty {}", {})
     wait_for(lambda: first.tasks)
     assert (second.status, third.status) == ("PENDING", "PENDING")
 
-    lab.executor.cancel(second.id)
+    harness.executor.cancel(second.id)
     assert second_diary.ended.wait(60)  # although no place is free
     assert second_diary.statuses == ["PENDING", "CANCELLED"]
     assert first.status == "RUNNING"
 
-    lab.executor.cancel(first.id)
+    harness.executor.cancel(first.id)
     assert third_diary.ended.wait(120)
-    lab.executor.cancel(third.id)  # it has ended: ignored
-    lab.executor.cancel("no such run")
+    harness.executor.cancel(third.id)  # it has ended: ignored
+    harness.executor.cancel("no such run")
     assert third.status == "COMPLETED"
 
 
-def test_a_task_has_no_network_and_no_credentials(lab, monkeypatch, require):
+def test_a_task_has_no_network_and_no_credentials(harness, monkeypatch, require):
     require(namespaces(), "unshare")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-for-tasks")
     wdl = """
@@ -170,13 +174,13 @@ task Peek {
 }
 """
     with socket.create_server(("127.0.0.1", 0)) as server:
-        run, _ = lab.finish(wdl, {"port": server.getsockname()[1]})
+        run, _ = harness.finish(wdl, {"port": server.getsockname()[1]})
 
-    seen = json.loads(lab.shelf.get(f"{run.run_output_uri}/logs/outputs.json"))
+    seen = json.loads(harness.publisher.get(f"{run.run_output_uri}/logs/outputs.json"))
     assert seen == {"Peek.seen": ["cut off", "0"]}
 
 
-def test_a_sandboxed_task_has_its_own_tmp_and_cannot_write_elsewhere(lab, require):
+def test_a_sandboxed_task_has_its_own_tmp_and_cannot_write_elsewhere(harness, require):
     require(backend() == "omics_sandbox", "bubblewrap")
     wdl = """
 version 1.1
@@ -189,13 +193,13 @@ task Look {
     output { Array[String] seen = read_lines(stdout()) }
 }
 """
-    run, _ = lab.finish(wdl, {"elsewhere": sys.prefix})
+    run, _ = harness.finish(wdl, {"elsewhere": sys.prefix})
 
-    seen = json.loads(lab.shelf.get(f"{run.run_output_uri}/logs/outputs.json"))
+    seen = json.loads(harness.publisher.get(f"{run.run_output_uri}/logs/outputs.json"))
     assert seen == {"Look.seen": ["refused", "0"]}
 
 
-def test_a_sandboxed_task_sees_programs_and_its_inputs_alone(lab, tmp_path, require):
+def test_a_sandboxed_task_sees_programs_and_its_inputs_alone(harness, tmp_path, require):
     require(backend() == "omics_sandbox", "bubblewrap")
     wdl = """
 version 1.1
@@ -217,10 +221,10 @@ task Look {
         listening.bind(str(sockets))
         hidden = ["/etc/shadow", "/etc/ssh", "/run", "/var", "/home", "/srv", "/mnt", str(sockets), "/etc/ssl/private"]
         hidden += [f"{Path.home()}/{name}" for name in (".bashrc", ".aws", ".ssh", ".cargo/env", ".config", ".cache")]
-        run, _ = lab.finish(wdl, {"file": "s3://lab/in/greeting.txt", "hidden": hidden})
+        run, _ = harness.finish(wdl, {"file": "s3://lab/in/greeting.txt", "hidden": hidden})
 
     assert run.status == "COMPLETED", run.status_message
-    seen = json.loads(lab.shelf.get(f"{run.run_output_uri}/logs/outputs.json"))["Look.seen"]
+    seen = json.loads(harness.publisher.get(f"{run.run_output_uri}/logs/outputs.json"))["Look.seen"]
     # The programs on PATH may be somewhere in a home; else nothing of it is there.
     assert [line for line in seen if not line.startswith("sees /home")] == ["runs python", "Hello"]
 
@@ -242,23 +246,23 @@ task Link {
 """
 
 
-def test_a_sandboxed_task_cannot_link_what_the_host_reads_and_writes_elsewhere(lab, tmp_path, require):
+def test_a_sandboxed_task_cannot_link_what_the_host_reads_and_writes_elsewhere(harness, tmp_path, require):
     require(backend() == "omics_sandbox", "bubblewrap")
     (tmp_path / "file").write_text("as it was")
     (tmp_path / "secret").write_text("the secret")
     (tmp_path / "folder").mkdir()
 
-    run, _ = lab.finish(LINKS, {name: str(tmp_path / name) for name in ("file", "folder", "secret")})
+    run, _ = harness.finish(LINKS, {name: str(tmp_path / name) for name in ("file", "folder", "secret")})
 
     assert run.status == "COMPLETED", run.status_message
-    assert lab.shelf.get(f"{run.run_output_uri}/out/made/made") == "made\n"
+    assert harness.publisher.get(f"{run.run_output_uri}/out/made/made") == "made\n"
     assert (tmp_path / "file").read_text() == "as it was"
     assert list((tmp_path / "folder").iterdir()) == []
-    assert "the secret" not in lab.shelf.text(f"run/{run.id}/task/{run.tasks[0].id}")
+    assert "the secret" not in harness.publisher.text(f"run/{run.id}/task/{run.tasks[0].id}")
 
 
 @pytest.mark.parametrize(("default", "parameters"), [("/etc/hostname", {}), ("", {"file": "/etc/hostname"})])
-def test_a_file_of_the_host_is_no_input_of_a_run(lab, default, parameters):
+def test_a_file_of_the_host_is_no_input_of_a_run(harness, default, parameters):
     wdl = f"""
 version 1.1
 workflow Given {{
@@ -267,13 +271,13 @@ workflow Given {{
 }}
 task Read {{ input {{ File file }} command <<< cat ~{{file}} >>> }}
 """
-    run, _ = lab.finish(wdl, parameters)
+    run, _ = harness.finish(wdl, parameters)
 
     assert run.status == "FAILED"
     assert "/etc/hostname" in run.status_message
 
 
-def test_a_task_has_a_home_of_its_own(lab, isolated, monkeypatch, tmp_path):
+def test_a_task_has_a_home_of_its_own(harness, isolated, monkeypatch, tmp_path):
     del isolated
     monkeypatch.setenv("HOME", str(tmp_path))
     wdl = """
@@ -283,8 +287,8 @@ task Home {
     output { String home = read_string(stdout())  File mark = "mark" }
 }
 """
-    run, _ = lab.finish(wdl, {})
+    run, _ = harness.finish(wdl, {})
 
     assert run.status == "COMPLETED", run.status_message
     assert list(tmp_path.glob("mark")) == []
-    assert "/omics-run-" in json.loads(lab.shelf.get(f"{run.run_output_uri}/logs/outputs.json"))["Home.home"]
+    assert "/omics-run-" in json.loads(harness.publisher.get(f"{run.run_output_uri}/logs/outputs.json"))["Home.home"]

@@ -27,11 +27,11 @@ task Burn {
 """
 
 
-def test_cpus_and_memory_of_a_task_are_in_the_manifest(lab, isolated):
+def test_cpus_and_memory_of_a_task_are_in_the_manifest(harness, isolated):
     del isolated
-    run, _ = lab.finish(BUSY, {})
+    run, _ = harness.finish(BUSY, {})
     assert run.status == "COMPLETED", run.status_message
-    _, line = map(json.loads, lab.shelf.text(f"manifest/run/{run.id}/{run.uuid}").splitlines())
+    _, line = map(json.loads, harness.publisher.text(f"manifest/run/{run.id}/{run.uuid}").splitlines())
     assert (line["cpus"], line["memory"], line["instanceType"]) == (4, 32, "omics.r.xlarge")
     metrics = line["metrics"]
     assert (metrics["cpusReserved"], metrics["memoryReservedGiB"]) == (4, 32)
@@ -41,9 +41,9 @@ def test_cpus_and_memory_of_a_task_are_in_the_manifest(lab, isolated):
     assert 0 < metrics["memoryAverageGiB"] <= metrics["memoryMaximumGiB"]
 
 
-def test_a_task_too_short_to_be_sampled_has_metrics_too(lab):
+def test_a_task_too_short_to_be_sampled_has_metrics_too(harness):
     wdl = BUSY.replace("timeout 0.7", "timeout 0.01").replace("150000000", "1")
-    run, _ = lab.finish(wdl, {})
+    run, _ = harness.finish(wdl, {})
     [task] = run.tasks
     assert set(task.metrics) == {"cpusAverage", "cpusMaximum", "memoryAverageGiB", "memoryMaximumGiB"}
     assert all(task.metrics.values())
