@@ -5,12 +5,12 @@
 from tests.protocol.mutation import Mutation
 
 MUTATIONS = (
-    Mutation("a URI of another scheme than S3's is no input", "local/publishing/s3_uri.py", 'if not uri.startswith("s3://") or not bucket or (', "if not bucket or (", "tests/local/wdl/test_inputs.py::test_every_other_scheme_is_refused"),
+    Mutation("a URI of another scheme than S3's is no input", "local/publishing/s3_uri.py", 'if not uri.startswith("s3://") or not bucket or (', "if not bucket or (", "tests/local/wdl/test_input_keys.py::test_every_other_scheme_is_refused"),
     Mutation("what a workflow reads by itself comes from the endpoint's S3", "local/wdl/download_plugins.py", "if able(library.cfg, filename, directory):", "if False:", "tests/local/wdl/test_inputs.py::test_every_file_comes_from_the_endpoints_s3"),
     Mutation("miniwdl's own downloaders are never asked", "local/wdl/entry_points.py", '"omics", *REFUSED_SCHEMES)', '"omics")', "tests/local/wdl/test_inputs.py::test_an_input_that_cannot_be_had_fails_the_run_and_starts_nothing"),
-    Mutation("two keys never become one file", "local/wdl/inputs.py", 'self._folder(f"{bucket}/{prefix}", directory=False)', 'self._folder("", directory=False)', "tests/local/wdl/test_inputs.py::test_keys_never_become_paths"),
-    Mutation("a Directory takes nothing beside its prefix", "local/wdl/inputs.py", 'below = f"{prefix}/" if prefix else ""', "below = prefix", "tests/local/wdl/test_inputs.py::test_a_prefix_that_no_directory_can_be_is_refused"),
-    Mutation("no key of a Directory leads out of it", "local/wdl/inputs.py", '_check_names(f"s3://{bucket}/{key}", *parents, *([name] if name else ()))', "pass", "tests/local/wdl/test_inputs.py::test_a_prefix_that_no_directory_can_be_is_refused"),
+    Mutation("two keys never become one file", "local/wdl/inputs.py", 'self._folder(f"{bucket}/{prefix}", directory=False)', 'self._folder("", directory=False)', "tests/local/wdl/test_input_keys.py::test_keys_never_become_paths"),
+    Mutation("a Directory takes nothing beside its prefix", "local/wdl/inputs.py", 'below = f"{prefix}/" if prefix else ""', "below = prefix", "tests/local/wdl/test_input_directories.py::test_a_prefix_that_no_directory_can_be_is_refused"),
+    Mutation("no key of a Directory leads out of it", "local/wdl/inputs.py", '_check_names(f"s3://{bucket}/{key}", *parents, *([name] if name else ()))', "pass", "tests/local/wdl/test_input_directories.py::test_a_prefix_that_no_directory_can_be_is_refused"),
     Mutation("a key of S3 is decoded once", "local/http/moto_app.py", 'environ["RAW_URI"] = environ["asgi.scope"]["raw_path"].decode("latin-1")', "pass", "tests/local/http/test_s3.py"),
     Mutation("a definition that does not parse is never ACTIVE", "local/wdl/examine.py", '"status": "FAILED", ', "", "tests/local/workflows/test_definitions.py::test_a_definition_that_does_not_parse_ends_the_creation"),
     Mutation("nothing outside of a definition is imported", "local/wdl/parser.py", "if not (file.is_relative_to(root) and file.is_file()):", "if False:", "tests/local/workflows/test_definitions.py::test_every_message_of_miniwdl_is_told_with_its_place"),
