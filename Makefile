@@ -73,7 +73,7 @@ test: ## everything that fits CI: lint, and the tests on both Airflow lines, all
 test3: most3 processes3 later3 ## the tests on the newest Airflow 3
 
 .PHONY: test2
-test2: most2 processes2 ## the tests on Airflow 2.11, but for those that need not run on both lines
+test2: most2 processes2 later2 ## the tests on Airflow 2.11, but for those that need not run on both lines
 
 .PHONY: most3
 most3: $(READY3)
@@ -89,7 +89,11 @@ processes3: $(READY3) ## those that start real Airflow processes, on the newest 
 
 .PHONY: most2
 most2: $(READY2)
-	$(call tests,$(BIN2),"not slow and not airflow" $(addprefix --ignore=,$(ONCE)))
+	$(call tests,$(BIN2),"not slow and not airflow" $(addprefix --ignore=,$(LATER)))
+
+.PHONY: later2
+later2: processes2
+	$(call tests,$(BIN2),"not slow and not airflow" $(filter-out $(ONCE),$(LATER)))
 
 .PHONY: processes2
 processes2: $(READY2) ## the same on Airflow 2.11

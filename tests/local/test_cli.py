@@ -155,6 +155,7 @@ def test_the_configuration_of_the_readme(tmp_path, wait_for):
     with start_server("--simulate", "--config", str(config)) as server:
         assert server.switch()["quotas"] == {"StartRun": 0.5}
         omics = server.client("omics")
+        server.clock.jump()
         with pytest.raises(ConnectionClosedError):
             omics.start_run(**request, requestId="a")
         wait_for(lambda: [run["status"] for run in server.runs()] == ["FAILED"])

@@ -9,6 +9,7 @@ from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 
 from airflow_provider_omics.exceptions import RunCancelledError, RunFailedError, RunFailedForGoodError
 from airflow_provider_omics.operators.run import StartOmicsRunOperator
+from airflow_provider_omics.testing.airflow_home import AIRFLOW_3
 
 # The user guide's reasons, each with whether Airflow may try again and a word of the advice: not read from the code.
 REASONS = {
@@ -74,7 +75,14 @@ def dag_of(omics_local, monkeypatch):
     return make
 
 
-@pytest.mark.parametrize("deferrable", [False, True], ids=["sync", "deferred"])
+@pytest.mark.parametrize(
+    "deferrable",
+    [
+        # So many tasks take long: each way on one line of Airflow, and both on both in test-all.
+        pytest.param(False, id="sync", marks=[pytest.mark.slow] if AIRFLOW_3 else []),
+        pytest.param(True, id="deferred", marks=[] if AIRFLOW_3 else [pytest.mark.slow]),
+    ],
+)
 def test_every_reason_ends_in_its_class_state_and_message(deferrable, dag_of, run_dag, omics_local):
     for reason in REASONS:
         omics_local.script(
