@@ -146,9 +146,8 @@ def _register(dag: Any) -> None:  # noqa: ANN401 - its methods depend on the ver
     """Store a DAG as the Dag processor would: its version, and its assets, have to be there."""
     if not AIRFLOW_3:
         # dag.test() deletes an earlier run of the same date with its notes, which refer to the table of users.
-        with warnings.catch_warnings(
-            action="ignore"
-        ):  # its own imports are deprecated, and pytest may make that an error
+        # That module's own imports are deprecated, and pytest may make that an error.
+        with warnings.catch_warnings(action="ignore"):
             import_module("airflow.providers.fab.auth_manager.models")
         dag.sync_to_db()
         return

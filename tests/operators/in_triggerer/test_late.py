@@ -14,7 +14,7 @@ from airflow_provider_omics.lifecycle import claim, in_hub, marker, start_times
 from airflow_provider_omics.lifecycle.in_hub import HubDriver
 from airflow_provider_omics.triggers import start_run as start_run_trigger
 from tests.operators.deferring import deferred, next_try
-from tests.operators.in_triggerer.triggerer import THROTTLED, fired, killed, of_database, resumed, started
+from tests.operators.in_triggerer.triggerer import THROTTLED, begin, fired, killed, of_database, resumed
 
 pytestmark = pytest.mark.usefixtures("in_triggerer")
 
@@ -79,11 +79,7 @@ def test_a_retry_keeps_the_run_that_was_started_at_the_last_moment(slow, start_r
 
 def test_the_deadline_of_a_retry_ends_the_run_that_it_was_looking_for(start_run, context, ti, omics_local, monkeypatch):
     omics_local.clock.freeze()
-
-    async def begin():
-        (await started(of_database(deferred(start_run(deferrable=True), context).trigger), omics_local)).cancel()
-
-    asyncio.run(begin())
+    begin(deferred(start_run(deferrable=True), context), omics_local)
     next_try(ti)
     omics_local.fault("ListRuns", probability=1, **THROTTLED)
     to_cancel = HubDriver.to_cancel
@@ -146,11 +142,7 @@ def test_what_is_asked_again_for_hours_is_told_once(start_run, context, omics_lo
 def begun(operator, context, omics_local):
     """Have a triggerer start the run of a task, and go; return the deferral when the time to start one is up."""
     deferral = deferred(operator, context)
-
-    async def begin():
-        (await started(of_database(deferral.trigger), omics_local)).cancel()
-
-    asyncio.run(begin())
+    begin(deferral, omics_local)
     time.sleep(max(0.0, deferral.trigger.until - time.time()))
     return deferral
 

@@ -11,7 +11,7 @@ from airflow_provider_omics.exceptions import RunFailedError
 from airflow_provider_omics.lifecycle import claim, in_hub
 from airflow_provider_omics.lifecycle.marker import KEY
 from tests.operators.deferring import deferred, next_try
-from tests.operators.in_triggerer.triggerer import THROTTLED, fired, of_database, resumed, started
+from tests.operators.in_triggerer.triggerer import THROTTLED, begin, fired, of_database, resumed
 from tests.operators.state_store import Store
 
 pytestmark = pytest.mark.usefixtures("in_triggerer")
@@ -26,10 +26,7 @@ def test_who_takes_its_place_goes_on_with_its_run(tries, shown, status, start_ru
         ti.try_number = tries
     deferral = deferred(start_run(deferrable=True), context)
 
-    async def begin():
-        (await started(of_database(deferral.trigger), omics_local)).cancel()
-
-    asyncio.run(begin())
+    begin(deferral, omics_local)
     [run] = omics_local.runs()
     if not shown:  # It died before it had written that.
         for key in ("run_id", "uuid", "arn", "run_output_uri"):
@@ -49,13 +46,10 @@ def test_who_takes_its_place_goes_on_with_its_run(tries, shown, status, start_ru
 def test_the_end_of_an_adopted_run_is_the_tries_also_for_who_takes_its_place(
     status, start_run, context, ti, omics_local
 ):
-    async def begin(deferral):
-        (await started(of_database(deferral.trigger), omics_local)).cancel()
-
-    asyncio.run(begin(deferred(start_run(deferrable=True), context)))
+    begin(deferred(start_run(deferrable=True), context), omics_local)
     next_try(ti)
     deferral = deferred(start_run(deferrable=True), context)
-    asyncio.run(begin(deferral))
+    begin(deferral, omics_local)
     assert len(omics_local.runs()) == 1
     [run] = omics_local.runs()
     if status == "FAILED":
@@ -133,23 +127,17 @@ def test_where_airflow_does_not_answer_nothing_is_started(start_run, context, om
 
 @pytest.mark.usefixtures("frozen")
 def test_a_retry_waits_for_the_run_of_the_try_before(start_run, context, ti, omics_local):
-    async def begin():
-        (await started(of_database(deferred(start_run(deferrable=True), context).trigger), omics_local)).cancel()
-
-    asyncio.run(begin())
+    begin(deferred(start_run(deferrable=True), context), omics_local)
     first = ti.xcom["run_id"]
     next_try(ti)
-    asyncio.run(begin())
+    begin(deferred(start_run(deferrable=True), context), omics_local)
     assert ti.xcom["run_id"] == first
     assert len(omics_local.runs()) == 1
 
 
 @pytest.mark.usefixtures("frozen")
 def test_a_dying_run_is_waited_out_and_followed_by_the_next(start_run, context, ti, omics_local):
-    async def begin():
-        (await started(of_database(deferred(start_run(deferrable=True), context).trigger), omics_local)).cancel()
-
-    asyncio.run(begin())
+    begin(deferred(start_run(deferrable=True), context), omics_local)
     first = ti.xcom["run_id"]
     omics_local.switch(speed=1)
     omics_local.client().cancel_run(id=first)
@@ -178,10 +166,7 @@ def test_the_run_of_before_is_not_that_of_the_submission_however_often_the_trigg
 ):
     """The XComs are of a run that was STOPPING when the try began; the next one waits in the start queue."""
 
-    async def begin(deferral):
-        (await started(of_database(deferral.trigger), omics_local)).cancel()
-
-    asyncio.run(begin(deferred(start_run(deferrable=True), context)))
+    begin(deferred(start_run(deferrable=True), context), omics_local)
     first = ti.xcom["run_id"]
     omics_local.force(first, "STOPPING")
     next_try(ti)
@@ -202,7 +187,7 @@ def test_the_run_of_before_is_not_that_of_the_submission_however_often_the_trigg
     for moment in (change, "in the queue"):
         asyncio.run(wait(moment))
     omics_local.clear_faults()
-    asyncio.run(begin(deferral))
+    begin(deferral, omics_local)
     assert [run["tags"]["airflow:request_id"].rpartition("-")[2] for run in omics_local.runs()] == ["0", "1"]
 
 
@@ -214,10 +199,7 @@ def test_a_recorded_run_needs_no_look_up(start_run, context, ti, omics_local, mo
     monkeypatch.setenv("AIRFLOW__OMICS__START_IN", "triggerer")
     next_try(ti)
 
-    async def begin():
-        (await started(of_database(deferred(start_run(deferrable=True), context).trigger), omics_local)).cancel()
-
-    asyncio.run(begin())
+    begin(deferred(start_run(deferrable=True), context), omics_local)
     assert "ListRuns" not in omics_local.counts()
     assert len(omics_local.runs()) == 1
 
@@ -226,10 +208,7 @@ def test_a_recorded_run_needs_no_look_up(start_run, context, ti, omics_local, mo
 def test_a_task_whose_event_cannot_be_read_goes_on_with_its_run(start_run, context, ti, omics_local):
     deferral = deferred(start_run(deferrable=True), context)
 
-    async def begin():
-        (await started(of_database(deferral.trigger), omics_local)).cancel()
-
-    asyncio.run(begin())
+    begin(deferral, omics_local)
     omics_local.force(ti.xcom["run_id"], "FAILED")
     operator = start_run(deferrable=True)
     with pytest.raises(TaskDeferred) as again:

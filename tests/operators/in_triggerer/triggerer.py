@@ -44,6 +44,15 @@ async def started(trigger, omics_local, number=1):
     return going
 
 
+def begin(deferral, omics_local):
+    """Let a triggerer start the run of a task, and end."""
+
+    async def start():
+        (await started(of_database(deferral.trigger), omics_local)).cancel()
+
+    asyncio.run(start())
+
+
 async def killed(trigger, going):
     """End a trigger as Airflow does when its task is ended."""
     going.cancel()

@@ -9,6 +9,17 @@ from airflow_provider_omics.exceptions import OmicsRequestError, ReadSetJobFaile
 from tests.operators.deferring import deferred, fired, next_try, resumed
 
 
+def one_fails(stored, good, bad, context, omics_local):
+    """Return the deferral of a task that activates two read sets, of which one fails."""
+    omics_local.clock.freeze()
+    deferral = deferred(stored.activating(good, bad, deferrable=True), context)
+    omics_local.force_read_set(bad, "PROCESSING_UPLOAD")
+    omics_local.clock.advance(1)
+    omics_local.force_read_set(bad, "ARCHIVED")
+    omics_local.clock.resume()
+    return deferral
+
+
 @pytest.mark.parametrize("deferrable", [True, False])
 def test_archived_read_sets_are_activated(deferrable, stored, context, ti):
     ids = stored.archived("a", "b")
@@ -67,12 +78,7 @@ def test_a_retry_activates_what_is_left_of_jobs_that_no_list_shows(repeated, sto
     omics_local.switch(request_id_other_input=repeated)
     omics_local.fault("ListReadSetActivationJobs", "error", code="AccessDeniedException", probability=1)
     good, bad = stored.archived("a", "b")
-    omics_local.clock.freeze()
-    deferral = deferred(stored.activating(good, bad, deferrable=True), context)
-    omics_local.force_read_set(bad, "PROCESSING_UPLOAD")
-    omics_local.clock.advance(1)
-    omics_local.force_read_set(bad, "ARCHIVED")
-    omics_local.clock.resume()
+    deferral = one_fails(stored, good, bad, context, omics_local)
     with pytest.raises(ReadSetJobFailedError):
         resumed(stored.activating(good, bad), context, deferral)
     next_try(ti)
@@ -83,12 +89,7 @@ def test_a_retry_activates_what_is_left_of_jobs_that_no_list_shows(repeated, sto
 @pytest.mark.parametrize("deferrable", [True, False])
 def test_a_read_set_that_fails_is_told_and_a_retry_activates_it(deferrable, stored, context, ti, omics_local):
     good, bad = stored.archived("a", "b")
-    omics_local.clock.freeze()
-    deferral = deferred(stored.activating(good, bad, deferrable=True), context)
-    omics_local.force_read_set(bad, "PROCESSING_UPLOAD")
-    omics_local.clock.advance(1)
-    omics_local.force_read_set(bad, "ARCHIVED")
-    omics_local.clock.resume()
+    deferral = one_fails(stored, good, bad, context, omics_local)
     with pytest.raises(ReadSetJobFailedError, match=f"read set {bad}: FAILED: .*\n1 of the read sets are active"):
         resumed(stored.activating(good, bad), context, deferral)
     assert ti.xcom["read_set_ids"] == [good]
