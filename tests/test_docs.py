@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the documentation promises is tested by the test that it names."""
+"""What the documentation promises is tested by the test that it names, and the code that it names exists."""
 
+import ast
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -12,6 +13,7 @@ from airflow_provider_omics.local.state.scripts import Plan
 from airflow_provider_omics.results.failures import CLASSES, RETRIED
 
 TESTS = Path(__file__).parent
+PACKAGE = TESTS.parent / "airflow_provider_omics"
 DOCS = TESTS.parent / "docs"
 PAGE = (DOCS / "what-happens-to-my-run.md").read_text()
 TESTING = (DOCS / "testing-dags.md").read_text()
@@ -50,3 +52,19 @@ def test_every_row_names_a_test_that_exists():
     }
     assert len(named) > 20
     assert [cell for cell in named if cell not in there] == []
+
+
+def names_in(file):
+    """Return what a module defines: functions, classes, and the methods of its classes."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    return {node.name for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, kinds)}
+
+
+def test_every_module_and_function_that_the_architecture_names_exists():
+    page = (DOCS / "architecture.md").read_text()
+    packages = "|".join(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
+    named = re.findall(rf"(?<![\w/])((?:{packages})/\w+)(?:\.(?!py\b)(\w+))?", page)
+    assert len(named) > 40
+    there = {module: PACKAGE / f"{module}.py" for module, _ in named if (PACKAGE / f"{module}.py").exists()}
+    assert [module for module, _ in named if module not in there] == []
+    assert [(module, name) for module, name in named if name and name not in names_in(there[module])] == []

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the provider asks of AWS beside HealthOmics itself, and what AWS' errors mean."""
+"""What lies below the hook: clients of a connection, and what the answers and errors of AWS mean."""

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hooks: the only place that talks to AWS."""
+"""Hooks: how tasks and triggers call HealthOmics."""

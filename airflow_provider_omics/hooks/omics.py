@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The hook of AWS HealthOmics: every call that this provider makes."""
+"""The hook of AWS HealthOmics: a connection, and the calls about its runs."""
 
 from __future__ import annotations
 
