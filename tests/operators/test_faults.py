@@ -87,7 +87,7 @@ def test_missing_credentials_end_the_try_when_the_time_to_start_is_up(
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     caplog.set_level(logging.INFO)
     with pytest.raises(StartRunRefusedError, match="does not answer: Unable to locate credentials") as caught:
-        start_run(submit_timeout=3).execute(context)
+        start_run(submit_timeout=6).execute(context)
     assert isinstance(caught.value.__cause__, NoCredentialsError)
     told = [record.levelname for record in caplog.records if "Trying again in" in record.getMessage()]
     assert len(told) > 2

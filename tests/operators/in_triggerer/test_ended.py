@@ -113,7 +113,7 @@ def test_who_ends_a_task_while_start_run_is_under_way_ends_its_run(
 @pytest.mark.usefixtures("frozen")
 def test_the_deadline_ends_the_run_of_an_answer_that_was_lost(start_run, context, omics_local):
     omics_local.fault("StartRun", "lost", times=1)
-    operator = start_run(deferrable=True, execution_timeout=timedelta(seconds=3))
+    operator = start_run(deferrable=True, execution_timeout=timedelta(seconds=6))
     with pytest.raises(RunTimeoutError, match="cancelled"):
         resumed(operator, context, deferred(operator, context))
     assert [run["status"] for run in omics_local.runs()] == ["STOPPING"]
