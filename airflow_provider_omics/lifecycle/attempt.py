@@ -125,7 +125,7 @@ def next_action(known: Known[R]) -> LookAt[R] | LookUp | Start | Verdict[R]:
         return LookUp()
     why = "No run of an earlier try was found; if there is one, StartRun returns it"
     if known.asked is not None:
-        why = "StartRun was not answered, and no run of it is listed: the same request is sent again"
+        why = "No run of this try is listed: StartRun is called, with the same requestId if it was called before"
     return Start(_next_submission(known), why)
 
 
@@ -134,8 +134,9 @@ def _next_about(known: Known[R], seen: ExistingRun[R]) -> LookUp | Start | Verdi
     if run.succeeded or not known.waits:
         return Succeed(run)
     if not run.ended:
-        # STOPPING comes before every end, with success or without; this attempt did not cause it.
-        return Wait(run, dying=run.status == "STOPPING" and not seen.here)
+        # STOPPING comes before every end, with success or without; this attempt did not cause it. A caller's requestId
+        # has no next run.
+        return Wait(run, dying=run.status == "STOPPING" and not (seen.here or known.own_request_id))
     if seen.here or known.own_request_id:
         return Fail(run)
     if not known.looked_up:

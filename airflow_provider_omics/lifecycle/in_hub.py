@@ -85,10 +85,10 @@ class HubDriver:
         self._wait = wait
         self.times = times
         self._shown: str | None = None
-        # The last answer of StartRun; whether a look-up is under way; and whether the marker of an earlier process has
-        # been read.
+        # The last answer of StartRun; whether a look-up was not answered in time; and whether the marker of an earlier
+        # process has been read.
         self._answer: Run | NoRun | None = None
-        self._looking = self._looked_at_earlier = False
+        self._looked_in_vain = self._looked_at_earlier = False
         self._reminder = Reminder(WARN_EVERY)
         self._faults = 0
         self._logged = ""
@@ -138,7 +138,9 @@ class HubDriver:
                 look = self._call(lambda hook: self.submissions.look_at(hook, run))
                 return await self._in_time(look, self.times.may_wait_until if run is self._answer else until)
             case LookUp(submission):
-                return await self._in_time(self._answered(self.submissions.look_up(submission)), until)
+                # After a 409 there is a run, and the look-up ends by itself when it is not found.
+                up_to = until if submission is None else self.times.may_wait_until
+                return await self._in_time(self._answered(self.submissions.look_up(submission)), up_to)
             case Start(submission, why):
                 if why != self._logged:  # Not again each minute, for a day.
                     self._logged = why
@@ -174,19 +176,23 @@ class HubDriver:
         return await answered_later(calls, answer)
 
     async def _call(self, call: Callable[[OmicsHook], T]) -> T:
+        why = self.starts.why
+
         def noted(hook: OmicsHook) -> T:
+            nonlocal why
             try:
                 self._place.check(hook)
                 return call(hook)
             except Exception as error:
-                self.starts.why = error
+                why = error
                 raise
 
         what = f"The look-up of a run with requestId {self.submissions.request_id(0)} failed"
-        self._looking = True
-        answer = await persistently(self.hub, self.hub.client.limit, noted, what)
-        self._looking = False
-        return answer
+        try:
+            return await persistently(self.hub, self.hub.client.limit, noted, what)
+        except asyncio.CancelledError:  # The time is up.
+            self._looked_in_vain, self.starts.why = True, why
+            raise
 
     async def _in_time(self, doing: Awaitable[T], until: float | None) -> T:
         """Await something until a time; then raise why no run was started."""
@@ -203,8 +209,8 @@ class HubDriver:
         from airflow_provider_omics.aws.errors import is_quota_exceeded, is_refused  # noqa: PLC0415 - already imported, in a thread
 
         starts = self.starts
-        # While StartRun, or the look-up, is not answered, it is not known whether there is a run.
-        unknown = starts.unanswered or self._looking
+        # If StartRun, or the look-up, was not answered, it is not known whether there is a run.
+        unknown = starts.unanswered or self._looked_in_vain
         if self._claim.blocked_by and not unknown:
             return OmicsError(f"No run was started in time, and a retry tries again: {self._claim.blocked_by}")
         if starts.why is None:
@@ -233,6 +239,7 @@ class HubDriver:
             async with asyncio.timeout(max(0.0, self.times.may_start_until - time.time())) as limit:
                 return await starting
         except StartRunConflictError as error:
+            self.starts.note_fault(error)
             self._say(str(error))
             return NoRun.CONFLICT
         except NotNowError as error:

@@ -80,6 +80,8 @@ class StartCalls:
         try:
             if self._is_over:
                 raise NotNowError("The task was ended")  # noqa: TRY301 - settled() needs it, too
+            if submission != self.asked:
+                self.unanswered = False  # The run of the submission before was found.
             self.asked = submission
             run = self._submissions.submit(hook, submission)
         except BaseException as error:

@@ -74,6 +74,7 @@ ROWS = {
     # --- a requestId of the caller's ---
     **{f"the caller's {s.status}: fail": (looked(s, own_request_id=True), Fail(s)) for s in BAD},
     "the caller's RUNNING: wait": (looked(RUNNING, own_request_id=True), Wait(RUNNING)),
+    "the caller's STOPPING: wait, its end is the attempt's": (looked(STOPPING, own_request_id=True), Wait(STOPPING)),
     "the caller's COMPLETED: succeed": (looked(COMPLETED, own_request_id=True), Succeed(COMPLETED)),
     "the caller's, recorded FAILED: fail": (retry(seen=ExistingRun(FAILED, 0), own_request_id=True), Fail(FAILED)),
     "the caller's, nothing found: start": (looked(own_request_id=True), Start(0)),

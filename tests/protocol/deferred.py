@@ -137,7 +137,8 @@ def patch_airflow(patches: ExitStack) -> None:
     def pull(_task: TaskKey, key: str) -> Any:
         return copy.deepcopy(process().task.xcom.get(key))
 
-    clock = SimpleNamespace(sleep=sleep, timeout=asyncio.timeout, get_running_loop=asyncio.get_running_loop)
+    names = ("timeout", "get_running_loop", "CancelledError")
+    clock = SimpleNamespace(sleep=sleep, **{name: getattr(asyncio, name) for name in names})
     patches.enter_context(patch.object(claim, "ask_airflow", ask))
     patches.enter_context(patch.object(claim, "task_states", lambda tis: ["deferred"] * len(tis)))
     for module in (claim, in_hub):
