@@ -13,7 +13,7 @@ from airflow_provider_omics.compat import TaskKey, is_in_triggerer, push_from_tr
 from airflow_provider_omics.exceptions import OmicsError, StartRunRefusedError
 from airflow_provider_omics.lifecycle.intention import Intention
 from airflow_provider_omics.lifecycle.marker import read_marker
-from airflow_provider_omics.lifecycle.protocol import Wait
+from airflow_provider_omics.lifecycle.protocol import Succeed, Wait
 from airflow_provider_omics.lifecycle.run_links import standard_links
 from airflow_provider_omics.lifecycle.start_times import StartTimes
 from airflow_provider_omics.polling.hub import join
@@ -141,7 +141,9 @@ class OmicsStartRunTrigger(OmicsRunTrigger):
         self.run_args = asdict(verdict.run)
         # Free the memory that only the start needs: thousands of triggers wait.
         self.request, self.record, self._driver = {}, None, None
-        return None if isinstance(verdict, Wait) else RunEvent(verdict.run, started=True)
+        if isinstance(verdict, Wait):
+            return None
+        return RunEvent(verdict.run, started=True) if isinstance(verdict, Succeed) else self._ended(verdict.run)
 
     def _driver_in(self, hub: Hub) -> HubDriver:
         from airflow_provider_omics.lifecycle.claim import Claim, NoClaim  # noqa: PLC0415 - imported by now

@@ -169,6 +169,16 @@ def test_who_takes_its_place_after_the_deadline_ends_its_run(start_run, context,
     assert [run["status"] for run in omics_local.runs()] == ["STOPPING"]
 
 
+def test_who_takes_its_place_when_the_deadline_has_ended_its_run_says_so(start_run, context, omics_local):
+    """The triggerer that cancelled it ended before Airflow had its event."""
+    omics_local.clock.freeze()
+    operator = start_run(deferrable=True, execution_timeout=timedelta(seconds=4))
+    deferral = begun(operator, context, omics_local)
+    omics_local.force(omics_local.runs()[0]["id"], "CANCELLED")
+    with pytest.raises(RunTimeoutError, match="cancelled"):
+        resumed(operator, context, deferral)
+
+
 def test_who_comes_late_and_finds_no_run_starts_none(start_run, context, omics_local):
     operator = start_run(deferrable=True, submit_timeout=timedelta(seconds=1))
     deferral = deferred(operator, context)
