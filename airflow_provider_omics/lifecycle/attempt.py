@@ -123,9 +123,9 @@ def next_action(known: Known[R]) -> LookAt[R] | LookUp | Start | Verdict[R]:
         return LookAt(known.record.run, known.record.submission)
     if not known.looked_up:
         return LookUp()
-    why = "No run of an earlier try was found; if there is one, StartRun returns it"
+    why = "No {what} of an earlier try was found; if there is one, {operation} returns it"
     if known.asked is not None:
-        why = "No run of this try is listed: StartRun is called, with the same requestId if it was called before"
+        why = "No {what} of this try is listed: {operation} is called, with the same {key} if it was called before"
     return Start(_next_submission(known), why)
 
 
@@ -141,7 +141,7 @@ def _next_about(known: Known[R], seen: ExistingRun[R]) -> LookUp | Start | Verdi
         return Fail(run)
     if not known.looked_up:
         return LookUp()  # The recorded run has ended, but a later one may be active.
-    return Start(_next_submission(known), f"{run}, before this try began: this try starts the next run")
+    return Start(_next_submission(known), "{before}, before this try began: this try starts the next {what}", str(run))
 
 
 def _next_submission(known: Known[R]) -> int:

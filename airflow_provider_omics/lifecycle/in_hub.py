@@ -128,7 +128,7 @@ class HubDriver:
         self.starts.take_over(marker.submission)
         self.times.begin_late()
         self._answer, self._shown = run, run.uuid if run else marker.over
-        record = Record(marker.submission or 0, run)
+        record = Record(marker.submission, run)
         return replace(known, retry=True, asked=marker.submission, since=marker.since, record=record)
 
     async def _do(self, action: Action[Run]) -> Answer[Run]:  # noqa: C901 - a case for each action
@@ -141,11 +141,11 @@ class HubDriver:
                 # After a 409 there is a run, and the look-up ends by itself when it is not found.
                 up_to = until if submission is None else self.times.may_wait_until
                 return await self._in_time(self._answered(self.submissions.look_up(submission)), up_to)
-            case Start(submission, why):
-                if why != self._logged:  # Not again each minute, for a day.
+            case Start() as start:
+                if (why := self.submissions.said_of_start(start)) != self._logged:  # Not again each minute, for a day.
                     self._logged = why
                     self._say(why)
-                self._answer = answer = await self._start(submission)
+                self._answer = answer = await self._start(start.submission)
                 return answer
             case Write(record) if record.run is None or record.adopted:
                 since, over = (0.0, None) if record.adopted else (record.since, self._shown)

@@ -150,9 +150,9 @@ class WorkerDriver(Generic[R]):
                 return self._call(lambda hook: self.submissions.look_at(hook, run))
             case LookUp(submission):
                 return self.look_up(submission)
-            case Start(submission, why):
-                log.info("%s", why)
-                return self._start(submission)
+            case Start() as start:
+                log.info("%s", self.submissions.said_of_start(start))
+                return self._start(start.submission)
             case Write(record):
                 self.submissions.write(record)
             case Show(run, own):

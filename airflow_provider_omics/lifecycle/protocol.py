@@ -140,10 +140,17 @@ class LookUp:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Call StartRun for a submission; ``why`` is logged."""
+    """
+    Call StartRun for a submission.
+
+    :param why: the log line, with ``{what}`` for a run or a job, ``{operation}`` for what starts it, ``{key}`` for its
+        idempotency token, and ``{before}``.
+    :param before: the run or job that ended before.
+    """
 
     submission: int
-    why: str = field(default="First try: starting a run", compare=False)
+    why: str = field(default="First try: starting a {what}", compare=False)
+    before: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,6 @@ class ReadSetJobSubmissions(Submissions[ReadSetJob]):
     :param first_answer: the time of HealthOmics' first answer to this attempt, by its own clock, in epoch seconds.
     """
 
-    what = "job"
     key = "clientToken"
     argument = "client_token"
 
@@ -75,6 +74,11 @@ class ReadSetJobSubmissions(Submissions[ReadSetJob]):
     def operation(self) -> str:  # type: ignore[override]  # one class serves both
         """The operation that starts a job."""
         return f"StartReadSet{self.kind.capitalize()}Job"
+
+    @property
+    def what(self) -> str:  # type: ignore[override]  # likewise
+        """The name of its jobs in messages."""
+        return f"read set {self.kind} job"
 
     def request(self, submission: int) -> dict[str, JsonValue]:
         """Return the request of a submission, with the sources that earlier ones have not finished."""

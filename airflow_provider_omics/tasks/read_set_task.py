@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
 from dataclasses import asdict
 from datetime import timedelta
@@ -11,15 +12,11 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_provider_omics.compat import conf, is_deferral_timeout, is_failed_deferral
-from airflow_provider_omics.exceptions import (
-    ReadSetJobWaitError,
-    StartRunRefusedError,
-)
+from airflow_provider_omics.exceptions import ReadSetJobWaitError, StartRunRefusedError
 from airflow_provider_omics.tasks.read_set_wait import ReadSetJobWait
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from typing import TypeVar
 
     from airflow_provider_omics.compat import Context
     from airflow_provider_omics.lifecycle.in_worker import WorkerDriver
@@ -29,7 +26,7 @@ if TYPE_CHECKING:
     from airflow_provider_omics.records.read_set_job import ReadSetJob
     from airflow_provider_omics.tasks.read_set_wait import Limits
 
-    T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 class ReadSetJobOperator(ReadSetJobWait):
@@ -106,7 +103,7 @@ class ReadSetJobOperator(ReadSetJobWait):
         **unknown: object,
     ) -> dict[str, Any]:
         """Call HealthOmics again after a pause in the triggerer."""
-        self._warn_of(unknown)
+        self._warn_of("execute_again", unknown)
         if try_number != context["ti"].try_number:
             return self.find_and_wait(context, retry=True)
         return self.find_and_wait(context, retry=True, request=request, deadline=deadline, until=until)
@@ -130,7 +127,7 @@ class ReadSetJobOperator(ReadSetJobWait):
         """
         from airflow_provider_omics.records.run_event import ReadSetJobEvent  # noqa: PLC0415 - keep DAG parsing fast
 
-        self._warn_of(unknown)
+        self._warn_of("execute_complete", unknown)
         # `dag.test()` of Airflow 3.3 passes no kwargs: then the event is used, as a new look-up would start another job
         # after each failed one, without end.
         if try_number is not None and try_number != context["ti"].try_number:
@@ -150,10 +147,10 @@ class ReadSetJobOperator(ReadSetJobWait):
         # The event leaves out the sources.
         return self.conclude(context, self.look_until_ended(read.job, waiting["deadline"]), waiting)
 
-    def _warn_of(self, unknown: Iterable[str]) -> None:
+    def _warn_of(self, method: str, unknown: Iterable[str]) -> None:
         from airflow_provider_omics.records.versioned import ignore  # noqa: PLC0415 - keep DAG parsing fast
 
-        ignore(f"{type(self).__name__}.execute_complete", unknown)
+        ignore(f"{type(self).__name__}.{method}", unknown)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:  # noqa: ANN401
         """
@@ -205,7 +202,7 @@ class ReadSetJobOperator(ReadSetJobWait):
             submissions,
             self.hook,
             lambda: RetryPolicy(None if self.deferrable else limits.until),
-            show=lambda job, _own: self.show(context, job),
+            show=lambda job, own: self.show(context, job, own),
             is_killed=lambda: self.killed,
         )
 
@@ -237,9 +234,10 @@ class ReadSetJobOperator(ReadSetJobWait):
         except StartRunRefusedError as refused:
             self.ask_later(context, request, limits, refused)
 
-    def show(self, context: Context, job: ReadSetJob) -> None:
-        """Log the job, and push its XComs before any waiting."""
-        self.log.info("HealthOmics %s", job)
+    def show(self, context: Context, job: ReadSetJob, own: bool | None) -> None:  # noqa: FBT001 - as the driver calls it
+        """Push the job's XComs before any waiting; log whether it was started or reattached to, if that is known."""
+        if own is not None:
+            log.info("%s %s", "Started" if own else "Reattached to", job)
         for key in ("job_id", "sequence_store_id"):
             context["ti"].xcom_push(key=key, value=job.xcom()[key])
 

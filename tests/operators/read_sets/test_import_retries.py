@@ -94,7 +94,7 @@ def test_a_job_that_is_not_listed_yet_is_that_of_the_token(stored, context, ti, 
     assert ti.xcom["job_id"] == first
     omics_local.switch(request_id_repeat="conflict")
     next_try(ti)
-    with pytest.raises(StartRunConflictError, match="is taken, but lists no job"):
+    with pytest.raises(StartRunConflictError, match="is taken, but lists no read set import job of it"):
         stored.importing("a").execute(context)
     assert len(stored.jobs("import")) == 1
 
@@ -161,7 +161,7 @@ def test_a_look_up_that_is_denied_relies_on_the_token(stored, context, ti, omics
     next_try(ti)
     omics_local.fault("ListReadSetImportJobs", "error", code="AccessDeniedException")
     assert stored.importing("a").execute(context)["status"] == "COMPLETED"
-    assert "The look-up of the job is denied, only the clientToken is relied on" in caplog.text
+    assert "The look-up of the read set import job is denied, only the clientToken is relied on" in caplog.text
     assert len(stored.jobs("import")) == 1
 
 
@@ -174,3 +174,35 @@ def test_a_retry_that_may_not_get_its_job_says_that_it_goes_on(stored, context, 
     with pytest.raises(ReadSetJobWaitError, match=r"^Waiting for read set import job .*and the job goes on: .*Denied"):
         stored.importing("a").execute(context)
     assert len(stored.jobs("import")) == 1
+
+
+def test_the_log_names_the_job_that_is_started_and_why(stored, context, ti, caplog):
+    def told():
+        """Return the lines on what was started, of this task alone."""
+        words = ("First try", "No read set", "read set import job", "Started", "Reattached")
+        lines = [line for line in caplog.messages if line.startswith(words)]
+        caplog.clear()
+        return lines
+
+    caplog.set_level("INFO")
+    with pytest.raises(ReadSetJobFailedError):
+        stored.importing("a", "c").execute(context)
+    first = f"read set import job {ti.xcom['job_id']} of sequence store {stored.id}"
+    assert told() == ["First try: starting a read set import job", f"Started {first} SUBMITTED"]
+    stored.arrive("c")
+    next_try(ti)
+    stored.importing("a", "c", wait_for_completion=True).execute(context)
+    second = f"read set import job {ti.xcom['job_id']} of sequence store {stored.id}"
+    assert second != first
+    again, started = told()
+    assert again.startswith(f"{first} COMPLETED_WITH_FAILURES")
+    assert again.endswith(", before this try began: this try starts the next read set import job")
+    assert started.startswith(f"Started {second} SUBMITTED")
+    next_try(ti)
+    stored.importing("a", "c").execute(context)
+    [reattached] = told()
+    assert reattached.startswith(f"Reattached to {second} COMPLETED")
+    ti.max_tries += 1
+    stored.importing("a", "c").execute(context)
+    nothing = "No read set import job of an earlier try was found"
+    assert told()[0] == f"{nothing}; if there is one, StartReadSetImportJob returns it"
