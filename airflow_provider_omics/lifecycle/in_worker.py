@@ -26,7 +26,7 @@ from airflow_provider_omics.lifecycle.protocol import (
     Wait,
     Write,
 )
-from airflow_provider_omics.polling.account_room import FULL_SECONDS
+from airflow_provider_omics.polling.account_quota import FULL_SECONDS
 from airflow_provider_omics.polling.pacing import WARN_EVERY, Reminder, back_off
 
 if TYPE_CHECKING:

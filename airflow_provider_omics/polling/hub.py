@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from airflow_provider_omics.aws.hook_params import ONE_ATTEMPT
 from airflow_provider_omics.polling.airflow_cfg import calls_per_second, heartbeat_interval, poll_interval
 from airflow_provider_omics.polling.client import Client
-from airflow_provider_omics.polling.poller import IN_FLIGHT, Polls
+from airflow_provider_omics.polling.poller import IN_FLIGHT, Poller
 from airflow_provider_omics.polling.rate_limit import RateLimit, SharedLimit
 from airflow_provider_omics.polling.start_pace import StartPace
 from airflow_provider_omics.polling.start_queue import StartQueue
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_omics.aws.hook_params import HookParams
     from airflow_provider_omics.records.documents import JsonValue
-
-    T = TypeVar("T")
 
 # How many StartRun may be under way at the same time, so that one without an answer does not block the others.
 _STARTS: Final = 4
@@ -51,7 +49,7 @@ class Hub:
         self.cancels = RateLimit(limits.cancels)
         # Calls of SQS do not count for the limit; they slow down only while SQS does not answer.
         self.events = RateLimit(limits.calls)
-        self.polls = Polls(self.client, poll_interval(), heartbeat_interval())
+        self.poller = Poller(self.client, poll_interval(), heartbeat_interval())
         self.members = 0
         # StartRun has its own client, so that it never waits for polls.
         starts = Client(params, _config(read_timeout=10), RateLimit(limits.calls), threads=_STARTS)

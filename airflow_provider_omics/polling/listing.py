@@ -45,7 +45,7 @@ class Listing:
         self._again = 0.0
         self._faults = 0
 
-    def pays(self, saved: float, listed: int) -> bool:
+    def saves_calls(self, saved: float, listed: int) -> bool:
         """
         Tell whether the pages take fewer calls than the GetRun calls that they save, and can be read.
 
@@ -61,37 +61,37 @@ class Listing:
         :param wanted: the watches by the ids of their runs. The caller has counted the first call.
         :param saw: called with each watch whose run is shown, and the run's status.
         """
-        self.pages, strangers, worth = 0, 0, len(wanted)
+        self.pages, others, saved = 0, 0, len(wanted)
         try:
             async for items in self._pages(wanted):
-                worth -= 1
+                saved -= 1
                 for number, item in enumerate(items):
                     if number % _AT_ONCE == 0:
                         # Each changed status is a line in the log: let the event loop run other tasks in between.
                         await asyncio.sleep(0)
-                    strangers += not _meet(wanted, item, saw)
-                if worth <= 0 and len(wanted) > 1:
+                    others += not _pass_on(wanted, item, saw)
+                if saved <= 0 and len(wanted) > 1:
                     # There are so many active runs of others that GetRun for each of ours takes fewer calls.
-                    self._others = max(strangers, self._others + _PAGE)
+                    self._others = max(others, self._others + _PAGE)
                     return None
         except Exception as error:  # noqa: BLE001 - polling continues by GetRun
             self._note_fault(error)
             return None
         self._faults = 0
-        self._others = strangers
+        self._others = others
         return list(itertools.chain.from_iterable(wanted.values()))
 
     async def _pages(self, wanted: dict[str, list[Watch]]) -> AsyncIterator[list[dict[str, Any]]]:
         """Yield pages of active runs until at most one wanted run is left, for which GetRun takes no more calls."""
         statuses = {watch.run.status for watches in wanted.values() for watch in watches}
         earliest = min(ACTIVE.index(status) if status in ACTIVE else 0 for status in statuses)
-        paid = True  # the caller has counted the first call
+        counted = True  # the caller has counted the first call
         for status in ACTIVE[earliest:]:
             token: str | None = None
             while len(wanted) > 1:
-                if not paid:
+                if not counted:
                     await self._client.spend()
-                paid = False
+                counted = False
                 items, token = await self._page(status, token)
                 yield items
                 if token is None:
@@ -126,7 +126,7 @@ class Listing:
             log.warning("ListRuns failed, so each run is polled by GetRun: %s", error)
 
 
-def _meet(wanted: dict[str, list[Watch]], item: dict[str, Any], saw: Callable[[Watch, str], None]) -> bool:
+def _pass_on(wanted: dict[str, list[Watch]], item: dict[str, Any], saw: Callable[[Watch, str], None]) -> bool:
     """Tell whether a listed run is waited for, and pass on its status."""
     watches = wanted.get(item["id"])
     if watches is None:

@@ -16,8 +16,8 @@ READ_ANEW: Final = 3
 # The longest time between two polls.
 MAX_INTERVAL: Final = 300.0
 # The time between two polls of an older run is its age divided by this.
-_LOOKS: Final = 60
-_FIRST_LOOK: Final = 5.0
+_POLLS: Final = 60
+_FIRST_PAUSE: Final = 5.0
 _MAX_BACK_OFF: Final = 60.0
 
 
@@ -31,7 +31,7 @@ def interval(age: float, poll_interval: float | None, shortest: float) -> float:
     """
     if poll_interval is not None:
         return poll_interval
-    return min(max(shortest, age / _LOOKS), max(shortest, MAX_INTERVAL))
+    return min(max(shortest, age / _POLLS), max(shortest, MAX_INTERVAL))
 
 
 def jittered(seconds: float) -> float:
@@ -39,9 +39,9 @@ def jittered(seconds: float) -> float:
     return seconds * random.uniform(0.9, 1.0)  # noqa: S311 - no secret
 
 
-def first_look(seconds: float) -> float:
+def first_pause(seconds: float) -> float:
     """Return the pause before the first poll: short, but not zero, as Airflow may fail a task resumed at once."""
-    return min(seconds, _FIRST_LOOK) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+    return min(seconds, _FIRST_PAUSE) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
 
 
 def back_off(faults: int) -> float:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_omics.polling.background import background
 from airflow_provider_omics.polling.listing import Listing
-from airflow_provider_omics.polling.pacing import UNKNOWN_EVERY, back_off, first_look, interval, jittered
+from airflow_provider_omics.polling.pacing import UNKNOWN_EVERY, back_off, first_pause, interval, jittered
 from airflow_provider_omics.polling.watch import Watch
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ _SECONDS_A_LINE: Final = 2.0
 IN_FLIGHT: Final = 8
 
 
-class Polls:
+class Poller:
     """
     Polls the runs of all waiting triggers, each at its interval, with as few calls as possible.
 
@@ -61,10 +61,10 @@ class Polls:
         self._missing: deque[Watch] = deque()
         self._missing_next = True
         # How many of them are polled before the next listing, which would not show them either.
-        self._owed = 0
+        self._before_listing = 0
         self._changed = asyncio.Event()
         self._slots = asyncio.Semaphore(IN_FLIGHT)
-        self._looks: set[asyncio.Task[None]] = set()
+        self._polling: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
         self._listing = Listing(client)
         # How long the last listing and the GetRun calls after it took.
@@ -77,7 +77,7 @@ class Polls:
         spread = self._silence() - self._heartbeat
         watch = Watch(run, poll_interval, 0.0, _now() - spread * random.random())  # noqa: S311 - no secret
         self._watches.add(watch)
-        self._plan(watch, first_look(self._interval(watch)))
+        self._plan(watch, first_pause(self._interval(watch)))
         if self._task is None or self._task.done():
             self._task = background(self._work())
         try:
@@ -88,7 +88,7 @@ class Polls:
                 self._stop()
 
     def _stop(self) -> None:
-        for task in (self._task, *self._looks):
+        for task in (self._task, *self._polling):
             if task is not None:
                 task.cancel()
         self._task = None
@@ -105,11 +105,11 @@ class Polls:
                 except asyncio.CancelledError:
                     self._slots.release()
                     raise
-                if self._listing_pays():
+                if self._listing_saves_calls():
                     self._slots.release()
                     await self._list()
                 else:
-                    self._look_at_next()
+                    self._poll_next()
         except Exception as error:
             # After a bug no trigger must wait for ever.
             log.exception("The poller failed")
@@ -158,14 +158,14 @@ class Polls:
                 async with asyncio.timeout(pause):
                     await self._changed.wait()
 
-    def _look_at_next(self) -> None:
+    def _poll_next(self) -> None:
         first, missing = self._first(), self._first_missing()
         if first is not None and first.due > _now():
             first = None
         # Missing and due runs take turns, so that neither many ends nor many new runs delay the others.
-        if missing is not None and (first is None or self._missing_next or self._owed > 0):
+        if missing is not None and (first is None or self._missing_next or self._before_listing > 0):
             self._missing.popleft()
-            self._owed -= 1
+            self._before_listing -= 1
             watch = missing
         elif first is not None:
             heapq.heappop(self._queue)
@@ -175,12 +175,12 @@ class Polls:
             return
         self._missing_next = watch is not missing
         watch.due = math.inf
-        task = asyncio.get_running_loop().create_task(self._look(watch))
-        self._looks.add(task)
-        task.add_done_callback(partial(self._looked, watch))
+        task = asyncio.get_running_loop().create_task(self._poll(watch))
+        self._polling.add(task)
+        task.add_done_callback(partial(self._polled, watch))
 
-    def _looked(self, watch: Watch, task: asyncio.Task[None]) -> None:
-        self._looks.discard(task)
+    def _polled(self, watch: Watch, task: asyncio.Task[None]) -> None:
+        self._polling.discard(task)
         self._slots.release()
         # An error that is not transient, also a bug, fails this trigger; no trigger must wait for ever.
         if not task.cancelled() and isinstance(error := task.exception(), Exception):
@@ -188,7 +188,7 @@ class Polls:
 
     # --- GetRun ---
 
-    async def _look(self, watch: Watch) -> None:
+    async def _poll(self, watch: Watch) -> None:
         try:
             run = await self._client.call(methodcaller("get_run", watch.run))
         except Exception as error:  # noqa: BLE001 - it fails only this trigger
@@ -229,16 +229,16 @@ class Polls:
 
     # --- ListRuns ---
 
-    def _listing_pays(self) -> bool:
+    def _listing_saves_calls(self) -> bool:
         """Tell whether the pages of all active runs take fewer calls than the GetRun calls that they save."""
         first = self._first()
         if first is None or first.missing or first.due > _now():
             return False
-        if self._owed > 0 and self._first_missing() is not None:
+        if self._before_listing > 0 and self._first_missing() is not None:
             return False
         now = _now()
         listed = [watch for watch in self._watches if not watch.missing and watch.run.known]
-        return self._listing.pays(sum(watch.waited(now) for watch in listed), len(listed))
+        return self._listing.saves_calls(sum(watch.waited(now) for watch in listed), len(listed))
 
     async def _list(self) -> None:
         wanted: dict[str, list[Watch]] = {}
@@ -246,11 +246,11 @@ class Polls:
             if self._is_listed(watch):
                 wanted.setdefault(watch.run.id, []).append(watch)
         begun = _now()
-        unmet = await self._listing.read(wanted, self._saw_listed)
-        self._owed = _MISSING_A_PAGE * self._listing.pages
-        if unmet is None:
+        not_shown = await self._listing.read(wanted, self._saw_listed)
+        self._before_listing = _MISSING_A_PAGE * self._listing.pages
+        if not_shown is None:
             return
-        for watch in filter(self._is_listed, unmet):
+        for watch in filter(self._is_listed, not_shown):
             watch.missing = True
             watch.due = math.inf
             self._missing.append(watch)

@@ -21,7 +21,7 @@ _JUST_ENDED: Final = 0.1
 # Seconds for which the check of one caller may delay the requests behind it.
 _CHECK_SECONDS: Final = 1.0
 # If the process was suspended for so long before a call was sent, its caller is checked again.
-_STOOD_STILL: Final = 5.0
+_SUSPENDED: Final = 5.0
 
 
 class QueuedRequest:
@@ -37,7 +37,7 @@ class QueuedRequest:
         self.request = request
         # Whether its caller has left, and whether its call exceeded a quota.
         self.given_up = False
-        self.had_no_room = False
+        self.exceeded_quota = False
         # When the check of its caller last succeeded, by the monotonic clock.
         self.ready_at = 0.0
         self._asked: float | None = None
@@ -74,7 +74,7 @@ class QueuedRequest:
         return self._asked is not None and self._ready is None and now - self._asked > _CHECK_SECONDS
 
 
-class Attempt(Generic[T]):
+class QueuedCall(Generic[T]):
     """
     One call, which is either sent once or withdrawn.
 
@@ -88,19 +88,19 @@ class Attempt(Generic[T]):
         self._call = call
         self._caller_ready = ready
         self._lock = threading.Lock()
-        self._taken_back = False
+        self._withdrawn = False
         # Its log lines belong to the log of its caller.
         self._context = contextvars.copy_context()
 
     def __call__(self, hook: OmicsHook) -> T | None:
         """Send it, in a thread, unless it was withdrawn or the process was suspended since the check."""
         with self._lock:
-            if self._taken_back or time.monotonic() - self._caller_ready > _STOOD_STILL:
+            if self._withdrawn or time.monotonic() - self._caller_ready > _SUSPENDED:
                 return None
             self.sent = True
         return self._context.run(self._call, hook)
 
-    def take_back(self) -> None:
+    def withdraw(self) -> None:
         """Withdraw it, unless it was sent already."""
         with self._lock:
-            self._taken_back = True
+            self._withdrawn = True

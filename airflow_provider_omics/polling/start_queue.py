@@ -9,8 +9,8 @@ from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
-from airflow_provider_omics.polling.account_room import FULL_SECONDS, AccountRoom
-from airflow_provider_omics.polling.queued_request import Attempt, QueuedRequest
+from airflow_provider_omics.polling.account_quota import FULL_SECONDS, AccountQuota
+from airflow_provider_omics.polling.queued_request import QueuedCall, QueuedRequest
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -30,7 +30,7 @@ _KEEP: Final = 0.9
 # How many requests at the head of the queue are handled at once.
 _MOST_NEAR: Final = 12
 # Seconds after which a request checks again whether those before it take too long.
-_LOOK: Final = 0.25
+_CHECK_AGAIN: Final = 0.25
 
 
 class StartQueue:
@@ -52,7 +52,7 @@ class StartQueue:
         self._inside: list[QueuedRequest] = []
         self._under_way = 0
         self._lead = _LEAD
-        self._room = AccountRoom()
+        self._quota = AccountQuota()
         self._changed = asyncio.Event()
 
     async def start(
@@ -81,7 +81,7 @@ class StartQueue:
                 try:
                     return await self._call_until_answered(queued, call, ready, refused)
                 except Exception as error:
-                    if not queued.had_no_room:
+                    if not queued.exceeded_quota:
                         raise
                     refused(error)
                 finally:
@@ -108,19 +108,19 @@ class StartQueue:
         """Call until the call is not throttled."""
         while True:
             await self._come_first(queued, ready)
-            attempt = Attempt(call, queued.ready_at)
-            task = self._send(queued, attempt)
+            queued_call = QueuedCall(call, queued.ready_at)
+            task = self._send(queued, queued_call)
             try:
                 answer = await asyncio.shield(task)
             except asyncio.CancelledError:
-                attempt.take_back()
+                queued_call.withdraw()
                 raise
             except Exception as error:
                 if queued not in self._inside:
                     raise
                 refused(error)
             else:
-                if attempt.sent:
+                if queued_call.sent:
                     return cast("T", answer)
 
     async def _come_first(self, queued: QueuedRequest, ready: Callable[[], Awaitable[None]]) -> None:
@@ -135,9 +135,9 @@ class StartQueue:
             elif fresh and not before and not due:
                 return
             elif fresh:
-                await self._wait(min(fresh, _LOOK if before else due))
+                await self._wait(min(fresh, _CHECK_AGAIN if before else due))
             elif seconds := self._until_asked(before, now):
-                await self._wait(min(seconds, _LOOK) if before else seconds)
+                await self._wait(min(seconds, _CHECK_AGAIN) if before else seconds)
             else:
                 # Make the client before the check, so that the call does not wait for it.
                 await self._client.connect()
@@ -147,22 +147,22 @@ class StartQueue:
                 self._lead = min(_MOST_LEAD, max(took, self._lead * _KEEP))
                 self._wake()
 
-    def _send(self, queued: QueuedRequest, attempt: Attempt[T]) -> asyncio.Task[T | None]:
+    def _send(self, queued: QueuedRequest, queued_call: QueuedCall[T]) -> asyncio.Task[T | None]:
         now = asyncio.get_running_loop().time()
         paced = self._pace.spend(now)
         self._client.budget.spend(now)
-        self._room.spend(now)
+        self._quota.spend(now)
         self._inside.remove(queued)
         queued.forget()
         self._under_way += 1
         # A task of its own, which continues if the caller is cancelled, and logs in the caller's log.
-        task = asyncio.get_running_loop().create_task(self._client.call(attempt))
-        task.add_done_callback(partial(self._learn, queued, attempt, paced))
+        task = asyncio.get_running_loop().create_task(self._client.call(queued_call))
+        task.add_done_callback(partial(self._learn, queued, queued_call, paced))
         self._wake()
         return task
 
     def _learn(
-        self, queued: QueuedRequest, attempt: Attempt[T], paced: PacedCall, task: asyncio.Task[T | None]
+        self, queued: QueuedRequest, queued_call: QueuedCall[T], paced: PacedCall, task: asyncio.Task[T | None]
     ) -> None:
         """Note an answer, before any other request continues."""
         from airflow_provider_omics.aws.errors import is_quota_exceeded, is_throttled  # noqa: PLC0415 - imported in a thread
@@ -172,20 +172,20 @@ class StartQueue:
         gone = task.cancelled()
         error = None if gone else task.exception()
         again = False
-        if gone or not attempt.sent:
+        if gone or not queued_call.sent:
             self._pace.unknown(paced, now)
             again = not gone and error is None
         elif error is None:
             self._pace.started(paced, now)
-            self._room.some()
+            self._quota.started()
         elif again := is_throttled(error):
             self._pace.refused(paced, now)
-            self._room.unknown(now)
+            self._quota.unknown(now)
         else:
             self._pace.unknown(paced, now)
             if is_quota_exceeded(error):
-                queued.had_no_room = True
-                self._room.none_for(queued.request, now)
+                queued.exceeded_quota = True
+                self._quota.exceeded_by(queued.request, now)
         if again and not queued.given_up:
             # It is the next one again, as it keeps its number.
             self._inside.append(queued)
@@ -198,7 +198,7 @@ class StartQueue:
     def _until_asked(self, before: list[QueuedRequest], now: float) -> float:
         """Return the seconds until a caller should be checked, if these requests go first."""
         due = now + max(self._pace.soonest(now), self._until_open(now))
-        gap = FULL_SECONDS if self._room.is_full else self._pace.gap
+        gap = FULL_SECONDS if self._quota.is_full else self._pace.gap
         for queued in sorted(before, key=lambda it: it.number):
             due = max(due, queued.expected(now, self._lead)) + gap
         return max(0.0, due - now - self._lead - _MARGIN)
@@ -207,7 +207,7 @@ class StartQueue:
         budget = self._client.budget
         # While HealthOmics does not answer, one call is made at a time.
         unanswered = budget.pause(now) if budget.faults > 1 else 0.0
-        return max(unanswered, self._room.pause(now))
+        return max(unanswered, self._quota.pause(now))
 
     def _wake(self) -> None:
         """Let the requests inside check again."""

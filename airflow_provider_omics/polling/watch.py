@@ -31,13 +31,12 @@ class Watch:
     faults: int = 0
     missing: bool = False
     planned: float = 0.0
+    # Whether HealthOmics has shown the run since this process began to wait.
+    seen: bool = False
 
     def waited(self, now: float) -> float:
         """Return the share of its pause that has passed: polling it now saves that share of a call."""
         return min(1.0, (now - self.planned) / max(self.due - self.planned, 1e-9))
-
-    # Whether HealthOmics has shown the run since this process began to wait.
-    seen: bool = False
 
     async def next(self, deadline: float | None) -> Run:
         """

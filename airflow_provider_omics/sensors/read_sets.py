@@ -74,9 +74,9 @@ class OmicsReadSetImportSensor(OmicsSensor["ReadSetJob"]):
             if not is_id(value, longest=36):
                 raise OmicsRequestError(f"{type(self).__name__} {self.task_id}: {name} must be digits, not {value!r}")
         # A new job may not be visible yet: the 15 minutes for that count from the first poll.
-        return ReadSetJob("import", ids["job_id"], ids["sequence_store_id"], creation_time=self.first_look)
+        return ReadSetJob("import", ids["job_id"], ids["sequence_store_id"], creation_time=self.first_poll)
 
-    def look(self, seen: ReadSetJob) -> ReadSetJob:
+    def present(self, seen: ReadSetJob) -> ReadSetJob:
         """Call GetReadSetImportJob."""
         from airflow_provider_omics.read_sets.job_calls import get_job  # noqa: PLC0415 - no boto3 in DAG files
 

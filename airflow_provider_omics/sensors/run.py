@@ -80,9 +80,9 @@ class OmicsRunSensor(OmicsSensor["Run"]):
             raise self._refused(f"uuid rendered to nothing, and id {run_id} may belong to another run by now")
         uuid = "" if self.uuid is None else uuid_of(self.uuid)
         # A new run may not be visible yet: the 15 minutes for that count from the first poll.
-        return Run(run_id, uuid, creation_time=self.first_look)
+        return Run(run_id, uuid, creation_time=self.first_poll)
 
-    def look(self, seen: Run) -> Run:
+    def present(self, seen: Run) -> Run:
         """Call GetRun."""
         return self.hook().get_run(seen)
 

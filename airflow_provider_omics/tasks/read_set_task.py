@@ -145,7 +145,7 @@ class ReadSetJobOperator(ReadSetJobWait):
         if read.timed_out:
             raise self.timed_out(read.job)
         # The event leaves out the sources.
-        return self.conclude(context, self.look_until_ended(read.job, waiting["deadline"]), waiting)
+        return self.conclude(context, self.poll_until_ended(read.job, waiting["deadline"]), waiting)
 
     def _warn_of(self, method: str, unknown: Iterable[str]) -> None:
         from airflow_provider_omics.records.versioned import ignore  # noqa: PLC0415 - keep DAG parsing fast

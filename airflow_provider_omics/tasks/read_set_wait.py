@@ -69,7 +69,7 @@ class ReadSetJobWait(ReadSetJobFields):
         waiting = {"deadline": limits.deadline, "until": limits.until, **known}
         if self.deferrable:
             self._defer(context, driver.hook.region, job, limits, waiting)
-        return self.conclude(context, self.look_until_ended(job, limits.deadline), waiting)
+        return self.conclude(context, self.poll_until_ended(job, limits.deadline), waiting)
 
     def _defer(
         self, context: Context, region: str | None, job: ReadSetJob, limits: Limits, waiting: dict[str, Any]
@@ -126,7 +126,7 @@ class ReadSetJobWait(ReadSetJobFields):
             kwargs={"try_number": context["ti"].try_number, "request": request, **asdict(limits)},
         )
 
-    def look_until_ended(self, job: ReadSetJob, deadline: float | None) -> ReadSetJob:
+    def poll_until_ended(self, job: ReadSetJob, deadline: float | None) -> ReadSetJob:
         """Poll a job until it has ended, and return it; the deadline is in epoch seconds."""
         from airflow_provider_omics.read_sets.job_calls import wait_for  # noqa: PLC0415 - no boto3 in DAG files
 

@@ -70,7 +70,7 @@ class OmicsSensor(OmicsConnection, BaseSensorOperator, Generic[T]):
     wait_error: ClassVar[type[OmicsError]]
     timed_out: ClassVar[type[OmicsError]]
     # Time of the first poll, in epoch seconds: a new run or job may not be visible yet.
-    first_look: float | None = None
+    first_poll: float | None = None
     _faults: Faults | None = None
     template_fields: Sequence[str] = OmicsOperator.template_fields
     ui_color = OmicsOperator.ui_color
@@ -101,8 +101,8 @@ class OmicsSensor(OmicsConnection, BaseSensorOperator, Generic[T]):
         """Return the run or job that the arguments name; OmicsRequestError if they break a rule."""
 
     @abstractmethod
-    def look(self, seen: T) -> T:
-        """Call GetRun, or Get of the job, once."""
+    def present(self, seen: T) -> T:
+        """Return the present run or job, by one call."""
 
     @abstractmethod
     def conclude(self, context: Context, seen: T) -> dict[str, Any]:
@@ -128,10 +128,10 @@ class OmicsSensor(OmicsConnection, BaseSensorOperator, Generic[T]):
         """Poll once."""
         from airflow_provider_omics.results.progress import UnknownStatus  # noqa: PLC0415 - keep DAG parsing fast
 
-        if self.first_look is None:
-            self.first_look = first_poke(context) if self.reschedule else time.time()
+        if self.first_poll is None:
+            self.first_poll = first_poke(context) if self.reschedule else time.time()
             self._unknown = UnknownStatus()
-        seen = self._look()
+        seen = self._poll()
         if warning := self._unknown.warning(seen, time.time()):  # type: ignore[arg-type]  # a run or a job
             self.log.warning("%s", warning)
         if seen.ended:
@@ -190,15 +190,15 @@ class OmicsSensor(OmicsConnection, BaseSensorOperator, Generic[T]):
         """
         until = until or time.time() + self.timeout
         deadline = deadline or self._deadline()
-        self.first_look = time.time()
-        seen = self._look()
+        self.first_poll = time.time()
+        seen = self._poll()
         if seen.ended:
             return self.conclude(context, seen)
         if time.time() < until:
             self._defer(seen, until, deadline)
         raise self._timed_out(seen, by_execution_timeout=False)
 
-    def _look(self) -> T:
+    def _poll(self) -> T:
         """Poll once; after a transient error the run or job counts as not ended."""
         from airflow_provider_omics.polling.faults import Faults  # noqa: PLC0415 - no boto3 in DAG files
 
@@ -207,7 +207,7 @@ class OmicsSensor(OmicsConnection, BaseSensorOperator, Generic[T]):
             self.hook().conn_config  # noqa: B018 - raises if the connection does not exist
             self._faults = Faults(f"A poll of {target}")
         try:
-            seen = self.look(target)
+            seen = self.present(target)
         except Exception as error:  # noqa: BLE001 - note() raises it again unless it is transient
             self._faults.note(error)
             return target

@@ -16,7 +16,7 @@ from airflow_provider_omics.cancellation.guarded_trigger import with_shared_name
 from airflow_provider_omics.polling.airflow_cfg import poll_interval
 from airflow_provider_omics.polling.hub import join
 from airflow_provider_omics.polling.noticed import until_noticed
-from airflow_provider_omics.polling.pacing import WARN_EVERY, Reminder, back_off, first_look, interval, jittered
+from airflow_provider_omics.polling.pacing import WARN_EVERY, Reminder, back_off, first_pause, interval, jittered
 from airflow_provider_omics.records.read_set_job import ReadSetJob
 from airflow_provider_omics.records.run_event import ReadSetJobEvent
 from airflow_provider_omics.records.versioned import VERSION, UnreadableError, check, ignore, read
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from airflow_provider_omics.records.documents import JsonValue
 
 # Seconds that the last poll may take after the deadline.
-_LAST_LOOK: Final = 60.0
+_LAST_POLL: Final = 60.0
 
 
 class OmicsReadSetJobTrigger(BaseTrigger):
@@ -110,7 +110,7 @@ class OmicsReadSetJobTrigger(BaseTrigger):
     async def _wait(self) -> ReadSetJobEvent:
         job = read(ReadSetJob, {**self.job_args, "sources": ()})
         shortest = poll_interval()
-        pause, faults = first_look(interval(_age(job), self.poll_interval, shortest)), 0
+        pause, faults = first_pause(interval(_age(job), self.poll_interval, shortest)), 0
         try:
             async with join(HookParams.deserialize(self.hook_params)) as hub:
                 while not job.ended:
@@ -120,8 +120,8 @@ class OmicsReadSetJobTrigger(BaseTrigger):
                     before = job
                     # While HealthOmics does not answer, the rate limit may hold a poll back for hours.
                     with suppress(TimeoutError):
-                        async with asyncio.timeout(None if left is None else max(0.0, left - pause) + _LAST_LOOK):
-                            job = await self._look(hub, job, faults)
+                        async with asyncio.timeout(None if left is None else max(0.0, left - pause) + _LAST_POLL):
+                            job = await self._poll(hub, job, faults)
                     faults = faults + 1 if job is before else 0
                     if job.status != before.status:
                         self.log.info("HealthOmics %s", job)
@@ -136,7 +136,7 @@ class OmicsReadSetJobTrigger(BaseTrigger):
             return ReadSetJobEvent(job, error=f"{type(error).__name__}: {error}")
         return ReadSetJobEvent(job)
 
-    async def _look(self, hub: Hub, job: ReadSetJob, faults: int) -> ReadSetJob:
+    async def _poll(self, hub: Hub, job: ReadSetJob, faults: int) -> ReadSetJob:
         """Return the present job; after a transient error the same object."""
         await hub.client.spend()
         try:

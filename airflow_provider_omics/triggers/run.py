@@ -128,7 +128,7 @@ class OmicsRunTrigger(GuardedTrigger):
 
     async def _follow(self, hub: Hub, run: Run) -> Run:
         """Return the run when it has ended; TimeoutError at the deadline."""
-        with hub.polls.watching(run, self.poll_interval) as watch:
+        with hub.poller.watching(run, self.poll_interval) as watch:
             try:
                 while not run.ended:
                     before, run = run, await watch.next(self.deadline)

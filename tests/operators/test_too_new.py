@@ -73,7 +73,7 @@ def test_a_sensor_gives_a_job_a_quarter_of_an_hour_to_be_visible(deferrable, sto
 def test_after_that_there_is_no_job(context):
     sensor = OmicsReadSetImportSensor(task_id="wait", sequence_store_id="1234567890", job_id="1111111111")
     assert sensor.poke(context) is False
-    sensor.first_look -= 901
+    sensor.first_poll -= 901
     with pytest.raises(OmicsError, match="There is no read set import job 1111111111"):
         sensor.poke(context)
 
@@ -82,7 +82,7 @@ def test_after_that_there_is_no_job(context):
 def test_after_that_it_is_deleted(context):
     sensor = OmicsRunSensor(task_id="wait", run_id="7654321")
     assert sensor.poke(context) is False
-    sensor.first_look -= 901
+    sensor.first_poll -= 901
     with pytest.raises(RunDeletedError, match="GetRun does not find it"):
         sensor.poke(context)
 

@@ -93,7 +93,7 @@ def test_what_a_caller_raises_when_asked_ends_its_request_alone():
 
 
 def test_a_call_is_not_sent_by_a_process_that_stood_still(monkeypatch):
-    monkeypatch.setattr(queued_request, "_STOOD_STILL", 0.3)
+    monkeypatch.setattr(queued_request, "_SUSPENDED", 0.3)
 
     async def go():
         async with crowd() as those:

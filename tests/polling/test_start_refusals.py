@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from airflow_provider_omics.polling import pacing
-from airflow_provider_omics.polling.account_room import AccountRoom
+from airflow_provider_omics.polling.account_quota import AccountQuota
 from tests.polling.crowd import crowd, now
 from tests.polling.virtual_time import run
 from tests.triggers.waiting import until
@@ -98,7 +98,7 @@ def test_a_full_account_gets_one_call_a_minute_each_by_the_next_request_until_a_
         assert begun[2] - begun[0] < MINUTE / 2
         assert MINUTE <= begun[3] - begun[2] <= 1.5 * MINUTE
         assert MINUTE <= begun[4] - begun[3] <= 1.5 * MINUTE
-        # It has room again.
+        # The quota is no longer exceeded.
         assert begun[7] - begun[4] < MINUTE / 2
 
     run(go())
@@ -115,17 +115,17 @@ def test_too_many_calls_to_a_full_account_are_asked_again_at_once():
 
 
 def test_an_account_is_full_when_three_requests_in_a_row_have_no_room():
-    room = AccountRoom()
+    quota = AccountQuota()
     for at, request in enumerate((1, 2, 1, 2)):
-        room.none_for(request, at)
-    assert not room.is_full
-    assert room.pause(4) == 0
-    room.some()
+        quota.exceeded_by(request, at)
+    assert not quota.is_full
+    assert quota.pause(4) == 0
+    quota.started()
     for at, request in enumerate((1, 2, 3)):
-        room.none_for(request, at)
-    assert room.pause(3) == 59
-    room.some()
-    assert room.pause(3) == 0
+        quota.exceeded_by(request, at)
+    assert quota.pause(3) == 59
+    quota.started()
+    assert quota.pause(3) == 0
 
 
 @pytest.mark.parametrize("error", [INVALID, AWAY, ValueError("ours")])

@@ -223,7 +223,7 @@ def test_a_queue_that_is_away_slows_nothing_else(connection, monkeypatch):
 def test_a_job_is_not_waited_for_beyond_its_deadline_though_nothing_answers(connection, monkeypatch):
     """A look of each of many tasks, one call a minute, would come hours later."""
     monkeypatch.setattr(pacing, "back_off", lambda _faults: 600.0)
-    monkeypatch.setattr(read_sets, "_LAST_LOOK", 0.5)
+    monkeypatch.setattr(read_sets, "_LAST_POLL", 0.5)
     connection.fault("GetReadSetImportJob", "drop", probability=1)
 
     async def go():

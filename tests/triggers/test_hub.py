@@ -165,9 +165,9 @@ def test_who_comes_when_the_last_one_leaves_is_served(connection, start):
 
     async def go():
         async with hubs.join(HookParams()) as hub:
-            with hub.polls.watching(first, 0.05):
+            with hub.poller.watching(first, 0.05):
                 await until(lambda: connection.counts().get("GetRun"))
-            with hub.polls.watching(second, 0.05) as watch:
+            with hub.poller.watching(second, 0.05) as watch:
                 connection.clock.advance(3600)
                 run = second
                 async with asyncio.timeout(60):
@@ -180,7 +180,7 @@ def test_who_comes_when_the_last_one_leaves_is_served(connection, start):
 
 def test_a_fault_of_the_hub_itself_is_told_to_everyone(start, monkeypatch):
     runs = start(2)
-    monkeypatch.setattr("airflow_provider_omics.polling.poller.Polls._listing_pays", lambda _self: 1 / 0)
+    monkeypatch.setattr("airflow_provider_omics.polling.poller.Poller._listing_saves_calls", lambda _self: 1 / 0)
 
     async def go():
         async with asyncio.timeout(60):
@@ -216,7 +216,7 @@ def test_no_slot_gets_lost_with_those_who_leave(connection, start, monkeypatch):
     async def go():
         async with hubs.join(HookParams()) as hub:
             for run in runs:
-                with hub.polls.watching(run, 0.01):
+                with hub.poller.watching(run, 0.01):
                     await asyncio.sleep(0.1)
             connection.clock.advance(3600)
             return await finish(connection, [asyncio.create_task(end_of(runs[0]))])
@@ -263,7 +263,7 @@ def test_a_look_that_breaks_by_our_own_fault_leaves_nobody_waiting(connection, s
     def broken(_self, _watch, _error):
         raise ImportError("this image has no boto3")
 
-    monkeypatch.setattr(poller.Polls, "_note_fault", broken)
+    monkeypatch.setattr(poller.Poller, "_note_fault", broken)
     connection.fault("GetRun", "error", probability=1)
     with pytest.raises(ImportError, match="no boto3"):
         asyncio.run(asyncio.wait_for(end_of(run), 60))

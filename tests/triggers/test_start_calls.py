@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 
 from airflow_provider_omics.aws.hook_params import HookParams
 from airflow_provider_omics.exceptions import StartRunRequestError
-from airflow_provider_omics.polling import account_room, client, start_queue
+from airflow_provider_omics.polling import account_quota, client, start_queue
 from airflow_provider_omics.polling import hub as hubs
 from tests.triggers.waiting import until
 
@@ -57,7 +57,7 @@ def test_the_published_quota_is_used_up(connection):
 
 
 def test_a_full_account_is_asked_again_after_a_minute(connection, monkeypatch):
-    for module in (account_room, start_queue):
+    for module in (account_quota, start_queue):
         monkeypatch.setattr(module, "FULL_SECONDS", 0.5)
     connection.fault("StartRun", "error", code="ServiceQuotaExceededException", times=3)
     refused = []

@@ -12,7 +12,7 @@ DEFAULT = HookParams()
 async def end_of(run, poll_interval=0.05, params=DEFAULT):
     """Wait for a run's end as a trigger does, and return it."""
     async with hubs.join(params) as hub:
-        with hub.polls.watching(run, poll_interval) as watch:
+        with hub.poller.watching(run, poll_interval) as watch:
             while not run.ended:
                 run = await watch.next(None)
     return run

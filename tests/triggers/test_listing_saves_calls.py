@@ -21,7 +21,7 @@ async def arriving(runs, connection):
 
 
 def test_a_run_that_comes_costs_one_look_however_many_wait(start, connection, monkeypatch):
-    monkeypatch.setattr(poller, "first_look", lambda _: 0.01)
+    monkeypatch.setattr(poller, "first_pause", lambda _: 0.01)
     runs = start(40)
     asyncio.run(arriving(runs, connection))
     assert "ListRuns" not in connection.counts()
@@ -29,7 +29,7 @@ def test_a_run_that_comes_costs_one_look_however_many_wait(start, connection, mo
 
 
 def test_runs_that_come_together_are_listed(start, connection, monkeypatch):
-    monkeypatch.setattr(poller, "first_look", lambda _: 0.2)
+    monkeypatch.setattr(poller, "first_pause", lambda _: 0.2)
     runs = start(40)
 
     async def go():

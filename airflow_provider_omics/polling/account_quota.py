@@ -11,17 +11,17 @@ FULL_SECONDS: Final = 60.0
 _FULL: Final = 3
 
 
-class AccountRoom:
+class AccountQuota:
     """After several requests in a row that exceeded a quota, it allows one call a minute until a run is started."""
 
     def __init__(self) -> None:
-        self._without: list[int] = []
+        self._exceeded: list[int] = []
         self._closed_until = 0.0
 
     @property
     def is_full(self) -> bool:
         """Whether the account is full."""
-        return len(self._without) >= _FULL
+        return len(self._exceeded) >= _FULL
 
     def pause(self, now: float) -> float:
         """Return the seconds until the next call is allowed."""
@@ -31,16 +31,16 @@ class AccountRoom:
         """Note that StartRun is called."""
         self._closed_until = now + FULL_SECONDS
 
-    def none_for(self, request: int, now: float) -> None:
+    def exceeded_by(self, request: int, now: float) -> None:
         """Note that a request exceeded a quota."""
-        if request not in self._without and not self.is_full:
-            self._without.append(request)
+        if request not in self._exceeded and not self.is_full:
+            self._exceeded.append(request)
         self._closed_until = now + FULL_SECONDS
 
     def unknown(self, now: float) -> None:
         """Note that the answer says nothing about the quotas: the next call is allowed at once."""
         self._closed_until = min(self._closed_until, now)
 
-    def some(self) -> None:
+    def started(self) -> None:
         """Note that a run was started."""
-        self._without.clear()
+        self._exceeded.clear()
