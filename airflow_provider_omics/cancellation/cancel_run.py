@@ -14,20 +14,18 @@ import itertools
 import logging
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from airflow_provider_omics.exceptions import RunNotCancelledError
-from airflow_provider_omics.polling.pacing import WARN_EVERY, Reminder, back_off
+from airflow_provider_omics.polling.pacing import back_off
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from airflow_provider_omics.hooks.omics import OmicsHook
     from airflow_provider_omics.polling.hub import Hub
-    from airflow_provider_omics.polling.rate_limit import RateLimit
     from airflow_provider_omics.records.run import Run
 
-T = TypeVar("T")
 log = logging.getLogger(__name__)
 # Seconds before CancelRun is called again for a run that answered 409 or 404 and is active.
 _AGAIN: Final = 1.0
@@ -146,35 +144,4 @@ async def cancel_through(hub: Hub, run: Run, *, known: bool) -> Cancellation:
             return cast("Cancellation", done.value)
         await asyncio.sleep(step.pause)
         limit = hub.cancels if step.cancels else hub.client.limit
-        answer = await persistently(hub, limit, step, f"Run {run.id} is not cancelled yet")
-
-
-async def persistently(hub: Hub, limit: RateLimit, call: Callable[[OmicsHook], T], what: str) -> T:
-    """
-    Make a call within a rate limit, and repeat it after transient errors.
-
-    :param hub: the hub of the connection.
-    :param limit: which of its rate limits applies.
-    :param call: what to call, in a thread.
-    :param what: the beginning of the warning after an error, at most every ten minutes.
-    """
-    warning = Reminder(WARN_EVERY)
-    for faults in itertools.count(1):
-        await limit.spend()
-        try:
-            answer = await hub.client.call(call, limit=limit)
-        except Exception as error:
-            from airflow_provider_omics.aws.errors import is_throttled, is_unanswered  # noqa: PLC0415 - imported by now
-
-            if not hub.client.should_retry(error, faults):
-                raise
-            if throttled := is_throttled(error):
-                limit.budget.throttled(asyncio.get_running_loop().time())
-            if warning.due(time.monotonic()):
-                log.warning("%s, trying again: %s", what, error)
-            # If it was throttled or not answered, the rate limit has slowed down already.
-            await asyncio.sleep(0 if throttled or is_unanswered(error) else back_off(faults))
-        else:
-            limit.budget.succeeded()
-            return answer
-    raise AssertionError
+        answer = await hub.repeat(step, f"Run {run.id} is not cancelled yet", limit)

@@ -25,7 +25,7 @@ _AGAIN: Final = 2.0
 
 
 @dataclass(slots=True)
-class Found:
+class FoundRuns:
     """
     The result of a search.
 
@@ -65,7 +65,7 @@ def visible(hook: OmicsHook, run: Run, until: float) -> Run | None:
         time.sleep(_AGAIN)
 
 
-def by_tags(hook: OmicsHook, wanted: Callable[[Mapping[str, str]], bool], more: Iterable[Run] = ()) -> Found:
+def by_tags(hook: OmicsHook, wanted: Callable[[Mapping[str, str]], bool], more: Iterable[Run] = ()) -> FoundRuns:
     """
     Return the active runs whose tags match, by one GetRun for each active run of the account.
 
@@ -74,7 +74,7 @@ def by_tags(hook: OmicsHook, wanted: Callable[[Mapping[str, str]], bool], more: 
     :param more: more runs to check, which may be too new to be listed: their ids, their ARNs if known, and the
         earliest time at which they can have been created.
     """
-    found = Found()
+    found = FoundRuns()
     seen: set[str] = set()
     until = time.monotonic() + VISIBLE_SECONDS
     for run in more:
@@ -102,7 +102,7 @@ def _look(
     hook: OmicsHook,
     run: Run,
     wanted: Callable[[Mapping[str, str]], bool],
-    found: Found,
+    found: FoundRuns,
     until: float,
     *,
     ours: bool,

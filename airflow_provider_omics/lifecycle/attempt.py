@@ -60,7 +60,7 @@ def attempt(known: Known[R]) -> Generator[Action[R], Answer[R], Verdict[R]]:
                 yield Show(run, own=False)
                 known = _after(known, cast("R", (yield wait)))
             case Wait(run) | Succeed(run) | Fail(run) as verdict:
-                own = known.seen is not None and known.seen.here
+                own = known.seen is not None and known.seen.own
                 yield Show(run, own)
                 if isinstance(verdict, Wait) and known.seen and not own:
                     yield Write(Record(known.seen.submission, run, adopted=True))
@@ -81,7 +81,7 @@ def _found(known: Known[R], at_least: int | None, found: Found[R]) -> Known[R]:
     if newest is not None:
         # It may be this attempt's own run, whose StartRun was not answered.
         asked = replace(known, asked=at_least) if at_least is not None else known
-        newest = replace(newest, here=asked.owns(newest.run, newest.submission))
+        newest = replace(newest, own=asked.owns(newest.run, newest.submission))
     if newest is None or (known.seen is not None and known.seen.submission > newest.submission):
         newest = known.seen
     return replace(known, seen=newest, looked_up=True)
@@ -136,8 +136,8 @@ def _next_about(known: Known[R], seen: ExistingRun[R]) -> LookUp | Start | Verdi
     if not run.ended:
         # STOPPING comes before every end, with success or without; this attempt did not cause it. A caller's requestId
         # has no next run.
-        return Wait(run, dying=run.status == "STOPPING" and not (seen.here or known.own_request_id))
-    if seen.here or known.own_request_id:
+        return Wait(run, dying=run.status == "STOPPING" and not (seen.own or known.own_request_id))
+    if seen.own or known.own_request_id:
         return Fail(run)
     if not known.looked_up:
         return LookUp()  # The recorded run has ended, but a later one may be active.

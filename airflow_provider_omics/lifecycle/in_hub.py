@@ -9,7 +9,6 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from airflow_provider_omics.cancellation.cancel_run import persistently
 from airflow_provider_omics.exceptions import OmicsError, StartRunConflictError, StartRunRefusedError
 from airflow_provider_omics.lifecycle.attempt import attempt, next_run_follows
 from airflow_provider_omics.lifecycle.calls import Pause, answered_later
@@ -189,7 +188,7 @@ class HubDriver:
 
         what = f"The look-up of a run with requestId {self.submissions.request_id(0)} failed"
         try:
-            return await persistently(self.hub, self.hub.client.limit, noted, what)
+            return await self.hub.repeat(noted, what)
         except asyncio.CancelledError:  # The time is up.
             self._looked_in_vain, self.starts.why = True, why
             raise

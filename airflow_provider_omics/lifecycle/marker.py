@@ -10,7 +10,7 @@ trigger reads in it whether another one has taken its place.
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_omics.compat import pull_in_trigger, push_from_trigger
@@ -81,6 +81,4 @@ def write_marker(task: TaskKey, before: Marker | None, marker: Marker, read_at: 
 
 def pushed_run(task: TaskKey) -> Run | None:
     """Return the run in this try's XComs, None if there is none."""
-    run = Run.from_xcom(lambda key: pull_in_trigger(task, key))
-    # A new run may not be visible yet: the 15 minutes for that count from now.
-    return run and replace(run, creation_time=time.time())
+    return Run.from_xcom(lambda key: pull_in_trigger(task, key))

@@ -33,11 +33,11 @@ R = TypeVar("R", bound=Started)
 
 @dataclass(frozen=True, slots=True)
 class ExistingRun(Generic[R]):
-    """A run of this intention as it is now; ``here`` if this attempt created it."""
+    """A run of this intention as it is now; ``own`` if this attempt created it."""
 
     run: R
     submission: int
-    here: bool = False
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)

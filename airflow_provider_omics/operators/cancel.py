@@ -96,9 +96,9 @@ class CancelOmicsRunOperator(OmicsOperator):
         self.airflow_dag_id = None if isinstance(airflow_dag_id, NotGiven) else airflow_dag_id
         self.airflow_task_ids = None if isinstance(airflow_task_ids, NotGiven) else airflow_task_ids
         if "run_id" in self.given and self.given & whose.keys():
-            raise self._refused("give run_id, or the tasks whose runs to cancel, not both")
+            raise self._request_error("give run_id, or the tasks whose runs to cancel, not both")
         if "uuid" in self.given and "run_id" not in self.given:
-            raise self._refused("uuid needs run_id: HealthOmics finds no run by its uuid")
+            raise self._request_error("uuid needs run_id: HealthOmics finds no run by its uuid")
 
     def execute(self, context: Context) -> list[dict[str, str]]:
         """Cancel the runs, and return each as it is then: STOPPING, or ended."""
@@ -138,7 +138,7 @@ class CancelOmicsRunOperator(OmicsOperator):
         tasks = task_ids(self.airflow_task_ids) if "airflow_task_ids" in self.given else None
         for name, value in (("airflow_dag_id", dag_id), ("airflow_run_id", run_id)):
             if not isinstance(value, str) and not is_nothing(value):
-                raise self._refused(f"{name} must be a string, not {value!r:.80}")
+                raise self._request_error(f"{name} must be a string, not {value!r:.80}")
         if is_nothing(dag_id) or is_nothing(run_id) or tasks == []:
             self.log.info("An argument rendered to nothing, so no run is cancelled")
             return [], []

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omics.compat import conf
-from airflow_provider_omics.exceptions import OmicsRequestError
 from airflow_provider_omics.tasks.start_run_task import StartRunTask
 
 if TYPE_CHECKING:
@@ -193,4 +192,4 @@ class StartOmicsRunOperator(StartRunTask):
             from airflow_provider_omics.results.failures import misnamed  # noqa: PLC0415 - only who names some pays for it
 
             if wrong := misnamed(retry_on):
-                raise OmicsRequestError(f"{type(self).__name__} {self.task_id}: retry_on {wrong}")
+                raise self._request_error(f"retry_on {wrong}")

@@ -4,23 +4,31 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import logging
+import time
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from airflow_provider_omics.aws.hook_params import ONE_ATTEMPT
 from airflow_provider_omics.polling.airflow_cfg import calls_per_second, heartbeat_interval, poll_interval
 from airflow_provider_omics.polling.client import Client
+from airflow_provider_omics.polling.pacing import WARN_EVERY, Reminder, back_off
 from airflow_provider_omics.polling.poller import IN_FLIGHT, Poller
 from airflow_provider_omics.polling.rate_limit import RateLimit, SharedLimit
 from airflow_provider_omics.polling.start_pace import StartPace
 from airflow_provider_omics.polling.start_queue import StartQueue
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from airflow_provider_omics.aws.hook_params import HookParams
+    from airflow_provider_omics.hooks.omics import OmicsHook
     from airflow_provider_omics.records.documents import JsonValue
 
+    T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 # How many StartRun may be under way at the same time, so that one without an answer does not block the others.
 _STARTS: Final = 4
 
@@ -54,6 +62,36 @@ class Hub:
         # StartRun has its own client, so that it never waits for polls.
         starts = Client(params, _config(read_timeout=10), RateLimit(limits.calls), threads=_STARTS)
         self.starts = StartQueue(starts, StartPace(1 / limits.calls.budget.limit), at_once=_STARTS)
+
+    async def repeat(self, call: Callable[[OmicsHook], T], what: str, limit: RateLimit | None = None) -> T:
+        """
+        Make a call within a rate limit, and repeat it after transient errors.
+
+        :param call: what to call, in a thread.
+        :param what: the beginning of the warning after an error, at most every ten minutes.
+        :param limit: the rate limit, by default that of all operations but CancelRun and StartRun.
+        """
+        limit = limit or self.client.limit
+        warning = Reminder(WARN_EVERY)
+        for faults in itertools.count(1):
+            await limit.spend()
+            try:
+                answer = await self.client.call(call, limit=limit)
+            except Exception as error:
+                from airflow_provider_omics.aws.errors import is_throttled, is_unanswered  # noqa: PLC0415 - imported by now
+
+                if not self.client.should_retry(error, faults):
+                    raise
+                if throttled := is_throttled(error):
+                    limit.budget.throttled(asyncio.get_running_loop().time())
+                if warning.due(time.monotonic()):
+                    log.warning("%s, trying again: %s", what, error)
+                # If it was throttled or not answered, the rate limit has slowed down already.
+                await asyncio.sleep(0 if throttled or is_unanswered(error) else back_off(faults))
+            else:
+                limit.budget.succeeded()
+                return answer
+        raise AssertionError
 
     def close(self) -> None:
         """Close the clients."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
@@ -122,3 +123,8 @@ def _not_json(value: object) -> str | None:
 def to_json(value: JsonValue) -> str:
     """Return a document as compact JSON with sorted keys."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, sort_keys=True)
+
+
+def with_shared_names(arguments: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return arguments with interned names: parsed from JSON, each of thousands of triggers would have copies."""
+    return {sys.intern(name): value for name, value in arguments.items()}

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -88,11 +89,13 @@ class Run:
         """
         Return the run of a task's XComs (:meth:`shown`); None if it has pushed none.
 
+        A new run may not be visible yet: the 15 minutes for that count from now.
+
         :param pull: returns the task's XCom for a key.
         """
         # A process that has died may have pushed only some of them.
         run_id, uuid, arn, output_uri = (pull(key) or "" for key in ("run_id", "uuid", "arn", "run_output_uri"))
-        return cls(run_id, uuid, arn, output_uri, "RUNNING") if run_id else None
+        return cls(run_id, uuid, arn, output_uri, "RUNNING", creation_time=time.time()) if run_id else None
 
     @property
     def ended(self) -> bool:

@@ -7,7 +7,6 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omics.exceptions import (
-    OmicsRequestError,
     ReadSetJobFailedError,
     ReadSetJobTimeoutError,
     ReadSetJobWaitError,
@@ -72,7 +71,7 @@ class OmicsReadSetImportSensor(OmicsSensor["ReadSetJob"]):
         ids = {name: str(getattr(self, name)).strip() for name in ("sequence_store_id", "job_id")}
         for name, value in ids.items():
             if not is_id(value, longest=36):
-                raise OmicsRequestError(f"{type(self).__name__} {self.task_id}: {name} must be digits, not {value!r}")
+                raise self._request_error(f"{name} must be digits, not {value!r}")
         # A new job may not be visible yet: the 15 minutes for that count from the first poll.
         return ReadSetJob("import", ids["job_id"], ids["sequence_store_id"], creation_time=self.first_poll)
 

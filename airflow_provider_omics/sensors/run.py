@@ -75,9 +75,9 @@ class OmicsRunSensor(OmicsSensor["Run"]):
 
         run_id = str(self.run_id).strip()
         if not is_id(run_id):
-            raise self._refused(f"run_id must be digits, not {run_id!r}")
+            raise self._request_error(f"run_id must be digits, not {run_id!r}")
         if is_nothing(self.uuid) and (self.has_uuid or "uuid" in self._rendered_to_none()):
-            raise self._refused(f"uuid rendered to nothing, and id {run_id} may belong to another run by now")
+            raise self._request_error(f"uuid rendered to nothing, and id {run_id} may belong to another run by now")
         uuid = "" if self.uuid is None else uuid_of(self.uuid)
         # A new run may not be visible yet: the 15 minutes for that count from the first poll.
         return Run(run_id, uuid, creation_time=self.first_poll)

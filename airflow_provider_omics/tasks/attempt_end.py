@@ -7,7 +7,6 @@ import logging
 import sys
 import threading
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout
@@ -20,7 +19,7 @@ from airflow_provider_omics.exceptions import OmicsError, RunNotCancelledError, 
 from airflow_provider_omics.polling.airflow_cfg import poll_interval
 from airflow_provider_omics.polling.pacing import interval
 from airflow_provider_omics.records.run import Run
-from airflow_provider_omics.tasks.worker_attempt import IN_A_HURRY
+from airflow_provider_omics.tasks.worker_attempt import BRIEF
 
 if TYPE_CHECKING:
     from airflow_provider_omics.compat import RunningTask
@@ -116,8 +115,7 @@ def cancel_pushed(attempt: WorkerAttempt) -> None:
     """Cancel the run that this try pushed to XCom before it was deferred."""
     run = pushed(attempt.context["ti"])
     if run is not None:
-        # A new run may not be visible yet, so a 404 does not mean that it is deleted.
-        attempt.run = run = replace(run, creation_time=time.time())
+        attempt.run = run
         try:
             done = cancel(attempt.options.new_hook(), run, known=False, until=time.monotonic() + _CANCEL_SECONDS)
             log.info("execution_timeout passed: %s", done)
@@ -154,7 +152,7 @@ def settle(attempt: WorkerAttempt, until: float, *, late: bool = False) -> None:
     if not (may_cancel_late(ti, state) if past_deadline else worker_cancels(state)):
         log.info("The process was told to end while the task is %s: the run is left to the next try", state)
         return
-    hook = attempt.hurried or attempt.options.new_hook(**IN_A_HURRY)
+    hook = attempt.brief_hook or attempt.options.new_hook(**BRIEF)
     try:
         run = attempt.run or _in_flight(attempt, hook, until)
         if run is not None:

@@ -70,7 +70,7 @@ class OmicsConnection:
             check_storable({"trigger": trigger.serialize()[1], "kwargs": kwargs})
         except (TypeError, ValueError, AttributeError, RecursionError) as error:
             what = f"Airflow cannot store the arguments of the trigger or of {method_name}"
-            raise self._refused(f"{what}; nothing was started: {error}") from error
+            raise self._request_error(f"{what}; nothing was started: {error}") from error
 
     def _check_connection(self) -> None:
         """Raise if a connection argument has a wrong type, as far as it is rendered."""
@@ -78,21 +78,21 @@ class OmicsConnection:
         broken = [rendered_to_none(name) for name in OmicsConnection._none_matters if name in none]
         broken += broken_connection_rules(self.aws_conn_id, self.region_name, self.verify, self.botocore_config)
         if broken:
-            raise self._refused("; ".join(broken))
+            raise self._request_error("; ".join(broken))
 
     def _check_switches(self, *names: str) -> None:
         """Raise if an argument is not a boolean: a template would not be rendered, and count as true."""
         wrong = {name: value for name in names if not isinstance(value := getattr(self, name), bool)}
         if wrong:
             rule = "must be True or False, and cannot be a template"
-            raise self._refused("; ".join(f"{name} {rule}, not {value!r:.80}" for name, value in wrong.items()))
+            raise self._request_error("; ".join(f"{name} {rule}, not {value!r:.80}" for name, value in wrong.items()))
 
     def _seconds(self, name: str, value: timedelta | float, *, zero: bool = False) -> float:
         """Return a time in seconds; OmicsRequestError if it breaks a rule."""
         try:
             return seconds_of(name, value, zero=zero)
         except RequestError as error:
-            raise self._refused(error) from None
+            raise self._request_error(error) from None
 
     def _do_render_template_fields(
         self,
@@ -134,7 +134,7 @@ class OmicsConnection:
             name for name in self._none_matters if name in resolved and getattr(self, name, None) is None
         )
 
-    def _refused(self, why: object) -> OmicsRequestError:
+    def _request_error(self, why: object) -> OmicsRequestError:
         return OmicsRequestError(f"{type(self).__name__} {self.task_id}: {why}")
 
 

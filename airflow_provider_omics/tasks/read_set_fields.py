@@ -44,7 +44,7 @@ class ReadSetJobFields(OmicsOperator):
         except RequestError as error:
             violations += error.violations
         if violations:
-            raise self._refused("; ".join(violations))
+            raise self._request_error("; ".join(violations))
         if not known_only:
             for warning in warnings:
                 self.log.warning("%s", warning)

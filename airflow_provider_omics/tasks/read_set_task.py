@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airflow_provider_omics.compat import Context
     from airflow_provider_omics.lifecycle.in_worker import WorkerDriver
     from airflow_provider_omics.lifecycle.protocol import Fail, Known, Succeed, Wait
-    from airflow_provider_omics.read_sets.service import ReadSetJobSubmissions
+    from airflow_provider_omics.read_sets.job_submissions import ReadSetJobSubmissions
     from airflow_provider_omics.records.documents import JsonValue
     from airflow_provider_omics.records.read_set_job import ReadSetJob
     from airflow_provider_omics.tasks.read_set_wait import Limits
@@ -184,7 +184,7 @@ class ReadSetJobOperator(ReadSetJobWait):
         self, context: Context, request: dict[str, JsonValue], first_answer: float | None = None
     ) -> ReadSetJobSubmissions:
         """Return the requests for the job of this try."""
-        from airflow_provider_omics.read_sets.service import ReadSetJobSubmissions  # noqa: PLC0415 - no boto3 in DAG files
+        from airflow_provider_omics.read_sets.job_submissions import ReadSetJobSubmissions  # noqa: PLC0415 - no boto3 in DAG files
         from airflow_provider_omics.tasks.worker_attempt import intention_of  # noqa: PLC0415 - keep DAG parsing fast
 
         return ReadSetJobSubmissions(

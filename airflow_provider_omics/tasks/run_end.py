@@ -7,8 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_omics.exceptions import RequestIdSpentError, RunCancelledError, RunDeletedError
-from airflow_provider_omics.lifecycle.run_links import run_links
-from airflow_provider_omics.links.run import OmicsRunLink, OmicsRunLogLink, OmicsRunOutputLink
+from airflow_provider_omics.lifecycle.run_links import RUN_LINKS, run_links
 from airflow_provider_omics.tasks.start_run_fields import StartRunFields
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ _ENDINGS = {"CANCELLED": RunCancelledError, "DELETED": RunDeletedError}
 class RunEnd(StartRunFields):
     """An operator that reports the end of its run: in the log, XCom, outlets and OpenLineage, or by an error."""
 
-    operator_extra_links: Sequence[RunLink] = (OmicsRunLink(), OmicsRunLogLink(), OmicsRunOutputLink())
+    operator_extra_links: Sequence[RunLink] = RUN_LINKS
 
     workflow_id: str | None
     run_id: str | None
@@ -95,7 +94,7 @@ class RunEnd(StartRunFields):
 
         # Fewer retries than by default: the log is not worth a long delay of the failure.
         hook = self.hook(retries={**ONE_ATTEMPT, "total_max_attempts": 3})
-        links = [(link.name, page) for link, page in run_links(self, run)]
+        links = [(link.name, page) for link, page in run_links(self.operator_extra_links, run)]
         return failure_of(hook, run, retry_on=self.retry_on, cached=bool(self.cache_id), links=links)
 
     def get_openlineage_facets_on_start(self) -> Lineage:
@@ -113,14 +112,14 @@ class RunEnd(StartRunFields):
         from airflow_provider_omics.results import lineage  # noqa: PLC0415 - needs OpenLineage
         from airflow_provider_omics.results.description import description  # noqa: PLC0415 - not for DAG files
         from airflow_provider_omics.tasks.attempt_end import pushed  # noqa: PLC0415 - not for DAG files
-        from airflow_provider_omics.tasks.worker_attempt import IN_A_HURRY  # noqa: PLC0415 - likewise
+        from airflow_provider_omics.tasks.worker_attempt import BRIEF  # noqa: PLC0415 - likewise
 
         # In `dag.test()` on Airflow 3 the OpenLineage process hangs if it reads XComs: only if the run is unknown.
         run = self.attempt.run if self.attempt else pushed(task_instance)
         if run is None:
             return lineage.of_start(self.parameters, self.parameters_uri)
         # Without what GetRun adds if it does not answer at once: the OpenLineage provider waits ten seconds.
-        about = description(self.hook(**IN_A_HURRY), run)
+        about = description(self.hook(**BRIEF), run)
         return lineage.of_end(
             replace(run, status=about.get("status", run.status)),
             {**self._workflow(), **about},

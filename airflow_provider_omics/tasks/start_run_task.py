@@ -158,7 +158,7 @@ class StartRunTask(RunEnd):
         options = RunOptions(
             new_hook=self.hook,
             request=self._build_request,
-            links=partial(run_links, self),
+            links=partial(run_links, self.operator_extra_links),
             deferrable=self.deferrable,
             wait_for_completion=self.wait_for_completion,
             poll_interval=self.poll_interval,
@@ -273,8 +273,7 @@ class StartRunTask(RunEnd):
         if run is None:
             return self._find_or_start(context, retry=True, deadline=deadline if mine else None)
         attempt = self._begin(context, deadline or self._deadline())
-        # A new run may not be visible yet: the 15 minutes for that count from now.
-        attempt.run = run = replace(run, creation_time=time.time())
+        attempt.run = run
         return self._wait(context, attempt, Wait(run, dying=dying))
 
     def _conclude(self, context: Context, run: Run, *, dying: bool) -> dict[str, str]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 # Options of a client that must answer before the process is killed.
-IN_A_HURRY: dict[str, Any] = {
+BRIEF: dict[str, Any] = {
     "connect_timeout": 1.5,
     "read_timeout": 1.5,
     "retries": ONE_ATTEMPT,
@@ -51,7 +51,7 @@ class WorkerAttempt:
         self.deadline = deadline
         self.run: Run | None = None
         # A hook made in advance, for the few seconds before the process is killed.
-        self.hurried: OmicsHook | None = None
+        self.brief_hook: OmicsHook | None = None
         self.driver: WorkerDriver[Run] | None = None
         self._is_killed = is_killed
         self._submissions: RunSubmissions | None = None
@@ -87,8 +87,8 @@ class WorkerAttempt:
 
         options = self.options
         # Read the connection from Airflow now: after SIGTERM its answer may come too late.
-        self.hurried = options.new_hook(**IN_A_HURRY)
-        self.hurried.conn_config  # noqa: B018 - a cached property
+        self.brief_hook = options.new_hook(**BRIEF)
+        self.brief_hook.conn_config  # noqa: B018 - a cached property
         self._submissions = submissions = self.submissions(request)
         stored = submissions.stored() if retry else None
         known = submissions.known(stored, retry=retry, waits=options.wait_for_completion)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_omics.aws.hook_params import HookParams
-from airflow_provider_omics.cancellation.guarded_trigger import with_shared_names
 from airflow_provider_omics.polling.airflow_cfg import poll_interval
 from airflow_provider_omics.polling.hub import join
 from airflow_provider_omics.polling.noticed import until_noticed
 from airflow_provider_omics.polling.pacing import WARN_EVERY, Reminder, back_off, first_pause, interval, jittered
+from airflow_provider_omics.records.documents import with_shared_names
 from airflow_provider_omics.records.read_set_job import ReadSetJob
 from airflow_provider_omics.records.run_event import ReadSetJobEvent
 from airflow_provider_omics.records.versioned import VERSION, UnreadableError, check, ignore, read

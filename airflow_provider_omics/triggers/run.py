@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_omics.cancellation.ask_airflow import ask_airflow, state_of
-from airflow_provider_omics.cancellation.cancel_run import cancel_through, persistently
+from airflow_provider_omics.cancellation.cancel_run import cancel_through
+from airflow_provider_omics.cancellation.cancelling_trigger import CancellingTrigger
 from airflow_provider_omics.cancellation.decision import UNKNOWN, deadline_cancels, is_cancelled_at_deadline
-from airflow_provider_omics.cancellation.guarded_trigger import GuardedTrigger, with_shared_names
 from airflow_provider_omics.compat import is_current_try, waits_for
 from airflow_provider_omics.polling.hub import join
 from airflow_provider_omics.polling.pacing import WARN_EVERY, Reminder
+from airflow_provider_omics.records.documents import with_shared_names
 from airflow_provider_omics.records.run import Run
 from airflow_provider_omics.records.run_event import RunEvent
 from airflow_provider_omics.records.text import one_line
@@ -40,7 +41,7 @@ _COUNTING_MEMBERS: Final = 50
 _COUNT_SECONDS: Final = 5.0
 
 
-class OmicsRunTrigger(GuardedTrigger):
+class OmicsRunTrigger(CancellingTrigger):
     """
     Wait in the triggerer until a run has ended.
 
@@ -198,7 +199,7 @@ class OmicsRunTrigger(GuardedTrigger):
             async with asyncio.timeout(CANCEL_SECONDS):
                 if not self.cancel_on_kill:
                     what = f"GetRun of run {run.id} at the deadline failed"
-                    run = await persistently(hub, hub.client.limit, methodcaller("get_run", run), what)
+                    run = await hub.repeat(methodcaller("get_run", run), what)
                 elif not await self._may_cancel():
                     self.log.info("The deadline passed; run %s is not cancelled, as a later try waits for it", run.id)
                 else:

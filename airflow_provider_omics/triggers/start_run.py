@@ -14,7 +14,7 @@ from airflow_provider_omics.exceptions import OmicsError, StartRunRefusedError
 from airflow_provider_omics.lifecycle.intention import Intention
 from airflow_provider_omics.lifecycle.marker import read_marker
 from airflow_provider_omics.lifecycle.protocol import Succeed, Wait
-from airflow_provider_omics.lifecycle.run_links import standard_links
+from airflow_provider_omics.lifecycle.run_links import RUN_LINKS, run_links
 from airflow_provider_omics.lifecycle.start_times import StartTimes
 from airflow_provider_omics.polling.hub import join
 from airflow_provider_omics.polling.pacing import back_off
@@ -245,5 +245,5 @@ def _push(task: TaskKey, run: Run) -> None:
     """Push the run's XComs and links."""
     for key, value in run.shown().items():
         push_from_trigger(task, key, value)
-    for link, page in standard_links(run):
+    for link, page in run_links(RUN_LINKS, run):
         push_link_from_trigger(task, link, page)

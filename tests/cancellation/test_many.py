@@ -9,12 +9,12 @@ from types import SimpleNamespace
 import pytest
 
 from airflow_provider_omics.aws.hook_params import HookParams
-from airflow_provider_omics.cancellation import ask_airflow, guarded_trigger
+from airflow_provider_omics.cancellation import ask_airflow, cancelling_trigger
 from airflow_provider_omics.cancellation.cancel_run import cancel
 from airflow_provider_omics.cancellation.worker import soon
 from airflow_provider_omics.exceptions import RunNotCancelledError
 from airflow_provider_omics.hooks.omics import OmicsHook
-from airflow_provider_omics.tasks.attempt_end import IN_A_HURRY
+from airflow_provider_omics.tasks.attempt_end import BRIEF
 from airflow_provider_omics.triggers.run import OmicsRunTrigger
 from tests.cancellation.conftest import asked
 from tests.triggers.waiting import until
@@ -59,7 +59,7 @@ async def end(trigger):
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    if guarded_trigger._HAS_ON_KILL:
+    if cancelling_trigger._HAS_ON_KILL:
         await trigger.on_kill()
 
 
@@ -68,7 +68,7 @@ def left(omics_local):
 
 
 def test_two_hundred_are_cancelled_by_one_call_each(triggers, questions, omics_local, monkeypatch):
-    monkeypatch.setattr(guarded_trigger, "_ON_KILL_SECONDS", 0.5)
+    monkeypatch.setattr(cancelling_trigger, "_ON_KILL_SECONDS", 0.5)
     several = triggers(200)
     omics_local.switch(quotas="published")
 
@@ -80,7 +80,7 @@ def test_two_hundred_are_cancelled_by_one_call_each(triggers, questions, omics_l
         await asyncio.gather(*(end_later(number, trigger) for number, trigger in enumerate(several)))
         # Airflow's part is over: what goes on belongs to no trigger any more.
         assert left(omics_local)
-        await until(lambda: not guarded_trigger._endings)
+        await until(lambda: not cancelling_trigger._endings)
 
     asyncio.run(go())
     assert left(omics_local) == []
@@ -90,7 +90,7 @@ def test_two_hundred_are_cancelled_by_one_call_each(triggers, questions, omics_l
 
 
 def test_a_triggerer_that_stops_names_what_it_leaves(triggers, questions, omics_local, monkeypatch, caplog):
-    monkeypatch.setattr(guarded_trigger, "_ON_KILL_SECONDS", 0.5)
+    monkeypatch.setattr(cancelling_trigger, "_ON_KILL_SECONDS", 0.5)
     several = triggers(3)
     omics_local.fault("CancelRun", "error", code="ThrottlingException", probability=1)
 
@@ -106,7 +106,7 @@ def test_a_triggerer_that_stops_names_what_it_leaves(triggers, questions, omics_
 
 
 def test_a_triggerer_that_stops_before_airflow_has_told_says_so(triggers, monkeypatch, caplog):
-    monkeypatch.setattr(guarded_trigger, "_ON_KILL_SECONDS", 0.1)
+    monkeypatch.setattr(cancelling_trigger, "_ON_KILL_SECONDS", 0.1)
 
     def unreachable(_tis):
         raise RuntimeError("the API server is gone")
@@ -123,7 +123,7 @@ def test_sixty_workers_that_are_killed_at_once(start, omics_local):
     """HealthOmics takes 10 CancelRun a second, and Airflow 3 kills a process after five: the rest is named."""
     runs = start(60)
     omics_local.switch(quotas="published")
-    hooks = [OmicsHook("aws_default", config=IN_A_HURRY) for _ in runs]
+    hooks = [OmicsHook("aws_default", config=BRIEF) for _ in runs]
     for hook in hooks:
         hook.conn  # noqa: B018 - made before the kill, as in a worker that waits
     named = []

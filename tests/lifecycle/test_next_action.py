@@ -54,10 +54,10 @@ ROWS = {
     "FAILED: the recorded submission, if it is a later one": (looked(FAILED, 1, record=Record(5)), Start(5)),
     "FAILED: not the recorded submission, if it is an older one": (looked(FAILED, 5, record=Record(1)), Start(6)),
     # --- that this attempt created ---
-    "own RUNNING: wait": (Known(retry=False, seen=ExistingRun(RUNNING, 0, here=True)), Wait(RUNNING)),
-    "own STOPPING: wait, its end is the attempt's": (retry(seen=ExistingRun(STOPPING, 0, here=True)), Wait(STOPPING)),
-    "own COMPLETED: succeed": (retry(seen=ExistingRun(COMPLETED, 0, here=True)), Succeed(COMPLETED)),
-    **{f"own {seen.status}: fail": (retry(seen=ExistingRun(seen, 0, here=True)), Fail(seen)) for seen in BAD},
+    "own RUNNING: wait": (Known(retry=False, seen=ExistingRun(RUNNING, 0, own=True)), Wait(RUNNING)),
+    "own STOPPING: wait, its end is the attempt's": (retry(seen=ExistingRun(STOPPING, 0, own=True)), Wait(STOPPING)),
+    "own COMPLETED: succeed": (retry(seen=ExistingRun(COMPLETED, 0, own=True)), Succeed(COMPLETED)),
+    **{f"own {seen.status}: fail": (retry(seen=ExistingRun(seen, 0, own=True)), Fail(seen)) for seen in BAD},
     # --- that a record named ---
     "recorded RUNNING: wait without a look-up": (retry(seen=ExistingRun(RUNNING, 1)), Wait(RUNNING)),
     "recorded COMPLETED: succeed without a look-up": (retry(seen=ExistingRun(COMPLETED, 1)), Succeed(COMPLETED)),

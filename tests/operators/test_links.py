@@ -110,4 +110,4 @@ def test_a_link_that_breaks_breaks_no_run(status, start_run, context, omics_loca
 
 
 def test_what_is_no_arn_has_no_page_and_breaks_nothing():
-    assert run_links(StartOmicsRunOperator, Run("1")) == []
+    assert run_links(StartOmicsRunOperator.operator_extra_links, Run("1")) == []

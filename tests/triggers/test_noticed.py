@@ -9,7 +9,7 @@ from dataclasses import asdict
 import pytest
 
 from airflow_provider_omics.aws.hook_params import HookParams
-from airflow_provider_omics.cancellation import guarded_trigger
+from airflow_provider_omics.cancellation import cancelling_trigger
 from airflow_provider_omics.lifecycle import marker
 from airflow_provider_omics.lifecycle.intention import Intention
 from airflow_provider_omics.polling import noticed
@@ -109,14 +109,14 @@ def test_the_deadline_is_kept_while_the_event_has_to_wait(run, connection, monke
         assert not waiting.done()
         waiting.cancel()
 
-    monkeypatch.setattr(guarded_trigger, "_HAS_ON_KILL", True)
+    monkeypatch.setattr(cancelling_trigger, "_HAS_ON_KILL", True)
     asyncio.run(go())
 
 
 def test_a_person_who_ends_the_task_meanwhile_is_heard(run, monkeypatch):
     """The run is not looked at any more, as its event only has to wait; it may be one that nobody could look at."""
     monkeypatch.setenv("AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD", "600")
-    monkeypatch.setattr(guarded_trigger, "_HAS_ON_KILL", False)
+    monkeypatch.setattr(cancelling_trigger, "_HAS_ON_KILL", False)
     killed, told = [], asyncio.Event()
 
     class Told(OmicsRunTrigger):

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_omics.aws.hook_params import HookParams
 from airflow_provider_omics.cancellation import ask_airflow
-from airflow_provider_omics.cancellation import guarded_trigger as module
+from airflow_provider_omics.cancellation import cancelling_trigger as module
 from airflow_provider_omics.records.run import Run
 from airflow_provider_omics.triggers import run
 from airflow_provider_omics.triggers.run import OmicsRunTrigger

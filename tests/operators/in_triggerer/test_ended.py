@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from airflow_provider_omics.cancellation import guarded_trigger
+from airflow_provider_omics.cancellation import cancelling_trigger
 from airflow_provider_omics.exceptions import RunTimeoutError
 from airflow_provider_omics.hooks.omics import OmicsHook
 from airflow_provider_omics.lifecycle import in_hub
@@ -24,8 +24,8 @@ def kill(in_triggerer, start_run, context, omics_local, monkeypatch):
     omics_local.clock.freeze()
 
     def kill(state, *, lost=False, **arguments):
-        monkeypatch.setattr(guarded_trigger, "_ASK_SECONDS", 1.0 if state == "unknown" else 60.0)
-        monkeypatch.setattr(guarded_trigger, "_ON_KILL_SECONDS", 60.0)
+        monkeypatch.setattr(cancelling_trigger, "_ASK_SECONDS", 1.0 if state == "unknown" else 60.0)
+        monkeypatch.setattr(cancelling_trigger, "_ON_KILL_SECONDS", 60.0)
         monkeypatch.setattr(in_hub, "LISTING_SECONDS", 1.0)
         if lost:
             omics_local.fault("StartRun", "lost", times=1)
@@ -59,7 +59,7 @@ def test_a_run_that_may_exist_and_cannot_be_found_is_an_error_in_the_log(why, ki
         omics_local.fault("ListRuns", "error", code="AccessDeniedException", probability=1)
     # Without tags a run of another than the default name cannot be recognised.
     assert kill("failed", lost=True, name="cohort", airflow_tags=False) == ["PENDING"]
-    [error] = [it for it in caplog.records if it.levelname == "ERROR" and it.name == guarded_trigger.__name__]
+    [error] = [it for it in caplog.records if it.levelname == "ERROR" and it.name == cancelling_trigger.__name__]
     assert f"is not cancelled: cancel the run of intention {INTENTION.digest}, if there is one" in error.getMessage()
     told = "AccessDenied" if why == "denied" else f"requestId {INTENTION.request_id(0)} was not answered, and its run"
     assert told in str(error.exc_info[1])

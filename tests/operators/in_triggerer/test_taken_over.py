@@ -6,7 +6,7 @@ import asyncio
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
-from airflow_provider_omics.cancellation import guarded_trigger
+from airflow_provider_omics.cancellation import cancelling_trigger
 from airflow_provider_omics.exceptions import RunFailedError
 from airflow_provider_omics.lifecycle import claim, in_hub
 from airflow_provider_omics.lifecycle.marker import KEY
@@ -225,7 +225,7 @@ def test_the_run_of_a_task_that_has_succeeded_without_waiting_goes_on(
     state, known, in_triggerer, start_run, context, ti, omics_local, monkeypatch
 ):
     """A triggerer that stood still learns late that another one has started the run, and that the task is over."""
-    monkeypatch.setattr(guarded_trigger, "_ON_KILL_SECONDS", 60.0)
+    monkeypatch.setattr(cancelling_trigger, "_ON_KILL_SECONDS", 60.0)
     operator = start_run(deferrable=True, wait_for_completion=False)
     deferral = deferred(operator, context)
     stood_still = of_database(deferral.trigger)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from airflow_provider_omics.cancellation import guarded_trigger
+from airflow_provider_omics.cancellation import cancelling_trigger
 
 THROTTLED = {"kind": "error", "code": "ThrottlingException"}
 
@@ -58,5 +58,5 @@ async def killed(trigger, going):
     going.cancel()
     with pytest.raises(asyncio.CancelledError):
         await going
-    if guarded_trigger._HAS_ON_KILL:
+    if cancelling_trigger._HAS_ON_KILL:
         await trigger.on_kill()

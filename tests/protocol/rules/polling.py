@@ -13,6 +13,7 @@ QUEUED = "polling/queued_request.py"
 QUOTA = "polling/account_quota.py"
 PACING = "polling/pacing.py"
 CLIENT = "polling/client.py"
+THE_HUB = "polling/hub.py"
 WAYS = "tests/cancellation/test_cancel_run.py::"
 PACES = "tests/polling/test_start_pace.py"
 STARTS = "tests/polling/test_start_queue.py::"
@@ -69,4 +70,7 @@ MUTATIONS = (
     Mutation("faults of HealthOmics make few clients", CLIENT, "and self._anew.due(asyncio.get_running_loop().time())", "", FAULTS + "test_a_mended_connection_is_read_anew_while_a_gateway_answers_for_its_endpoint"),
     Mutation("a queue that is away slows nothing else", "polling/event_queue.py", "self._receive, self._threads, limit=self._hub.events", "self._receive, self._threads", FAULTS + "test_a_queue_that_is_away_slows_nothing_else"),
     Mutation("runs of an unknown status make no listing pay", POLLS, "if not watch.missing and watch.run.known]", "if not watch.missing]", "tests/triggers/test_listing_saves_calls.py"),
+    Mutation("a dead endpoint gets few CancelRun", THE_HUB, "await self.client.call(call, limit=limit)", "await self.client.call(call)", WAYS + "test_a_dead_endpoint_is_asked_one_call_at_a_time"),
+    Mutation("a throttled CancelRun slows the next ones down", THE_HUB, "limit.budget.throttled(asyncio", "id(asyncio", WAYS + "test_cancelruns_limit_is_its_own"),
+    Mutation("deadlines that come together keep within the budget", THE_HUB, "            await limit.spend()\n", "", "tests/triggers/test_run.py::test_many_deadlines_that_come_together_are_cancelled_within_the_quota"),
 )  # fmt: skip

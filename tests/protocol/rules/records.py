@@ -16,4 +16,5 @@ MUTATIONS = (
     Mutation("a uuid in capitals is the run's", "records/run.py", "return str(value).strip().lower()", "return str(value)", CANCELLED_BY + "test_a_uuid_is_the_runs_however_it_is_written"),
     Mutation("a run whose id alone was pushed can be cancelled", "records/run.py", 'pull(key) or ""', "pull(key)", "tests/operators/test_late.py::test_a_run_that_is_not_visible_yet_when_airflow_ends_the_deferral_is_cancelled"),
     Mutation("escape sequences are not quoted", "records/text.py", '_ESCAPE.sub("", text)', "text", "tests/results/test_failures.py"),
+    Mutation("a run that is not visible yet is cancelled after Airflow's time-out", "records/run.py", "creation_time=time.time())", "creation_time=None)", "tests/operators/test_late.py::test_a_run_that_is_not_visible_yet_when_airflow_ends_the_deferral_is_cancelled"),
 )  # fmt: skip

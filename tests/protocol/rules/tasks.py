@@ -45,7 +45,6 @@ MUTATIONS = (
     Mutation("an older run is not the one under way", END, "newest.submission >= (asked or 0)", "True", KILLS + "test_a_start_that_never_answers_is_not_taken_for_an_older_one"),
     Mutation("an id whose uuid is lost may be another run's", "tasks/runs_to_end.py", "if has_uuid and is_nothing(uuid):", "if False:", CANCELLED_BY + "test_a_uuid_that_renders_to_nothing_protects_no_run"),
     Mutation("a run whose start was never answered does not outlive the deadline", RUN, "                attempt_end.give_up(attempt)\n", "                pass\n", LATE + "test_a_run_whose_start_was_never_answered_does_not_outlive_the_deadline"),
-    Mutation("a run that is not visible yet is cancelled after Airflow's time-out", END, "replace(run, creation_time=time.time())", "run", LATE + "test_a_run_that_is_not_visible_yet_when_airflow_ends_the_deferral_is_cancelled"),
     Mutation("the task's state decides whether to cancel", END, "else worker_cancels(state)", "else True", KILLS + "test_a_machine_that_goes_away_does_not"),
     Mutation("a StartRun under way is looked up", END, "return newest.run", "return None", KILLS + "test_a_start_that_never_answers_is_looked_up"),
     Mutation("XComs that came late are pushed over", RUN, '(read.shown and attempt_end.is_shown(context["ti"], read.run))', "read.shown", OPERATOR + "test_what_an_earlier_try_has_pushed_too_late_is_pushed_over"),

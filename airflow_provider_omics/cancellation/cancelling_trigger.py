@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 import time
 from abc import abstractmethod
 from contextlib import suppress
@@ -20,6 +19,7 @@ from airflow_provider_omics.cancellation.decision import UNKNOWN, trigger_cancel
 from airflow_provider_omics.polling.background import background
 from airflow_provider_omics.polling.hub import join
 from airflow_provider_omics.polling.noticed import until_noticed
+from airflow_provider_omics.records.documents import with_shared_names
 from airflow_provider_omics.records.versioned import VERSION, UnreadableError, check, ignore
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ _endings: set[asyncio.Task[None]] = set()
 log = logging.getLogger(__name__)
 
 
-class GuardedTrigger(BaseTrigger):
+class CancellingTrigger(BaseTrigger):
     """
     A trigger that cancels its run if a person ends the task, and does not if only its triggerer stops.
 
@@ -169,11 +169,6 @@ class GuardedTrigger(BaseTrigger):
     def params(self) -> HookParams:
         """The connection arguments as one."""
         return HookParams.deserialize(self.hook_params)
-
-
-def with_shared_names(arguments: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    """Return arguments with interned names: parsed from JSON, each of thousands of triggers would have copies."""
-    return {sys.intern(name): value for name, value in arguments.items()}
 
 
 def _name_of(ti: Any) -> str:  # noqa: ANN401 - Airflow 2's row, or Airflow 3's description
