@@ -69,6 +69,11 @@ def attempt(known: Known[R]) -> Generator[Action[R], Answer[R], Verdict[R]]:
                 return give_up
 
 
+def why_started(start: Start, *, operation: str, what: str, key: str) -> str:
+    """Return the log line on why a run or a job is started; it names what is started, its operation and its token."""
+    return start.why.format(operation=operation, what=what, key=key, before=start.before)
+
+
 def next_run_follows(run: object) -> str:
     """Return the log line on a run that was found STOPPING and ended without success."""
     return f"HealthOmics {run}; it was STOPPING before this try began: this try starts the next run"

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_omics.exceptions import OmicsError, StartRunConflictError, StartRunRefusedError
-from airflow_provider_omics.lifecycle.attempt import attempt, next_run_follows
+from airflow_provider_omics.lifecycle.attempt import attempt, next_run_follows, why_started
 from airflow_provider_omics.lifecycle.calls import Pause, answered_later
 from airflow_provider_omics.lifecycle.claim import NOT_NOW_SECONDS, NotNowError
 from airflow_provider_omics.lifecycle.protocol import (
@@ -141,7 +141,9 @@ class HubDriver:
                 up_to = until if submission is None else self.times.may_wait_until
                 return await self._in_time(self._answered(self.submissions.look_up(submission)), up_to)
             case Start() as start:
-                if (why := self.submissions.said_of_start(start)) != self._logged:  # Not again each minute, for a day.
+                of = self.submissions
+                why = why_started(start, operation=of.operation, what=of.what, key=of.key)
+                if why != self._logged:  # Not again each minute, for a day.
                     self._logged = why
                     self._say(why)
                 self._answer = answer = await self._start(start.submission)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Generic, cast
 from airflow_provider_omics.aws.errors import is_quota_exceeded, is_refused, is_transient
 from airflow_provider_omics.aws.hook_params import ONE_ATTEMPT
 from airflow_provider_omics.exceptions import OmicsError, StartRunConflictError, StartRunRefusedError
-from airflow_provider_omics.lifecycle.attempt import attempt, next_run_follows
+from airflow_provider_omics.lifecycle.attempt import attempt, next_run_follows, why_started
 from airflow_provider_omics.lifecycle.calls import Pause, answered
 from airflow_provider_omics.lifecycle.protocol import (
     Found,
@@ -151,7 +151,8 @@ class WorkerDriver(Generic[R]):
             case LookUp(submission):
                 return self.look_up(submission)
             case Start() as start:
-                log.info("%s", self.submissions.said_of_start(start))
+                of = self.submissions
+                log.info("%s", why_started(start, operation=of.operation, what=of.what, key=of.key))
                 return self._start(start.submission)
             case Write(record):
                 self.submissions.write(record)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_omics.hooks.omics import OmicsHook
     from airflow_provider_omics.lifecycle.calls import Calls
     from airflow_provider_omics.lifecycle.intention import Intention
-    from airflow_provider_omics.lifecycle.protocol import Record, Start
+    from airflow_provider_omics.lifecycle.protocol import Record
     from airflow_provider_omics.records.documents import JsonValue
 
 log = logging.getLogger(__name__)
@@ -81,11 +81,6 @@ class Submissions(ABC, Generic[R]):
 
     def write(self, record: Record[R]) -> None:
         """Write the record; by default there is nowhere to write it."""
-
-    def said_of_start(self, start: Start) -> str:
-        """Return the log line on why a run is started."""
-        names = {"operation": self.operation, "what": self.what, "key": self.key}
-        return start.why.format(before=start.before, **names)
 
     def look_up(self, at_least: int | None) -> Calls[Found[R]]:
         """Return the intention's newest run; if it must exist, try again for as long as it may take to be listed."""

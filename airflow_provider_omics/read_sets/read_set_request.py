@@ -7,13 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_omics.records import documents
 from airflow_provider_omics.records.read_set_job import source_of
-from airflow_provider_omics.request.build import (
-    UNRENDERED,
-    RequestError,
-    broken_tag_rules,
-    broken_text_rules,
-    text_of,
-)
+from airflow_provider_omics.request.build import UNRENDERED, broken_tag_rules, broken_text_rules, text_of
+from airflow_provider_omics.request.violations import RequestError
 from airflow_provider_omics.request.members import PRINTABLE, Kind, Member
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from airflow_provider_omics.records import documents
-from airflow_provider_omics.request.build import RequestError, rendered
+from airflow_provider_omics.request.build import rendered
+from airflow_provider_omics.request.violations import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

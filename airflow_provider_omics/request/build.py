@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_omics.records import documents
 from airflow_provider_omics.request.members import BY_ARGUMENT, MEMBERS, Kind, Member
+from airflow_provider_omics.request.violations import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -27,15 +28,6 @@ _MAX_TAG_KEY: Final = 128
 _MAX_TAG_VALUE: Final = 256
 
 
-class RequestError(ValueError):
-    """A StartRun request that HealthOmics would refuse; ``violations`` holds one sentence for each broken rule."""
-
-    def __init__(self, violations: list[str]) -> None:
-        self.violations = violations
-        super().__init__("; ".join(violations))
-
-    def __reduce__(self) -> tuple[type[RequestError], tuple[list[str]], dict[str, Any]]:
-        return type(self), (self.violations,), vars(self)
 
 
 class _Unrendered:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_omics.compat import BaseOperator, check_storable, render_text, resolved_when_unmapped
 from airflow_provider_omics.exceptions import OmicsRequestError
 from airflow_provider_omics.request.arguments import broken_connection_rules, seconds_of, verify_of
-from airflow_provider_omics.request.build import RequestError, rendered, rendered_to_none
+from airflow_provider_omics.request.build import rendered, rendered_to_none
+from airflow_provider_omics.request.violations import RequestError
 
 if TYPE_CHECKING:
     import os

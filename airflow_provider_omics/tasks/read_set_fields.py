@@ -6,7 +6,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
-from airflow_provider_omics.request.build import UNRENDERED, RequestError, rendered, rendered_to_none
+from airflow_provider_omics.request.build import UNRENDERED, rendered, rendered_to_none
+from airflow_provider_omics.request.violations import RequestError
 from airflow_provider_omics.tasks.base import OmicsOperator
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_omics.request.arguments import broken_connection_rules, seconds_of, verify_of
-from airflow_provider_omics.request.build import RequestError
+from airflow_provider_omics.request.violations import RequestError
 
 
 @pytest.mark.parametrize(

@@ -3,64 +3,18 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 
 import pytest
 
 from airflow_provider_omics.local.publishing.publisher import Publisher
-from tests.events_page import make_queue
+from tests.local.sequencestores.sources import ROLE, source
 
-ROLE = "arn:aws:iam::123456789012:role/omics"
 CONFLICT, INVALID, MISSING = (
     ("ConflictException", 409),
     ("ValidationException", 400),
     ("ResourceNotFoundException", 404),
 )
-
-
-@pytest.fixture
-def store(client, omics_local):
-    """Return the id of a new sequence store; the objects a.fastq.gz and b.fastq.gz lie in the bucket ``reads``."""
-    s3 = omics_local.client("s3")
-    s3.create_bucket(Bucket="reads")
-    for key in ("a_1.fastq.gz", "a_2.fastq.gz", "b.bam"):
-        s3.put_object(Bucket="reads", Key=key, Body=b"reads of " + key.encode())
-    s3.put_object(Bucket="reads", Key="empty.bam", Body=b"")
-    return client.create_sequence_store(name="cohort", tags={"x": "y"})["id"]
-
-
-def source(sample="a", kind="FASTQ", **members):
-    files = {"a": {"source1": "s3://reads/a_1.fastq.gz", "source2": "s3://reads/a_2.fastq.gz"}}
-    return {
-        "sourceFiles": files.get(sample, {"source1": f"s3://reads/{sample}.bam"}),
-        "sourceFileType": kind,
-        "subjectId": "subject",
-        "sampleId": sample,
-        **members,
-    }
-
-
-@pytest.fixture
-def start(client, store):
-    def start(*sources, **members):
-        given = list(sources) or [source()]
-        return client.start_read_set_import_job(sequenceStoreId=store, roleArn=ROLE, sources=given, **members)
-
-    return start
-
-
-@pytest.fixture
-def imported(start, client, store, omics_local, wait_for):
-    """Return a function that imports sources and returns the job when it has ended."""
-
-    def imported(*sources):
-        job = {"sequenceStoreId": store, "id": start(*sources)["id"]}
-        omics_local.clock.advance(60)
-        wait_for(lambda: "completionTime" in client.get_read_set_import_job(**job))
-        return client.get_read_set_import_job(**job)
-
-    return imported
 
 
 def test_a_store_is_found_again(client, store):
@@ -236,65 +190,6 @@ def test_quotas_and_faults_are_those_of_any_call(start, omics_local, refused):
         except Exception as error:  # noqa: BLE001 - which one, is what is tested
             answers.append(error.response["Error"]["Code"])
     assert set(answers) == {"ThrottlingException"}
-
-
-def test_a_read_set_tells_its_statuses_as_events(imported, client, store, omics_local, wait_for):
-    sqs, events = omics_local.client("sqs"), omics_local.client("events")
-    queue = sqs.create_queue(QueueName="read-sets")["QueueUrl"]
-    pattern = json.dumps({"source": ["aws.omics"], "detail-type": ["Read Set Status Change"]})
-    events.put_rule(Name="read-sets", EventPattern=pattern)
-    where = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    events.put_targets(Rule="read-sets", Targets=[{"Id": "1", "Arn": where}])
-    [item] = imported(source())["sources"]
-    omics_local.force_read_set(item["readSetId"], "ARCHIVED")
-    told = []
-
-    def both():
-        messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", ())
-        told.extend(json.loads(message["Body"])["detail"] for message in messages)
-        return len(told) == 2
-
-    wait_for(both)
-    arn = client.get_read_set_metadata(sequenceStoreId=store, id=item["readSetId"])["arn"]
-    detail = {"omicsVersion": "1.0.0", "arn": arn, "sequenceStoreId": store, "id": item["readSetId"]}
-    assert told == [{**detail, "status": "ACTIVE"}, {**detail, "status": "ARCHIVED"}]
-
-
-def test_statuses_of_jobs_and_read_sets_are_events(imported, store, client, omics_local, wait_for):
-    url = make_queue(omics_local, "read-sets", {"source": ["aws.omics"]})
-    sqs, told = omics_local.client("sqs"), []
-
-    def take(number):
-        def enough():
-            for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
-                told.append(json.loads(message["Body"]))
-                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-            return len(told) >= number
-
-        wait_for(enough)
-        events = [(event["detail-type"], event["detail"]["status"]) for event in told]
-        told.clear()
-        return events
-
-    job = imported(source("a"), source("b", "BAM"))
-    kind = "Read Set Import Job Status Change"
-    assert take(5) == [
-        *((kind, status) for status in ("SUBMITTED", "IN_PROGRESS")),
-        *[("Read Set Status Change", "ACTIVE")] * 2,
-        (kind, "COMPLETED"),
-    ]
-    read_set = job["sources"][0]["readSetId"]
-    omics_local.force_read_set(read_set, "ARCHIVED")
-    sources = [{"readSetId": read_set}]
-    client.start_read_set_activation_job(sequenceStoreId=store, sources=sources)
-    omics_local.clock.advance(60)
-    kind = "Read Set Activation Job Status Change"
-    assert take(6) == [
-        ("Read Set Status Change", "ARCHIVED"),
-        *((kind, status) for status in ("SUBMITTED", "IN_PROGRESS")),
-        *(("Read Set Status Change", status) for status in ("ACTIVATING", "ACTIVE")),
-        (kind, "COMPLETED"),
-    ]
 
 
 def test_an_import_job_ends_whatever_happens_to_its_copies(imported, monkeypatch):

@@ -1,54 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a task says while its run goes on: how it is going, and the log of its engine."""
+"""The engine's log, copied into the log of a task."""
 
 import json
-import logging
-import re
-import threading
-import time
 from contextlib import suppress
-from dataclasses import replace
 
 import pytest
 
 from airflow_provider_omics.hooks.omics import OmicsHook
-from airflow_provider_omics.records.run import Run
 from airflow_provider_omics.records.run_event import RunEvent
 from airflow_provider_omics.results import logs as module
 from airflow_provider_omics.results.logs import EngineLog
+from tests.operators.progress.ended import ended, until
 
 GROUP = "/aws/omics/WorkflowLog"
+
+
 ONE_ATTEMPT = {"retries": {"total_max_attempts": 1, "mode": "standard"}}
-
-
-@pytest.fixture
-def told(caplog):
-    """Return what the provider has said: level and text."""
-    caplog.set_level(logging.INFO)
-
-    def told():
-        names = ("airflow_provider_omics.results.logs", "airflow_provider_omics.results.progress_log")
-        return [(it.levelname, it.getMessage()) for it in caplog.records if it.name in names]
-
-    return told
 
 
 @pytest.fixture
 def engine(told):
     """Return the lines of the engine that the task's log has."""
     return lambda: [text.removeprefix("engine | ") for _, text in told() if text.startswith("engine | ")]
-
-
-@pytest.fixture
-def running(start_run, context, omics_local):
-    """Return a run that is RUNNING until the clock is moved."""
-    omics_local.switch(speed=1, logs=True)
-    omics_local.script(running=1000, stopping=1, tasks=[{"name": "call"}] * 3)
-    omics_local.clock.freeze()
-    start_run(wait_for_completion=False).execute(context)
-    omics_local.clock.advance(11)
-    [run] = omics_local.runs()
-    return OmicsHook("aws_default").get_run(Run(run["id"], run["uuid"], run["arn"], run["run_output_uri"], "PENDING"))
 
 
 @pytest.fixture
@@ -68,77 +41,8 @@ def write(omics_local):
     return write
 
 
-def ended(run):
-    return replace(run, status="COMPLETED", stop_time=run.creation_time + 1000)
-
-
 def engine_log(run):
     return EngineLog(lambda: OmicsHook("aws_default", config=ONE_ATTEMPT), run)
-
-
-def until(condition):
-    deadline = time.monotonic() + 60
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
-    return value
-
-
-@pytest.fixture
-def waiting(running, start_run, context, omics_local):
-    """Return a function that lets a task wait, in a thread, for the run that is RUNNING; it is joined at the end."""
-    assert running.status == "RUNNING"
-    threads = []
-
-    def wait(**arguments):
-        operator = start_run(**arguments)
-        # Airflow 2 lets nobody call `execute` in a thread.
-        threads.append(threading.Thread(target=operator._find_or_start, args=(context,), kwargs={"retry": True}))
-        threads[0].start()
-
-    yield wait
-    omics_local.clock.advance(2000)
-    threads[0].join(60)
-    assert not threads[0].is_alive()
-
-
-# --- how the run is going ---
-
-
-def test_a_task_says_every_now_and_then_how_its_run_is_going(waiting, running, told, monkeypatch):
-    monkeypatch.setenv("AIRFLOW__OMICS__HEARTBEAT_INTERVAL", "0.01")
-    waiting()
-    times = r"\d:\d\d:\d\d since StartRun, 0:00:10 of it in the queue"
-    line = rf"HealthOmics run {running.id} RUNNING, {times}; tasks: 2 PENDING, 1 RUNNING"
-    until(lambda: [text for level, text in told() if level == "INFO" and re.fullmatch(line, text)])
-
-
-def test_a_task_says_nothing_between_two_heartbeats(waiting, told, omics_local):
-    waiting()
-    looks = len(omics_local.calls("GetRun"))
-    until(lambda: len(omics_local.calls("GetRun")) >= looks + 5)
-    assert told() == []
-    assert "ListRunTasks" not in omics_local.counts()
-
-
-def test_tasks_that_may_not_be_listed_are_a_warning_once(waiting, running, told, omics_local, monkeypatch):
-    monkeypatch.setenv("AIRFLOW__OMICS__HEARTBEAT_INTERVAL", "0.01")
-    omics_local.fault("ListRunTasks", "error", code="AccessDeniedException", probability=1)
-    waiting()
-    until(lambda: len([text for _, text in told() if text.startswith(f"HealthOmics run {running.id} RUNNING, ")]) >= 3)
-    assert len([text for level, text in told() if level == "WARNING" and "cannot be counted" in text]) == 1
-    assert omics_local.counts()["ListRunTasks"] == 1
-
-
-def test_a_deferred_tasks_worker_says_again_what_its_trigger_said(running, start_run, context, told):
-    run = replace(ended(running), output_uri="s3://bucket/none")
-    event = RunEvent(run, said=("12:00 run 1 RUNNING", "2 polls failed"))
-    operator = start_run(deferrable=True, fetch_outputs=False)
-    operator.execute_complete(context, event.serialize())
-    assert told() == [("INFO", f"While this task was deferred: {line}") for line in event.said]
-
-
-# --- the engine's log ---
 
 
 def test_the_engines_log_comes_as_it_grows(waiting, running, write, engine, omics_local):
