@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from airflow_provider_omics.records import documents
 from airflow_provider_omics.records.read_set_job import source_of
 from airflow_provider_omics.request.build import UNRENDERED, broken_tag_rules, broken_text_rules, text_of
-from airflow_provider_omics.request.violations import RequestError
 from airflow_provider_omics.request.members import PRINTABLE, Kind, Member
+from airflow_provider_omics.request.violations import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -7,7 +7,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from airflow_provider_omics.records import documents
 from airflow_provider_omics.request.members import BY_ARGUMENT, MEMBERS, Kind, Member
@@ -26,8 +26,6 @@ OWN_TAGS: Final = 5
 _LEFT_OUT: Final = ("name", "priority", "tags", "log_level", "storage_capacity")
 _MAX_TAG_KEY: Final = 128
 _MAX_TAG_VALUE: Final = 256
-
-
 
 
 class _Unrendered:

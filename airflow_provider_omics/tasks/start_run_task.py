@@ -22,8 +22,8 @@ from airflow_provider_omics.exceptions import RunWaitError, StartRunRefusedError
 from airflow_provider_omics.lifecycle.run_links import run_links
 from airflow_provider_omics.records import documents
 from airflow_provider_omics.request.build import OWN_TAGS, UNRENDERED, build_request, rendered
-from airflow_provider_omics.request.violations import RequestError
 from airflow_provider_omics.request.members import BY_ARGUMENT
+from airflow_provider_omics.request.violations import RequestError
 from airflow_provider_omics.tasks.run_end import RunEnd
 from airflow_provider_omics.tasks.run_options import RunOptions
 
