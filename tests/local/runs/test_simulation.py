@@ -3,19 +3,9 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from datetime import timedelta
-from types import SimpleNamespace
 
 import pytest
-
-from airflow_provider_omics.local.operations import table
-from airflow_provider_omics.local.state.endpoint_state import State
-from airflow_provider_omics.local.wire.caller import NOBODY
-
-ROLE = "arn:aws:iam::123456789012:role/omics"
-
 
 INVALID, MISSING = ("ValidationException", 400), ("ResourceNotFoundException", 404)
 
@@ -138,24 +128,6 @@ def test_a_run_forced_back_can_be_cancelled_again(start, client, omics_local, fr
     client.cancel_run(id=run_id)
     frozen.advance(5)
     assert client.get_run(id=run_id)["status"] == "CANCELLED"
-
-
-def test_an_executed_run_that_is_stopping_can_only_end():
-    state, submitted = State(), []
-    submit = lambda _run, _definition, updates: submitted.append(updates)  # noqa: E731 - one line, used once
-    state.executor = SimpleNamespace(submit=submit, cancel=print, max_parallel_runs=2)
-    content = io.BytesIO()
-    zipfile.ZipFile(content, "w").close()
-    workflow = table.call(state, "CreateWorkflow", {"requestId": "w", "definitionZip": content.getvalue()}, NOBODY)
-    request = {"requestId": "r", "workflowId": workflow["id"], "roleArn": ROLE, "outputUri": "s3://b"}
-    asked = {"id": table.call(state, "StartRun", request, NOBODY)["id"]}
-    [updates] = submitted
-    table.call(state, "CancelRun", asked, NOBODY)
-    seen = []
-    for status in ("STARTING", "RUNNING", "STOPPING", "CANCELLED", "COMPLETED"):
-        updates.status(status)
-        seen.append(table.call(state, "GetRun", asked, NOBODY)["status"])
-    assert seen == ["STOPPING", "STOPPING", "STOPPING", "CANCELLED", "CANCELLED"]
 
 
 def test_a_run_can_be_put_into_any_status(start, client, omics_local, frozen, refused):
