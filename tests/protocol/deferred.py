@@ -14,7 +14,6 @@ from unittest.mock import patch
 from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_provider_omics.aws.errors import is_refused, should_retry
-from airflow_provider_omics.cancellation import cancel_run
 from airflow_provider_omics.compat import TaskKey
 from airflow_provider_omics.lifecycle import claim, in_hub, marker
 from airflow_provider_omics.lifecycle.claim import Claim
@@ -24,6 +23,7 @@ from airflow_provider_omics.lifecycle.protocol import Succeed, Wait
 from airflow_provider_omics.lifecycle.run_submissions import RunSubmissions
 from airflow_provider_omics.lifecycle.start_calls import Place
 from airflow_provider_omics.lifecycle.start_times import StartTimes
+from airflow_provider_omics.polling import hub
 from airflow_provider_omics.polling.pacing import Budget
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ class Hub:
         self._world = world
         self.limit = Limit()
         self.client = self.starts = self
+
+    repeat = hub.Hub.repeat
 
     async def call(self, method: Any, **_: Any) -> Any:
         return method(self._world.hook())
@@ -145,9 +147,9 @@ def patch_airflow(patches: ExitStack) -> None:
         patches.enter_context(patch.object(module, "asyncio", clock))
         patches.enter_context(patch.object(module, "back_off", lambda _faults: 1.0))
     patches.enter_context(
-        patch.object(cancel_run, "asyncio", SimpleNamespace(sleep=sleep, get_running_loop=asyncio.get_running_loop))
+        patch.object(hub, "asyncio", SimpleNamespace(sleep=sleep, get_running_loop=asyncio.get_running_loop))
     )
-    patches.enter_context(patch.object(cancel_run, "back_off", lambda _faults: 1.0))
+    patches.enter_context(patch.object(hub, "back_off", lambda _faults: 1.0))
     patches.enter_context(patch.object(marker, "push_from_trigger", push))
     patches.enter_context(patch.object(marker, "pull_in_trigger", pull))
     for module in (claim, marker):
