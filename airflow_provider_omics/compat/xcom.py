@@ -32,11 +32,11 @@ def push_from_trigger(task: TaskKey, key: str, value: JsonValue) -> None:
     XCom.set(key=key, value=value, **task._asdict())
 
 
-def pull_in_trigger(task: TaskKey, key: str) -> Any:  # noqa: ANN401 - any JSON
+def pull_in_trigger(task: TaskKey, key: str, *, ended: str | None = None) -> Any:  # noqa: ANN401 - any JSON
     """
     Return an XCom of the task that a trigger waits for, None if there is none; called as :func:`push_from_trigger`.
 
-    On Airflow 3.4 there is none if the trigger's try has ended.
+    :param ended: what to return on Airflow 3.4 if the trigger's try has ended.
     """
     if AIRFLOW_2:
         return XCom.get_one(key=key, **task._asdict())
@@ -47,7 +47,7 @@ def pull_in_trigger(task: TaskKey, key: str) -> Any:  # noqa: ANN401 - any JSON
     except AirflowRuntimeError as error:
         if "not a live attempt" not in str(error):
             raise
-        return None
+        return ended
 
 
 def push_link_from_trigger(task: TaskKey, link: BaseOperatorLink, url: str) -> None:

@@ -72,6 +72,11 @@ class Claim:
         run = await self._ask(pushed_run, self._task)
         return marker, run if run is not None and run.uuid != marker.over else None
 
+    @property
+    def marker_is_lost(self) -> bool:
+        """Whether the marker was deleted, or another try has begun."""
+        return self._marker is None
+
     async def write(self, submission: int, since: float | None, over: str | None) -> bool:
         """
         Write the marker; False if another process has written it since this one last read it.
@@ -147,6 +152,8 @@ class Claim:
 
 class NoClaim(Claim):
     """For a task that no other process can have, in ``dag.test()``: nothing is checked and nothing written."""
+
+    marker_is_lost = False
 
     async def earlier(self, *, retry: bool = False) -> None:
         """Return nothing."""

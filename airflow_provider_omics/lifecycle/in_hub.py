@@ -119,7 +119,8 @@ class HubDriver:
         earlier = await self._claim.earlier(retry=known.retry)
         self._looked_at_earlier = True
         if earlier is None:
-            return known
+            # Without its marker this process starts nothing; an earlier one may have started the run.
+            return replace(known, retry=True, asked=0, since=0.0) if self._claim.marker_is_lost else known
         marker, run = earlier
         if marker.submission is None:
             self._shown = run.uuid if run else None

@@ -60,6 +60,15 @@ def read_marker(task: TaskKey) -> Marker | None:
         return None
 
 
+def xcoms_deleted(task: TaskKey) -> bool:
+    """
+    Tell whether a deferred task has lost the XComs of its try, by ``airflow db clean``, say, or by a person.
+
+    If a newer try were deferred, its worker would have pushed a marker or, with ``[omics] start_in = worker``, a run.
+    """
+    return all(pull_in_trigger(task, key, ended="") is None for key in (KEY, "uuid"))
+
+
 def write_marker(task: TaskKey, before: Marker | None, marker: Marker, read_at: float) -> Marker | None:
     """
     Write a task's marker, unless another one has been written since it was read; return the present one.

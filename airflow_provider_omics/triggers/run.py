@@ -16,7 +16,8 @@ from airflow_provider_omics.cancellation.ask_airflow import ask_airflow, state_o
 from airflow_provider_omics.cancellation.cancel_run import cancel_through
 from airflow_provider_omics.cancellation.cancelling_trigger import CancellingTrigger
 from airflow_provider_omics.cancellation.decision import UNKNOWN, deadline_cancels, is_cancelled_at_deadline
-from airflow_provider_omics.compat import is_current_try, waits_for
+from airflow_provider_omics.compat import TaskKey, is_current_try, waits_for
+from airflow_provider_omics.lifecycle.marker import xcoms_deleted
 from airflow_provider_omics.polling.hub import join
 from airflow_provider_omics.polling.pacing import WARN_EVERY, Reminder
 from airflow_provider_omics.records.documents import with_shared_names
@@ -231,7 +232,9 @@ class OmicsRunTrigger(CancellingTrigger):
     async def is_awaited(self) -> bool:
         """Ask Airflow whether the deferred task waits for this run."""
         ti: Any = self.task_instance
-        return await ask_airflow(waits_for, ti, "uuid", self._deferred_run.uuid)
+        if await ask_airflow(waits_for, ti, "uuid", self._deferred_run.uuid):
+            return True
+        return await ask_airflow(xcoms_deleted, TaskKey.of(ti))
 
     def what(self) -> str:
         """Return the run's name for messages."""

@@ -12,7 +12,7 @@ from airflow_provider_omics.cancellation.cancel_run import cancel_through
 from airflow_provider_omics.compat import TaskKey, is_in_triggerer, push_from_trigger, push_link_from_trigger
 from airflow_provider_omics.exceptions import OmicsError, StartRunRefusedError
 from airflow_provider_omics.lifecycle.intention import Intention
-from airflow_provider_omics.lifecycle.marker import read_marker
+from airflow_provider_omics.lifecycle.marker import read_marker, xcoms_deleted
 from airflow_provider_omics.lifecycle.protocol import Succeed, Wait
 from airflow_provider_omics.lifecycle.run_links import RUN_LINKS, run_links
 from airflow_provider_omics.lifecycle.start_times import StartTimes
@@ -205,7 +205,9 @@ class OmicsStartRunTrigger(OmicsRunTrigger):
     async def is_current_try(self) -> bool:
         """Ask Airflow whether the task is still in the try that deferred."""
         marker = await ask_airflow(read_marker, self._task)
-        return marker is not None and marker.of_try(Intention.deserialize(self.intention).digest, self.try_number)
+        if marker is None:
+            return await ask_airflow(xcoms_deleted, self._task)
+        return marker.of_try(Intention.deserialize(self.intention).digest, self.try_number)
 
     async def is_awaited(self) -> bool:
         """Ask Airflow whether the deferred task waits for this trigger."""

@@ -88,7 +88,7 @@ def in_triggerer(in_worker, ti, monkeypatch):  # noqa: ARG001 - after it
     states = ["deferred"]
     for module in (marker, start_run_trigger):
         monkeypatch.setattr(module, "push_from_trigger", lambda _task, key, value: ti.xcom_push(key, value))
-    monkeypatch.setattr(marker, "pull_in_trigger", lambda _task, key: ti.xcom.get(key))
+    monkeypatch.setattr(marker, "pull_in_trigger", lambda _task, key, **_: ti.xcom.get(key))
     monkeypatch.setattr(claim, "task_states", lambda tis: states * len(tis))
     monkeypatch.setattr(ask_airflow, "task_states", lambda tis: states * len(tis))
 

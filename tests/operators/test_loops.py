@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from airflow_provider_omics import compat
+from airflow_provider_omics.lifecycle.marker import xcoms_deleted
 
 NOWHERE, LOOP, EXPANDED, AGAIN = (UUID(int=number) for number in (0, 1, 2, 3))
 
@@ -64,3 +65,20 @@ def test_nobody_waits_for_an_earlier_trys_run_in_a_pass(monkeypatch, ti, code):
     else:
         with pytest.raises(AirflowRuntimeError):
             compat.waits_for(ti, "run_id", "1234567")
+
+
+@pytest.mark.skipif(compat.AIRFLOW_2, reason="Airflow 2 has no such answer")
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_try_that_has_ended_has_lost_no_xcoms(monkeypatch, ti, ended):
+    """Airflow 3.4 does not return its XComs to its trigger."""
+    from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType  # noqa: PLC0415 - Airflow 2 has none
+    from airflow.sdk.execution_time.comms import ErrorResponse  # noqa: PLC0415 - likewise
+
+    def get_one(**_):
+        if not ended:
+            return
+        detail = {"status_code": 403, "detail": {"detail": "Task instance is not a live attempt"}}
+        raise AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail=detail))
+
+    monkeypatch.setattr(compat.XCom, "get_one", get_one)
+    assert xcoms_deleted(compat.TaskKey.of(ti)) is not ended

@@ -24,12 +24,13 @@ def cancelled(omics_local, monkeypatch):
     omics_local.workflow(id="1234567", name="cram-to-bam")
     omics_local.clock.freeze()
 
-    def cancel(state, *, mine=True, kill=True, **arguments):
+    def cancel(state, *, mine=True, kill=True, deleted=False, **arguments):
         # What is unknown is asked again until the time is up; a slow machine is given time to cancel.
         monkeypatch.setattr(module, "_ASK_SECONDS", 1.0 if state == "unknown" else 60.0)
         monkeypatch.setattr(module, "_ON_KILL_SECONDS", 60.0)
         monkeypatch.setattr(ask_airflow, "task_states", lambda tis: [state] * len(tis))
         monkeypatch.setattr(run, "waits_for", lambda _ti, _key, _value: mine)
+        monkeypatch.setattr(run, "xcoms_deleted", lambda _task: deleted)
         started = omics_local.client("omics").start_run(
             workflowId="1234567", roleArn="arn:aws:iam::123456789012:role/x", outputUri="s3://bucket/runs"
         )
@@ -60,6 +61,10 @@ def test_a_person_or_a_time_out_cancels_the_run(state, cancelled):
 
 def test_a_clear_cancels_the_run_although_the_task_is_deferred_again(cancelled):
     assert cancelled("deferred", mine=False) == ("STOPPING", 1)
+
+
+def test_a_task_that_has_lost_its_xcoms_keeps_its_run(cancelled):
+    assert cancelled("deferred", mine=False, deleted=True) == ("PENDING", 0)
 
 
 @pytest.mark.parametrize("state", ["deferred", "up_for_retry", "up_for_reschedule", "unknown"])

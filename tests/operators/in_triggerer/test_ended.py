@@ -11,6 +11,8 @@ from airflow_provider_omics.cancellation import cancelling_trigger
 from airflow_provider_omics.exceptions import RunTimeoutError
 from airflow_provider_omics.hooks.omics import OmicsHook
 from airflow_provider_omics.lifecycle import in_hub
+from airflow_provider_omics.lifecycle.marker import Marker
+from airflow_provider_omics.triggers import start_run as start_run_trigger
 from tests.operators.conftest import INTENTION
 from tests.operators.deferring import deferred
 from tests.operators.in_triggerer.triggerer import THROTTLED, killed, of_database, resumed
@@ -23,7 +25,7 @@ def kill(in_triggerer, start_run, context, omics_local, monkeypatch):
     """Return a function that ends a task while its start waits in the queue."""
     omics_local.clock.freeze()
 
-    def kill(state, *, lost=False, **arguments):
+    def kill(state, *, lost=False, deleted=False, **arguments):
         monkeypatch.setattr(cancelling_trigger, "_ASK_SECONDS", 1.0 if state == "unknown" else 60.0)
         monkeypatch.setattr(cancelling_trigger, "_ON_KILL_SECONDS", 60.0)
         monkeypatch.setattr(in_hub, "LISTING_SECONDS", 1.0)
@@ -40,6 +42,8 @@ def kill(in_triggerer, start_run, context, omics_local, monkeypatch):
                 while "StartRun" not in omics_local.counts():  # noqa: ASYNC110 - another process changes it
                     await asyncio.sleep(0.02)
             in_triggerer(state)
+            if deleted:
+                context["ti"].xcom.clear()
             await killed(trigger, going)
 
         asyncio.run(go())
@@ -73,6 +77,13 @@ def test_a_person_ends_a_task_that_has_no_run(kill, omics_local):
 @pytest.mark.parametrize("state", ["deferred", "up_for_retry", "unknown"])
 def test_a_triggerer_that_goes_away_ends_nothing(state, kill):
     assert kill(state, lost=True) == ["PENDING"]
+
+
+@pytest.mark.parametrize(("deleted", "status"), [(True, "PENDING"), (False, "STOPPING")])
+def test_a_task_that_has_lost_its_xcoms_keeps_its_run(deleted, status, kill, monkeypatch):
+    if not deleted:  # A newer try has pushed its own.
+        monkeypatch.setattr(start_run_trigger, "read_marker", lambda _task: Marker(INTENTION.digest, 2))
+    assert kill("deferred", lost=True, deleted=deleted) == [status]
 
 
 def test_a_person_may_leave_the_run_alone(kill):

@@ -237,7 +237,7 @@ def test_when_airflow_did_not_answer_in_time_it_is_not_the_queue(start_run, cont
 
 @pytest.mark.usefixtures("no_first_call")
 def test_an_xcom_backend_that_keeps_nothing_is_named(start_run, context, omics_local, monkeypatch, caplog):
-    monkeypatch.setattr(marker, "pull_in_trigger", lambda _task, _key: None)
+    monkeypatch.setattr(marker, "pull_in_trigger", lambda _task, _key, **_: None)
     operator = start_run(deferrable=True, submit_timeout=timedelta(seconds=3))
     with pytest.raises(OmicsError, match="XCom backend does not keep the XCom start_run"):
         resumed(operator, context, deferred(operator, context))

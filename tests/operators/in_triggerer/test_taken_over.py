@@ -42,6 +42,31 @@ def test_who_takes_its_place_goes_on_with_its_run(tries, shown, status, start_ru
 
 
 @pytest.mark.usefixtures("frozen")
+@pytest.mark.parametrize("adopted", [False, True])
+@pytest.mark.parametrize("status", ["COMPLETED", "FAILED"])
+def test_who_takes_its_place_finds_its_run_without_xcoms(status, adopted, start_run, context, ti, omics_local):
+    """``airflow db clean`` deletes them by their age."""
+    deferral = deferred(start_run(deferrable=True), context)
+    begin(deferral, omics_local)
+    [run] = omics_local.runs()
+    if adopted:
+        next_try(ti)
+        deferral = deferred(start_run(deferrable=True), context)
+        begin(deferral, omics_local)
+    ti.xcom.clear()
+    begin(deferral, omics_local)
+    ti.xcom.clear()
+    omics_local.force(run["id"], status)
+    if status == "FAILED":
+        with pytest.raises(RunFailedError):
+            resumed(start_run(deferrable=True), context, deferral)
+    else:
+        assert resumed(start_run(deferrable=True), context, deferral)["run_id"] == run["id"]
+    assert ti.xcom["run_id"] == run["id"]
+    assert len(omics_local.runs()) == 1
+
+
+@pytest.mark.usefixtures("frozen")
 @pytest.mark.parametrize("status", ["RUNNING", "FAILED"])
 def test_the_end_of_an_adopted_run_is_the_tries_also_for_who_takes_its_place(
     status, start_run, context, ti, omics_local

@@ -68,6 +68,8 @@ MUTATIONS = (
     Mutation("a StartRun whose run is not found is no task without a run", HUB_DRIVER, 'raise OmicsError(f"StartRun with', 'return str(f"StartRun with', ENDED + "test_a_run_that_may_exist_and_cannot_be_found_is_an_error_in_the_log"),
     Mutation("XComs of an older run are not of the submission, however often the triggerer changes", HUB_DRIVER, "run.uuid if run else marker.over", "run.uuid if run else None", TAKEN_OVER + "test_the_run_of_before_is_not_that_of_the_submission_however_often_the_triggerer_changes"),
     Mutation("nor are those that were pushed before there was a submission", HUB_DRIVER, "            self._shown = run.uuid if run else None\n            return known\n", "            return known\n", TAKEN_OVER + "test_the_run_of_before_is_not_that_of_the_submission_however_often_the_triggerer_changes"),
+    Mutation("who takes an attempt's place without its marker looks for its run", HUB_DRIVER, "if self._claim.marker_is_lost else known", "if False else known", TAKEN_OVER + "test_who_takes_its_place_finds_its_run_without_xcoms"),
+    Mutation("a try that has ended has lost no XComs", "lifecycle/marker.py", 'ended="") is None', "ended=None) is None", "tests/operators/test_loops.py::test_a_try_that_has_ended_has_lost_no_xcoms"),
     Mutation("409 is no failure", WORKER_DRIVER, "                return NoRun.CONFLICT\n", "                raise\n", RETRIES + "test_a_409_is_answered_by_a_look_up"),
     Mutation("409 is answered by looking for as long as a run may take to be listed", SUBMISSIONS, "if looked >= until:", "if True:"),
     Mutation("after 409 an older run is not the answer", SUBMISSIONS, "found.newest.submission >= at_least", "True"),

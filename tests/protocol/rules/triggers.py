@@ -16,4 +16,6 @@ MUTATIONS = (
     Mutation("the run of a task that does not wait outlives its success", "triggers/start_run.py", '(self.waits or state != "success") and ', "", "tests/operators/in_triggerer/test_taken_over.py::test_the_run_of_a_task_that_has_succeeded_without_waiting_goes_on"),
     Mutation("a job is not waited for beyond its deadline", "triggers/read_sets.py", "None if left is None else max(0.0, left - pause) + _LAST_POLL", "None", FAULTS + "test_a_job_is_not_waited_for_beyond_its_deadline_though_nothing_answers"),
     Mutation("a run that the deadline ended is no run that a person cancelled", "triggers/start_run.py", "if isinstance(verdict, Succeed) else self._ended(verdict.run)", "", "tests/operators/in_triggerer/test_late.py::test_who_takes_its_place_when_the_deadline_has_ended_its_run_says_so"),
+    Mutation("who starts a run for a task whose XComs were deleted is awaited", "triggers/start_run.py", "return await ask_airflow(xcoms_deleted, self._task)", "return False", "tests/operators/in_triggerer/test_ended.py::test_a_task_that_has_lost_its_xcoms_keeps_its_run"),
+    Mutation("who waits for a task whose XComs were deleted is awaited", WAIT, "return await ask_airflow(xcoms_deleted, TaskKey.of(ti))", "return False", "tests/triggers/test_on_kill.py::test_a_task_that_has_lost_its_xcoms_keeps_its_run"),
 )  # fmt: skip
