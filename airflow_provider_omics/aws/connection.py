@@ -16,7 +16,7 @@ from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from botocore import UNSIGNED
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, NoRegionError
 
 from airflow_provider_omics.aws.answers import date_of, drop_presigned
 from airflow_provider_omics.exceptions import ConnectionNotFoundError, OmicsError, OmicsRequestError
@@ -120,8 +120,18 @@ class OmicsClients(AwsBaseHook):
 
     @cached_property
     def conn(self) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-        """The boto3 client, which notes the time of the first answer."""
-        client = super().conn
+        """
+        The boto3 client, which notes the time of the first answer.
+
+        :raises OmicsError: if there is no Region.
+        """
+        try:
+            client = super().conn
+        except NoRegionError as error:
+            raise OmicsError(
+                f"aws_conn_id={self.aws_conn_id!r} has no Region: give region_name, or set it in the connection's "
+                "extra, or AWS_DEFAULT_REGION where workers and triggerers run"
+            ) from error
         client.meta.events.register("after-call.omics", self._note_date)
         return client
 

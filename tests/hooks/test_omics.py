@@ -113,6 +113,12 @@ def test_a_region_of_botocores_own_options_is_the_one_that_is_called(connect):
     assert {hook.region for hook in hooks} == {hook.conn.meta.region_name for hook in hooks} == {"eu-north-1"}
 
 
+def test_a_connection_without_a_region_is_an_error_that_says_where_to_give_one(connect, monkeypatch, tmp_path):
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    with pytest.raises(OmicsError, match="aws_conn_id='aws_test' has no Region: give region_name"):
+        connect(region_name=None).conn  # noqa: B018 - it makes the client
+
+
 def test_a_role_is_assumed_with_the_merged_config(connect):
     hook = connect(endpoint_url=LOCAL, role_arn="arn:aws:iam::123456789012:role/x")
     assert hook.conn_config.role_arn == "arn:aws:iam::123456789012:role/x"
