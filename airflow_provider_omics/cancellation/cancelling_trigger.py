@@ -155,7 +155,9 @@ class CancellingTrigger(BaseTrigger):
                 return await self._state()
             except Exception as error:  # noqa: BLE001 - after any error of Airflow's the run is not cancelled
                 if time.monotonic() >= until:
-                    log.warning("Airflow does not return a task's state: %s", error)
+                    log.warning(
+                        "Airflow does not return a task's state; if a person ended it, %s: %s", self._advice, error
+                    )
                     return UNKNOWN, True
             await asyncio.sleep(1)
 

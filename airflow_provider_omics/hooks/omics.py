@@ -14,7 +14,7 @@ from airflow_provider_omics.aws.connection import OmicsClients
 from airflow_provider_omics.aws.errors import error_code, is_denied
 from airflow_provider_omics.aws.manifest import how_it_ended
 from airflow_provider_omics.aws.not_found import where_to_look
-from airflow_provider_omics.aws.refusals import check_known, explained
+from airflow_provider_omics.aws.rejections import check_known, explained
 from airflow_provider_omics.aws.run_pages import page_of, runs_of
 from airflow_provider_omics.aws.s3 import place_of
 from airflow_provider_omics.exceptions import OmicsError, StartRunRequestError
@@ -50,14 +50,14 @@ class OmicsHook(OmicsClients):
         Start a run, or return the one that an earlier call with the same requestId has started.
 
         :param request: the members of StartRun, by the API's names.
-        :raises StartRunRequestError: if this botocore is too old for a member, or HealthOmics refuses the request.
+        :raises StartRunRequestError: if this botocore is too old for a member, or HealthOmics rejects the request.
         :raises StartRunConflictError: if HealthOmics answers 409.
         """
         try:
             run = Run.from_response(self.conn.start_run(**request))
         except ParamValidationError as error:  # Of start_run_kwargs, whose types only the installed botocore knows.
             check_known(request, self.conn)
-            raise StartRunRequestError(f"botocore refuses the request: {one_line(str(error))}") from error
+            raise StartRunRequestError(f"botocore rejects the request: {one_line(str(error))}") from error
         except ClientError as error:
             where = self.where_to_look(error, request) if error_code(error) == "ResourceNotFoundException" else ""
             raise explained(error, request, where, self.caller) from error

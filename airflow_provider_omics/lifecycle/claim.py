@@ -143,7 +143,7 @@ class Claim:
             except Exception as error:  # noqa: BLE001 - any error: without an answer StartRun is not called
                 faults += 1
                 self.blocked_by = f"Airflow does not answer: {error}"
-                log.warning("%s", self.blocked_by)
+                log.warning("%s: StartRun is not called until it does", self.blocked_by)
                 await asyncio.sleep(back_off(faults))
             else:
                 self.blocked_by = None

@@ -101,7 +101,7 @@ class RunSubmissions(Submissions[Run]):
         try:
             self._store.set(_STORE_KEY, value)
         except Exception as error:  # noqa: BLE001 - the look-up finds what is not written down
-            log.warning("The task state store did not take the record of submission %s: %s", record.submission, error)
+            log.warning("The task state store did not take a record, so a retry has to look for the run: %s", error)
 
     def stored(self) -> dict[str, Any] | None:
         """Return the record as JSON types; None for one of another intention, from before a clear."""
@@ -110,7 +110,7 @@ class RunSubmissions(Submissions[Run]):
         try:
             value = self._store.get(_STORE_KEY)
         except Exception as error:  # noqa: BLE001 - the look-up finds what cannot be read
-            log.warning("The task state store's record cannot be read: %s", error)
+            log.warning("The task state store's record cannot be read, so the run is looked for: %s", error)
             return None
         return value if isinstance(value, dict) and value.get("intention") == self.intention.digest else None
 
@@ -134,7 +134,7 @@ class RunSubmissions(Submissions[Run]):
                 self._starters[run.uuid] = int(stored["try_number"])
             return Record(int(stored["submission"]), run)
         except (KeyError, TypeError, ValueError) as error:  # the look-up finds what cannot be read
-            log.warning("The task state store's record cannot be read: %s", error)
+            log.warning("The task state store's record cannot be read, so the run is looked for: %s", error)
             return None
 
     def submit(self, hook: OmicsHook, submission: int) -> Run:

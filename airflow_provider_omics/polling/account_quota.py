@@ -27,7 +27,7 @@ class AccountQuota:
         """Return the seconds until the next call is allowed."""
         return max(0.0, self._closed_until - now) if self.is_full else 0.0
 
-    def spend(self, now: float) -> None:
+    def note_call(self, now: float) -> None:
         """Note that StartRun is called."""
         self._closed_until = now + FULL_SECONDS
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_omics.aws.hook_params import HookParams
     from airflow_provider_omics.hooks.omics import OmicsHook
-    from airflow_provider_omics.polling.pacing import Budget
+    from airflow_provider_omics.polling.pacing import CallPace
     from airflow_provider_omics.polling.rate_limit import RateLimit
     from airflow_provider_omics.records.documents import JsonValue
 
@@ -57,13 +57,13 @@ class Client:
         self._anew = Reminder(_ANEW_SECONDS)
 
     @property
-    def budget(self) -> Budget:
+    def pace(self) -> CallPace:
         """The numbers of its rate limit."""
-        return self.limit.budget
+        return self.limit.pace
 
-    async def spend(self) -> None:
+    async def acquire(self) -> None:
         """Wait until a call may be made, in the order of asking, and count it."""
-        await self.limit.spend()
+        await self.limit.acquire()
 
     def slowed_by(self, error: Exception) -> bool:
         """Tell whether the call was throttled; if so, this connection slows down."""
@@ -71,7 +71,7 @@ class Client:
         from airflow_provider_omics.aws.errors import is_throttled  # noqa: PLC0415
 
         if throttled := is_throttled(error):
-            self.budget.throttled(asyncio.get_running_loop().time())
+            self.pace.throttled(asyncio.get_running_loop().time())
         return throttled
 
     def should_retry(self, error: Exception, faults: int) -> bool:
@@ -133,7 +133,7 @@ class Client:
         anew = errors.takes_new_client(error)
         if anew or errors.is_unanswered(error):
             limit.unanswered(begun)
-            anew = anew or limit.budget.faults >= READ_ANEW
+            anew = anew or limit.pace.faults >= READ_ANEW
         else:
             limit.answered()
             self._in_vain = self._in_vain + 1 if errors.is_transient(error) and not errors.is_throttled(error) else 0

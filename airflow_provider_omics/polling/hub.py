@@ -61,7 +61,7 @@ class Hub:
         self.members = 0
         # StartRun has its own client, so that it never waits for polls.
         starts = Client(params, _config(read_timeout=10), RateLimit(limits.calls), threads=_STARTS)
-        self.starts = StartQueue(starts, StartPace(1 / limits.calls.budget.limit), at_once=_STARTS)
+        self.starts = StartQueue(starts, StartPace(1 / limits.calls.pace.limit), at_once=_STARTS)
 
     async def repeat(self, call: Callable[[OmicsHook], T], what: str, limit: RateLimit | None = None) -> T:
         """
@@ -74,7 +74,7 @@ class Hub:
         limit = limit or self.client.limit
         warning = Reminder(WARN_EVERY)
         for faults in itertools.count(1):
-            await limit.spend()
+            await limit.acquire()
             try:
                 answer = await self.client.call(call, limit=limit)
             except Exception as error:
@@ -83,13 +83,13 @@ class Hub:
                 if not self.client.should_retry(error, faults):
                     raise
                 if throttled := is_throttled(error):
-                    limit.budget.throttled(asyncio.get_running_loop().time())
+                    limit.pace.throttled(asyncio.get_running_loop().time())
                 if warning.due(time.monotonic()):
                     log.warning("%s, trying again: %s", what, error)
                 # If it was throttled or not answered, the rate limit has slowed down already.
                 await asyncio.sleep(0 if throttled or is_unanswered(error) else back_off(faults))
             else:
-                limit.budget.succeeded()
+                limit.pace.succeeded()
                 return answer
         raise AssertionError
 

@@ -90,7 +90,7 @@ class Listing:
             token: str | None = None
             while len(wanted) > 1:
                 if not counted:
-                    await self._client.spend()
+                    await self._client.acquire()
                 counted = False
                 items, token = await self._page(status, token)
                 yield items
@@ -111,9 +111,9 @@ class Listing:
                 if not is_transient(error) or faults == _PAGE_TRIES:
                     raise
                 await asyncio.sleep(back_off(faults))
-                await self._client.spend()
+                await self._client.acquire()
             else:
-                self._client.budget.succeeded()
+                self._client.pace.succeeded()
                 return items, following
         raise AssertionError
 

@@ -74,7 +74,7 @@ class Reminder:
         return logging.WARNING if self.due(now) else logging.INFO
 
 
-class Budget:
+class CallPace:
     """
     Spaces calls evenly, fewer than ``limit`` a second; a throttled call halves the rate, a success adds 1 %.
 
@@ -100,7 +100,7 @@ class Budget:
         """Return the seconds until the next call may be made."""
         return max(0.0, self._next - now)
 
-    def spend(self, now: float) -> None:
+    def note_call(self, now: float) -> None:
         """Note that a call is made: the gap before the next one begins now."""
         # While AWS does not answer, the result of this one call decides when the next one is made.
         self._next = now + (_MAX_BACK_OFF if self.faults > 1 else self._SLACK / self.rate)

@@ -101,7 +101,7 @@ class Poller:
                 await self._until_due()
                 await self._slots.acquire()
                 try:
-                    await self._client.spend()
+                    await self._client.acquire()
                 except asyncio.CancelledError:
                     self._slots.release()
                     raise
@@ -195,7 +195,7 @@ class Poller:
             self._note_fault(watch, error)
         else:
             watch.faults = 0
-            self._client.budget.succeeded()
+            self._client.pace.succeeded()
             self._saw(watch, run)
 
     def _saw(self, watch: Watch, run: Run) -> None:
@@ -210,7 +210,7 @@ class Poller:
         return max(self._heartbeat, _SECONDS_A_LINE * len(self._watches))
 
     def _is_silent(self, watch: Watch) -> bool:
-        silence = _now() - watch.told
+        silence = _now() - watch.woken
         if not watch.run.known and silence >= UNKNOWN_EVERY:
             return True
         return self._heartbeat > 0 and silence >= self._silence()
@@ -255,7 +255,7 @@ class Poller:
             watch.due = math.inf
             self._missing.append(watch)
         # The next listing begins so much earlier that the missing runs are polled in time.
-        self._lead = _now() - begun + len(self._missing) / self._client.budget.rate
+        self._lead = _now() - begun + len(self._missing) / self._client.pace.rate
 
     def _is_listed(self, watch: Watch) -> bool:
         # Only runs of known statuses are listed.
@@ -272,7 +272,7 @@ class Poller:
             watch.changed.set()
         seconds = self._interval(watch)
         # Next time many may have ended, and GetRun for each takes time.
-        lead = max(self._lead, min(len(self._watches) / self._client.budget.rate, seconds * _RESERVE))
+        lead = max(self._lead, min(len(self._watches) / self._client.pace.rate, seconds * _RESERVE))
         self._plan(watch, max(jittered(seconds) - lead, seconds / 2))
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from airflow_provider_omics.polling.pacing import Budget
+from airflow_provider_omics.polling.pacing import CallPace
 
 
 class SharedLimit:
@@ -17,7 +17,7 @@ class SharedLimit:
     """
 
     def __init__(self, limit: float) -> None:
-        self.budget = Budget(limit)
+        self.pace = CallPace(limit)
         # Held by the next caller.
         self.next = asyncio.Lock()
 
@@ -30,33 +30,33 @@ class RateLimit:
     """
 
     def __init__(self, shared: SharedLimit) -> None:
-        self.budget = Budget(shared.budget.limit)
+        self.pace = CallPace(shared.pace.limit)
         self._next = asyncio.Lock()
         self._shared = shared
         # Set when a call was answered or failed, which changes the pause.
-        self._told = asyncio.Event()
+        self._changed = asyncio.Event()
 
-    async def spend(self) -> None:
+    async def acquire(self) -> None:
         """Wait until both limits allow a call, in the order of asking, and count it."""
         loop = asyncio.get_running_loop()
         async with self._next:
-            while (pause := self.budget.pause(loop.time())) > 0:
-                self._told.clear()
+            while (pause := self.pace.pause(loop.time())) > 0:
+                self._changed.clear()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(pause):
-                        await self._told.wait()
+                        await self._changed.wait()
             async with self._shared.next:
-                await asyncio.sleep(self._shared.budget.pause(loop.time()))
-                self._shared.budget.spend(loop.time())
-            self.budget.spend(loop.time())
+                await asyncio.sleep(self._shared.pace.pause(loop.time()))
+                self._shared.pace.note_call(loop.time())
+            self.pace.note_call(loop.time())
 
     def unanswered(self, begun: float) -> None:
         """Note that a call made at ``begun``, by the event loop's clock, was not answered: the next ones wait."""
-        self.budget.unanswered(begun, asyncio.get_running_loop().time())
-        self._told.set()
+        self.pace.unanswered(begun, asyncio.get_running_loop().time())
+        self._changed.set()
 
     def answered(self) -> None:
         """Note that a call was answered, with success or an error."""
-        if self.budget.faults:
-            self.budget.answered(asyncio.get_running_loop().time())
-            self._told.set()
+        if self.pace.faults:
+            self.pace.answered(asyncio.get_running_loop().time())
+            self._changed.set()

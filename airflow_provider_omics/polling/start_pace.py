@@ -88,7 +88,7 @@ class StartPace:
         """Return the seconds until the next call may be made, if the calls that are under way are not refused."""
         return max(0.0, self._next - max(0.0, _ANSWER - self.gap) - now) if self._row == 1 else self.pause(now)
 
-    def spend(self, now: float) -> PacedCall:
+    def note_call(self, now: float) -> PacedCall:
         """Note that a call is made; return the object by which its result is noted."""
         self._made += 1
         idle = now - self._next > max(_LATE, self.gap / 2)

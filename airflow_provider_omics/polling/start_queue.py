@@ -149,9 +149,9 @@ class StartQueue:
 
     def _send(self, queued: QueuedRequest, queued_call: QueuedCall[T]) -> asyncio.Task[T | None]:
         now = asyncio.get_running_loop().time()
-        paced = self._pace.spend(now)
-        self._client.budget.spend(now)
-        self._quota.spend(now)
+        paced = self._pace.note_call(now)
+        self._client.pace.note_call(now)
+        self._quota.note_call(now)
         self._inside.remove(queued)
         queued.forget()
         self._under_way += 1
@@ -204,9 +204,9 @@ class StartQueue:
         return max(0.0, due - now - self._lead - _MARGIN)
 
     def _until_open(self, now: float) -> float:
-        budget = self._client.budget
+        pace = self._client.pace
         # While HealthOmics does not answer, one call is made at a time.
-        unanswered = budget.pause(now) if budget.faults > 1 else 0.0
+        unanswered = pace.pause(now) if pace.faults > 1 else 0.0
         return max(unanswered, self._quota.pause(now))
 
     def _wake(self) -> None:

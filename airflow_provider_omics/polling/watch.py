@@ -18,13 +18,13 @@ class Watch:
     The run of one trigger as it was last seen, and when to poll again.
 
     ``changed`` is set when the run's status has changed, after a transient error (``fault``), after an error that ends
-    the polling (``error``), or when it was not set for long, since ``told``.
+    the polling (``error``), or when it was not set for long, since ``woken``.
     """
 
     run: Run
     poll_interval: float | None
     due: float
-    told: float
+    woken: float
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     fault: Exception | None = None
     error: Exception | None = None
@@ -48,7 +48,7 @@ class Watch:
         async with asyncio.timeout(None if deadline is None else max(0.0, deadline - time.time())):
             await self.changed.wait()
         self.changed.clear()
-        self.told = asyncio.get_running_loop().time()
+        self.woken = asyncio.get_running_loop().time()
         if self.error is not None:
             raise self.error
         return self.run

@@ -41,7 +41,7 @@ def start_job(hook: OmicsHook, kind: Kind, request: Mapping[str, JsonValue]) -> 
     Start a job, or return the one that an earlier call with the same clientToken has started.
 
     :param request: the members of StartReadSetImportJob or StartReadSetActivationJob, by the API's names.
-    :raises OmicsRequestError: if HealthOmics refuses the request.
+    :raises OmicsRequestError: if HealthOmics rejects the request.
     :raises StartRunConflictError: if HealthOmics answers 409.
     """
     try:
@@ -51,7 +51,7 @@ def start_job(hook: OmicsHook, kind: Kind, request: Mapping[str, JsonValue]) -> 
         if code in ("ValidationException", "ResourceNotFoundException"):
             if code == "ResourceNotFoundException":
                 message = f"{message.rstrip('.')}. {hook.where_to_look(error, request)}"
-            raise OmicsRequestError(f"HealthOmics refused the read set {kind} job ({code}): {message}") from error
+            raise OmicsRequestError(f"HealthOmics rejected the read set {kind} job ({code}): {message}") from error
         if code == "ConflictException":
             token = request.get("clientToken")
             raise StartRunConflictError(f"HealthOmics answered 409 to clientToken {token}: {message}") from error

@@ -66,7 +66,7 @@ class ReadSetJobSubmissions(Submissions[ReadSetJob]):
         """Return the token of a submission: the caller's own, or the intention's."""
         if self.own_request_id or self.kind == "import":
             return str(self.own_request_id or self.intention.request_id(submission))
-        # A retry may activate fewer read sets: the same token would be refused, or get the job of before.
+        # A retry may activate fewer read sets: the same token would be rejected, or get the job of before.
         mine = digest(",".join(sorted(self._wanted)), 8)
         return f"-{mine}-".join(self.intention.request_id(submission).rsplit("-", 1))
 

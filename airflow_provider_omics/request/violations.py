@@ -7,7 +7,7 @@ from typing import Any
 
 
 class RequestError(ValueError):
-    """A StartRun request that HealthOmics would refuse; ``violations`` holds one sentence for each broken rule."""
+    """A StartRun request that HealthOmics would reject; ``violations`` holds one sentence for each broken rule."""
 
     def __init__(self, violations: list[str]) -> None:
         self.violations = violations

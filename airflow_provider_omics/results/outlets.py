@@ -26,7 +26,7 @@ _SPECIAL: Final = re.compile(r"[#?\x00-\x1f\x7f]")
 _ENCODED: Final = re.compile(rf"%|{_SPECIAL.pattern}")
 
 
-def tell_outlets(
+def set_outlet_events(
     outlets: Iterable[Any],
     outlet_events: Any,  # noqa: ANN401 - Airflow's accessor
     run: Run,

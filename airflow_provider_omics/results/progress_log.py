@@ -39,7 +39,7 @@ class RunProgressLogger:
         self._hook = hook
         self._forward_logs = forward_logs
         self._heartbeat = heartbeat_interval()
-        self._told = time.monotonic()
+        self._logged = time.monotonic()
         self._may_count = True
         self._unknown = UnknownStatus()
         self._engine_log: EngineLog | None = None
@@ -51,7 +51,7 @@ class RunProgressLogger:
 
     def seen(self, before: Run, run: Run) -> None:
         """Log what has changed after a poll."""
-        silent = self._heartbeat > 0 and time.monotonic() - self._told >= self._heartbeat
+        silent = self._heartbeat > 0 and time.monotonic() - self._logged >= self._heartbeat
         if run.status != before.status:
             log.info("HealthOmics %s", run)
         elif silent:
@@ -59,7 +59,7 @@ class RunProgressLogger:
         if warning := self._unknown.warning(run, time.time()):
             log.warning("%s", warning)
         if silent or run.status != before.status:
-            self._told = time.monotonic()
+            self._logged = time.monotonic()
         if not run.ended:
             self.copy_log(run)
 

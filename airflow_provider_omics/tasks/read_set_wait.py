@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Wait for a read set job, or before the next attempt to start it, in the worker or in the triggerer."""
+"""Wait for a read set job, or before it is started again, in the worker or in the triggerer."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class ReadSetJobWait(ReadSetJobFields):
     def ask_later(
         self, context: Context, request: dict[str, JsonValue], limits: Limits, refused: StartRunRefusedError
     ) -> NoReturn:
-        """Defer the task before the next attempt, or fail after `submit_timeout`."""
+        """Defer the task before the call is made again, or fail after `submit_timeout`."""
         pause = (_FULL if refused.full else _THROTTLED) * random.uniform(1.0, 2.0)  # noqa: S311 - no secret
         if not self.deferrable or time.time() + pause > limits.until:
             raise ReadSetJobRefusedError(

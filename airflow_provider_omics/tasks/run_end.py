@@ -70,7 +70,7 @@ class RunEnd(StartRunFields):
     def _push_results(self, context: Context, run: Run) -> None:
         """Push a completed run's named outputs, and add the run to the events of the task's outlets."""
         from airflow_provider_omics.results.description import description  # noqa: PLC0415 - not for DAG files
-        from airflow_provider_omics.results.outlets import tell_outlets  # noqa: PLC0415 - likewise
+        from airflow_provider_omics.results.outlets import set_outlet_events  # noqa: PLC0415 - likewise
         from airflow_provider_omics.results.outputs import names_of, outputs  # noqa: PLC0415 - likewise
 
         if run.succeeded and self.fetch_outputs:
@@ -86,7 +86,7 @@ class RunEnd(StartRunFields):
                 "workflow_id": self.workflow_id or about.get("workflowId"),
                 "workflow_version_name": self.workflow_version_name or about.get("workflowVersionName"),
             }
-            tell_outlets(self.outlets, context["outlet_events"], run, self.named_outputs, extra)
+            set_outlet_events(self.outlets, context["outlet_events"], run, self.named_outputs, extra)
 
     def _failure(self, run: Run) -> RunFailedError:
         from airflow_provider_omics.aws.hook_params import ONE_ATTEMPT  # noqa: PLC0415 - keep DAG parsing fast

@@ -233,7 +233,7 @@ class StartRunTask(RunEnd):
         self, context: Context, attempt: WorkerAttempt, request: dict[str, JsonValue], until: float, *, retry: bool
     ) -> None:
         """Defer the task, so that the triggerer starts the run, unless `[omics] start_in` is worker."""
-        from airflow_provider_omics.lifecycle.protocol import Wait  # noqa: PLC0415 - likewise
+        from airflow_provider_omics.lifecycle.protocol import Wait  # noqa: PLC0415 - keep DAG parsing fast
         from airflow_provider_omics.records.run import Run  # noqa: PLC0415 - likewise
         from airflow_provider_omics.tasks import deferral  # noqa: PLC0415 - not for a task that waits here
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The trigger of a deferred task: wait for a time, before the next attempt to start a read set job."""
+"""The trigger of a deferred task: wait for a time, before the start of a read set job is tried again."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ class OmicsReadSetJobTrigger(BaseTrigger):
 
     async def _poll(self, hub: Hub, job: ReadSetJob, faults: int) -> ReadSetJob:
         """Return the present job; after a transient error the same object."""
-        await hub.client.spend()
+        await hub.client.acquire()
         try:
             now = await hub.client.call(lambda hook: _get(hook, job))
         except Exception as error:
@@ -147,7 +147,7 @@ class OmicsReadSetJobTrigger(BaseTrigger):
             if not hub.client.slowed_by(error):
                 self.log.log(self._warning.level(time.time()), "A poll of %s failed, trying again: %s", job.name, error)
             return job
-        hub.client.budget.succeeded()
+        hub.client.pace.succeeded()
         return now
 
 

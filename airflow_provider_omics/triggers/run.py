@@ -134,7 +134,7 @@ class OmicsRunTrigger(CancellingTrigger):
             try:
                 while not run.ended:
                     before, run = run, await watch.next(self.deadline)
-                    await self._tell(before, watch, hub)
+                    await self._report(before, watch, hub)
             finally:
                 self._seen, self._last = watch.seen, run
         return run
@@ -152,7 +152,7 @@ class OmicsRunTrigger(CancellingTrigger):
         """Keep a line for the worker's log."""
         self._changes += f"{_now()} {one_line(line)}\n"
 
-    async def _tell(self, before: Run, watch: Watch, hub: Hub) -> None:
+    async def _report(self, before: Run, watch: Watch, hub: Hub) -> None:
         run, fault, watch.fault = watch.run, watch.fault, None
         if run.status != before.status:
             self.log.info("HealthOmics %s", run)
@@ -176,7 +176,7 @@ class OmicsRunTrigger(CancellingTrigger):
         try:
             async with asyncio.timeout(_COUNT_SECONDS):
                 for status in counts:
-                    await hub.client.spend()
+                    await hub.client.acquire()
                     statuses, more = await hub.client.call(methodcaller("task_page", run, status))
                     counts.add(status, statuses, more=more)
         except Exception as error:  # noqa: BLE001 - the line is logged without the tasks

@@ -154,10 +154,10 @@ def test_cancelruns_limit_is_its_own(start, omics_local):
 
     async def go():
         async with hubs.join(HookParams()) as hub:
-            hub.client.budget.spend(asyncio.get_running_loop().time() + 3600)
+            hub.client.pace.note_call(asyncio.get_running_loop().time() + 3600)
             async with asyncio.timeout(60):
                 await asyncio.gather(*(cancel_through(hub, run, known=True) for run in runs))
-            return hub.client.budget.rate, hub.cancels.budget.rate
+            return hub.client.pace.rate, hub.cancels.pace.rate
 
     calls, cancels = asyncio.run(go())
     assert calls == 8.0 > cancels

@@ -50,7 +50,7 @@ WORKFLOW = (
 def test_what_is_not_found_is_told_with_where_and_what_to_check(arguments, told, start_run, context):
     with pytest.raises(StartRunRequestError) as caught:
         start_run(**arguments).execute(context)
-    assert str(caught.value) == f"HealthOmics refused the run (ResourceNotFoundException): {told}"
+    assert str(caught.value) == f"HealthOmics rejected the run (ResourceNotFoundException): {told}"
 
 
 @pytest.mark.usefixtures("aws_default")

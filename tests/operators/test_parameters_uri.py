@@ -109,7 +109,7 @@ def test_an_older_botocore_is_named_with_the_one_that_knows(given, start_run, co
 @pytest.mark.parametrize("value", ["five", None])
 def test_a_newer_member_of_a_wrong_type_fails_for_good(value, start_run, context, omics_local):
     with pytest.raises(
-        StartRunRequestError, match=r"botocore refuses the request: .*Invalid type for parameter newest"
+        StartRunRequestError, match=r"botocore rejects the request: .*Invalid type for parameter newest"
     ):
         start_run(start_run_kwargs={"newest": value}).execute(context)
     assert "StartRun" not in omics_local.counts()

@@ -25,8 +25,8 @@ class FakeClient:
         self.calls = []
 
     @property
-    def budget(self):
-        return self.limit.budget
+    def pace(self):
+        return self.limit.pace
 
     async def connect(self):
         pass

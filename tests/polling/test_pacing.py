@@ -1,42 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How often calls are made: a budget that slows down where HealthOmics throttles or does not answer."""
+"""How often calls are made: a pace that slows down where HealthOmics throttles or does not answer."""
 
 import random
 
 import pytest
 
 from airflow_provider_omics.polling import pacing
-from airflow_provider_omics.polling.pacing import Budget, Reminder
+from airflow_provider_omics.polling.pacing import CallPace, Reminder
 
 
 @pytest.mark.parametrize("limit", [1.0, 8.0, 20.0])
 def test_no_second_sees_more_calls_than_the_budget_allows(limit):
     lateness = random.Random(1)  # noqa: S311 - no secret
-    budget, now, made = Budget(limit), 0.0, []
+    pace, now, made = CallPace(limit), 0.0, []
     while len(made) < 500:
         # Who was told to wait wakes late, and now and then very late.
-        now += budget.pause(now) + lateness.choice([0.0, 0.001, 0.3])
+        now += pace.pause(now) + lateness.choice([0.0, 0.001, 0.3])
         made.append(now)
-        budget.spend(now)
+        pace.note_call(now)
     assert max(sum(at <= later < at + 1 for later in made) for at in made) <= limit
 
 
 def test_the_budget_is_used_up():
-    budget, now = Budget(8.0), 0.0
+    pace, now = CallPace(8.0), 0.0
     for _ in range(800):
-        now += budget.pause(now)
-        budget.spend(now)
+        now += pace.pause(now)
+        pace.note_call(now)
     assert now <= 103
 
 
 def test_a_burst_of_throttles_counts_once():
     """Eight calls were under way when HealthOmics had had enough: they say one thing, not eight."""
-    budget = Budget(8.0)
+    pace = CallPace(8.0)
     for number in range(8):
-        budget.throttled(100.0 + number / 10)
-    assert budget.rate == 4.0
-    budget.throttled(101.0)
-    assert budget.rate == 2.0
+        pace.throttled(100.0 + number / 10)
+    assert pace.rate == 4.0
+    pace.throttled(101.0)
+    assert pace.rate == 2.0
 
 
 @pytest.fixture
@@ -46,34 +46,34 @@ def back_off(monkeypatch):
 
 @pytest.mark.usefixtures("back_off")
 def test_one_call_at_a_time_tries_whether_there_is_an_answer_again():
-    budget = Budget(8.0)
-    budget.unanswered(100.0, 100.1)
-    assert budget.pause(100.1) == 0  # One alone may be chance.
-    budget.unanswered(100.2, 100.3)
-    assert budget.pause(100.3) == 1
-    budget.spend(101.3)
-    assert budget.pause(101.4) > 50  # Until it is known what becomes of this one.
-    budget.unanswered(101.3, 111.3)
-    assert budget.pause(111.3) == 2
+    pace = CallPace(8.0)
+    pace.unanswered(100.0, 100.1)
+    assert pace.pause(100.1) == 0  # One alone may be chance.
+    pace.unanswered(100.2, 100.3)
+    assert pace.pause(100.3) == 1
+    pace.note_call(101.3)
+    assert pace.pause(101.4) > 50  # Until it is known what becomes of this one.
+    pace.unanswered(101.3, 111.3)
+    assert pace.pause(111.3) == 2
 
 
 @pytest.mark.usefixtures("back_off")
 def test_calls_that_were_under_way_together_count_once():
-    budget = Budget(8.0)
+    pace = CallPace(8.0)
     for number in range(8):
-        budget.unanswered(100.0 + number / 10, 110.0 + number / 10)
-    assert budget.faults == 1
-    budget.unanswered(120.0, 121.0)
-    assert budget.faults == 2
+        pace.unanswered(100.0 + number / 10, 110.0 + number / 10)
+    assert pace.faults == 1
+    pace.unanswered(120.0, 121.0)
+    assert pace.faults == 2
 
 
 def test_an_answer_ends_the_pause():
-    budget = Budget(8.0)
+    pace = CallPace(8.0)
     for moment in range(10):
-        budget.unanswered(100.0 + moment, 100.5 + moment)
-    budget.spend(200.0)
-    budget.answered(201.0)
-    assert budget.pause(201.2) == 0
+        pace.unanswered(100.0 + moment, 100.5 + moment)
+    pace.note_call(200.0)
+    pace.answered(201.0)
+    assert pace.pause(201.2) == 0
 
 
 def test_what_lasts_is_told_now_and_then():

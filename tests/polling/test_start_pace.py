@@ -89,7 +89,7 @@ class World:
         self.under_way[queue] += 1
         self.most_under_way = max(self.most_under_way, *self.under_way)
         self.calls += 1
-        call = self.paces[queue].spend(self.now)
+        call = self.paces[queue].note_call(self.now)
         self.later(self.random.uniform(*DOOR), self.arrive, queue, call, call.sent + self.random.uniform(*self.latency))
         self.plan(queue)
 
@@ -205,7 +205,7 @@ def test_a_pause_follows_each_refusal_and_is_longer_the_more_there_are():
     pace, now = learnt()
     pauses = []
     for _ in range(12):
-        call = pace.spend(now)
+        call = pace.note_call(now)
         pace.refused(call, now + 0.1)
         pauses.append(pace.pause(now + 0.1))
         now += 0.1 + pauses[-1]
@@ -216,7 +216,7 @@ def test_a_pause_follows_each_refusal_and_is_longer_the_more_there_are():
 
 def test_refusals_of_calls_that_were_under_way_together_count_once():
     pace, now = learnt()
-    calls = [pace.spend(now + number / 10) for number in range(4)]
+    calls = [pace.note_call(now + number / 10) for number in range(4)]
     for call in calls:
         pace.refused(call, now + 1)
     # The next one keeps its distance to the last that was made.
@@ -225,9 +225,9 @@ def test_refusals_of_calls_that_were_under_way_together_count_once():
 
 def test_after_a_refusal_one_call_is_waited_for_but_not_for_ever():
     pace, now = learnt(0.2)
-    pace.refused(pace.spend(now), now)
+    pace.refused(pace.note_call(now), now)
     now += pace.pause(now)
-    call = pace.spend(now)
+    call = pace.note_call(now)
     assert pace.pause(now) == 1
     # The next one may be made ready: this one may well be the last that is refused.
     assert pace.soonest(now) == pytest.approx(pace.gap)
@@ -238,10 +238,10 @@ def test_after_a_refusal_one_call_is_waited_for_but_not_for_ever():
 def test_an_answer_that_says_nothing_changes_nothing_and_holds_up_nobody():
     pace, now = learnt(0.2)
     gap = pace.gap
-    pace.unknown(pace.spend(now), now + 0.1)
+    pace.unknown(pace.note_call(now), now + 0.1)
     assert pace.gap == gap
-    pace.refused(pace.spend(now + 1), now + 1.1)
-    probe = pace.spend(now + 2)
+    pace.refused(pace.note_call(now + 1), now + 1.1)
+    probe = pace.note_call(now + 2)
     pace.unknown(probe, now + 2.1)
     assert pace.pause(now + 2.1) == pytest.approx(gap)
 
@@ -251,11 +251,11 @@ def test_a_queue_that_was_empty_for_an_hour_knows_its_pace():
     gap = pace.gap
     now += 3600
     for _ in range(5):
-        pace.started(pace.spend(now), now + 0.1)
+        pace.started(pace.note_call(now), now + 0.1)
         now += 60
     # Calls so seldom say nothing of how often they may be made.
     assert pace.gap == gap
-    pace.refused(pace.spend(now), now + 0.1)
+    pace.refused(pace.note_call(now), now + 0.1)
     now += 0.1 + pace.pause(now + 0.1)
-    pace.started(pace.spend(now), now + 0.1)
+    pace.started(pace.note_call(now), now + 0.1)
     assert pace.gap <= 1.5 * gap

@@ -24,7 +24,7 @@ from airflow_provider_omics.lifecycle.run_submissions import RunSubmissions
 from airflow_provider_omics.lifecycle.start_calls import Place
 from airflow_provider_omics.lifecycle.start_times import StartTimes
 from airflow_provider_omics.polling import hub
-from airflow_provider_omics.polling.pacing import Budget
+from airflow_provider_omics.polling.pacing import CallPace
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -40,9 +40,9 @@ class Limit:
     """No limit: how often calls are made is no matter of the protocol."""
 
     def __init__(self) -> None:
-        self.budget = Budget(1.0)
+        self.pace = CallPace(1.0)
 
-    async def spend(self) -> None:
+    async def acquire(self) -> None:
         """Make the call at once."""
 
 

@@ -126,7 +126,7 @@ def test_what_is_away_is_asked_by_one_call_at_a_time(start, monkeypatch):
         waiting = [asyncio.create_task(end_of(run)) for run in runs]
         await until(lambda: looks)
         [hub] = hubs._hubs.values()
-        await until(lambda: hub.client.budget.faults >= 4)
+        await until(lambda: hub.client.pace.faults >= 4)
         made = len(looks)
         for task in waiting:
             task.cancel()
@@ -211,7 +211,7 @@ def test_a_queue_that_is_away_slows_nothing_else(connection, monkeypatch):
             waiting = event_queue.EventQueue(hub, f"{connection.url}/123456789012/none", 30)
             receiving = asyncio.create_task(waiting.receive())
             await until(lambda: not connection.faults())
-            faults = hub.client.budget.faults
+            faults = hub.client.pace.faults
             receiving.cancel()
             await asyncio.gather(receiving, return_exceptions=True)
             waiting.close()

@@ -116,7 +116,7 @@ def test_throttling_slows_down_and_fails_nobody(connection, start):
         waiting = [asyncio.create_task(end_of(run)) for run in runs]
         await until(lambda: len(calls(connection, "GetRun", 429)) == 4)
         [hub] = hubs._hubs.values()
-        slowed = hub.client.budget.rate
+        slowed = hub.client.pace.rate
         return slowed, await finish(connection, waiting)
 
     slowed, ends = asyncio.run(go())
@@ -232,12 +232,12 @@ def test_a_connection_that_is_throttled_does_not_hold_up_another(monkeypatch):
     async def go():
         async with hubs.join(HookParams()) as one, hubs.join(HookParams(region_name="eu-west-1")) as other:
             # As where all is refused; so slow a budget lets a call go every ten seconds.
-            monkeypatch.setattr(one.client.budget, "rate", 0.1)
-            await one.client.spend()
-            waiting = asyncio.create_task(one.client.spend())
+            monkeypatch.setattr(one.client.pace, "rate", 0.1)
+            await one.client.acquire()
+            waiting = asyncio.create_task(one.client.acquire())
             async with asyncio.timeout(5):
                 for _ in range(20):
-                    await other.client.spend()
+                    await other.client.acquire()
             assert not waiting.done()
             waiting.cancel()
 
@@ -251,7 +251,7 @@ def test_the_budget_is_that_of_all_connections(monkeypatch):
     async def go():
         async with hubs.join(HookParams()) as one, hubs.join(HookParams(region_name="eu-west-1")) as other:
             begun = asyncio.get_running_loop().time()
-            await asyncio.gather(*(hub.client.spend() for hub in (one, other) for _ in range(6)))
+            await asyncio.gather(*(hub.client.acquire() for hub in (one, other) for _ in range(6)))
             assert asyncio.get_running_loop().time() - begun >= 1.1
 
     asyncio.run(go())

@@ -197,7 +197,7 @@ def test_ends_are_seen_though_a_listing_takes_longer_than_the_interval(connectio
         waiting = [asyncio.create_task(end_of(run, poll_interval=0.1)) for run in runs]
         async with asyncio.timeout(60):
             ends = await asyncio.gather(*waiting[:40])
-        monkeypatch.setattr(next(iter(hubs._hubs.values())).client.budget, "limit", 1000.0)
+        monkeypatch.setattr(next(iter(hubs._hubs.values())).client.pace, "limit", 1000.0)
         return ends + await finish(connection, waiting[40:])
 
     assert all(end.succeeded for end in asyncio.run(go()))

@@ -25,6 +25,6 @@ MUTATIONS = (
     Mutation("a certificate that is not trusted does not pass", ERRORS, "if isinstance(error, SSLError):", "if False:", "tests/aws/test_errors.py"),
     Mutation("a triggerer of another account asks nothing", "aws/identity.py", "if region in (None, own_region) and own in (None, account):", "if True:", IN_TRIGGERER + "test_a_triggerer_of_another_account_asks_nothing"),
     Mutation("a key with a line break is no fault that passes", ERRORS, 'or (isinstance(why, ValueError) and "Invalid header" in str(why))', "", "tests/aws/test_errors.py::test_a_key_with_a_line_break_does_not_pass"),
-    Mutation("what is not found is told with where", "aws/refusals.py", "{message.rstrip('.')}. {where}", "{message}", "tests/operators/test_not_found.py"),
+    Mutation("what is not found is told with where", "aws/rejections.py", "{message.rstrip('.')}. {where}", "{message}", "tests/operators/test_not_found.py"),
     Mutation("an SSO session that has ended passes", ERRORS, "    | SSOError\n", "", "tests/aws/test_errors.py"),
 )  # fmt: skip

@@ -28,7 +28,7 @@ def test_it_spends_nothing_of_the_budget_and_the_loop_goes_on(url, monkeypatch):
             assert await waiting.receive() == []
             beating.cancel()
             waiting.close()
-            await hub.client.spend()
+            await hub.client.acquire()
 
     asyncio.run(asyncio.wait_for(go(), 60))
     assert len(beats) >= 5

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The error to raise if botocore or HealthOmics refuses a StartRun for good: the rule or permission, and what to do."""
+"""The error to raise if botocore or HealthOmics rejects a StartRun: the rule or permission, and what to do."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def explained(
     error: ClientError, request: Mapping[str, JsonValue], where: str, caller: Callable[[], str | None]
 ) -> OmicsError | ClientError:
     """
-    Return the error to raise for a refused StartRun: one with advice, or the given one if there is none.
+    Return the error to raise for a rejected StartRun: one with advice, or the given one if there is none.
 
     :param error: HealthOmics' answer.
     :param request: the request, by the API's names.
@@ -55,9 +55,9 @@ def explained(
     """
     code, message = error_code(error), error.response.get("Error", {}).get("Message", "")
     if code == "ResourceNotFoundException":
-        return StartRunRequestError(f"HealthOmics refused the run ({code}): {message.rstrip('.')}. {where}")
+        return StartRunRequestError(f"HealthOmics rejected the run ({code}): {message.rstrip('.')}. {where}")
     if code == "ValidationException":
-        return StartRunRequestError(f"HealthOmics refused the run ({code}): {message}")
+        return StartRunRequestError(f"HealthOmics rejected the run ({code}): {message}")
     if code == "ConflictException":
         return StartRunConflictError(
             f"HealthOmics answered 409 to requestId {request.get('requestId')} and did not name the run: {message}"

@@ -4,7 +4,7 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from airflow_provider_omics.aws.refusals import explained
+from airflow_provider_omics.aws.rejections import explained
 from airflow_provider_omics.exceptions import StartRunDeniedError
 
 WHO = "arn:aws:sts::123456789012:assumed-role/triggerer/i-0abc"
