@@ -89,8 +89,9 @@ class Claim:
         while mine != self._marker:
             if self._marker is None or not (self._marker.of_try(*self._try) or self._is_older(self._marker)):
                 # If another try has begun, Airflow is about to end this trigger.
-                self.blocked_by = f"another try has begun, or the XCom backend does not keep the XCom {KEY}"
-                log.log(self._warning.level(time.monotonic()), "StartRun is not called: %s", self.blocked_by)
+                why = f"another try has begun, or the XCom {KEY} was deleted, or the XCom backend does not keep it"
+                self.blocked_by = why
+                log.log(self._warning.level(time.monotonic()), "StartRun is not called: %s", why)
                 await asyncio.sleep(NOT_NOW_SECONDS)
                 await self._read()
                 if self._marker is not None and self._is_older(self._marker):
