@@ -69,6 +69,13 @@ def test_a_path_and_a_template_are_taken_for_verify(kind):
     assert "verify" in kind.template_fields
 
 
+def test_a_template_may_render_to_true_or_false_for_verify():
+    with DAG("templated", schedule=None) as dag:
+        task = make(StartOmicsRunOperator, verify="{{ text }}")
+    task.render_template_fields({"text": "False"}, dag.get_template_env())
+    assert task.hook_params.verify is False
+
+
 @pytest.mark.parametrize("kind", WAITING, ids=lambda kind: kind.__name__)
 def test_a_poll_interval_is_a_timedelta_or_seconds(kind):
     assert make(kind, poll_interval=timedelta(minutes=1)).poll_interval == 60

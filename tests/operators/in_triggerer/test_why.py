@@ -74,6 +74,7 @@ def test_the_deadline_ends_the_run_of_a_409(start_run, context, ti, omics_local,
     next_try(ti)
     omics_local.switch(request_id_repeat="conflict", list_delay=900)
     monkeypatch.setattr(submissions, "LISTING_SECONDS", 60.0)
+    monkeypatch.setattr(submissions, "LOOK_AGAIN", 60.0)  # The deadline passes between two look-ups.
     to_cancel = HubDriver.to_cancel
 
     async def later(driver, **looks):
@@ -81,7 +82,7 @@ def test_the_deadline_ends_the_run_of_a_409(start_run, context, ti, omics_local,
         return await to_cancel(driver, **looks)
 
     monkeypatch.setattr(HubDriver, "to_cancel", later)
-    operator = start_run(deferrable=True, execution_timeout=timedelta(seconds=3))
+    operator = start_run(deferrable=True, execution_timeout=timedelta(seconds=6))
     with pytest.raises(StartRunRefusedError, match="a retry finds it"):
         resumed(operator, context, deferred(operator, context))
     assert [run["status"] for run in omics_local.runs()] == ["STOPPING"]

@@ -56,7 +56,8 @@ MUTATIONS = (
     Mutation("connection arguments of a wrong type fail the parse", BASE, "        self.botocore_config = botocore_config\n        self._check_connection()\n", "        self.botocore_config = botocore_config\n", ARGUMENTS + "test_a_wrong_type_fails_the_parse"),
     Mutation("a switch is no template", BASE, "if not isinstance(value := getattr(self, name), bool)", "if (value := getattr(self, name)) is None", ARGUMENTS + "test_a_switch_is_no_template"),
     Mutation("connection arguments are checked when they are rendered", BASE, "        if parent is self:\n            self._check_connection()\n", "", ARGUMENTS + "test_what_was_rendered_to_a_wrong_type_is_refused_before_any_call"),
-    Mutation("a path for verify is text to Airflow", BASE, "verify_of(self.verify)", "self.verify", ARGUMENTS + "test_a_path_and_a_template_are_taken_for_verify"),
+    Mutation("a path for verify is text to Airflow", BASE, "self.verify = verify_of(verify)", "self.verify = verify", ARGUMENTS + "test_a_path_and_a_template_are_taken_for_verify"),
+    Mutation("a template may switch off verify", BASE, "verify_of(self.verify)", "self.verify", ARGUMENTS + "test_a_template_may_render_to_true_or_false_for_verify"),
     Mutation("what a template prints for None is None", BASE, 'value.strip() == "None"', "False", NONE + "test_what_is_harmless_is_left_out_with_a_line_in_the_log"),
     Mutation("a connection that came out as None is refused", BASE, "if name in none]\n        broken +=", "if False]\n        broken +=", NONE + "test_a_connection_argument_is_refused_too"),
 )  # fmt: skip
