@@ -15,7 +15,7 @@ from airflow_provider_omics.exceptions import (
     ReadSetJobWaitError,
 )
 from airflow_provider_omics.polling import faults
-from airflow_provider_omics.read_sets import service
+from airflow_provider_omics.read_sets import job_submissions
 from airflow_provider_omics.tasks import read_set_wait
 from airflow_provider_omics.triggers.pause import OmicsPauseTrigger
 from airflow_provider_omics.triggers.read_sets import OmicsReadSetJobTrigger
@@ -200,7 +200,7 @@ def test_a_connection_that_is_missed_once_when_the_job_is_there_fails_nothing(st
     there = json.dumps(stored.local.airflow_connection())
     monkeypatch.setenv("AIRFLOW_CONN_AWS_OWN", there)
     missed = []
-    start_job = service.start_job
+    start_job = job_submissions.start_job
 
     def start(*arguments):
         job = start_job(*arguments)
@@ -212,7 +212,7 @@ def test_a_connection_that_is_missed_once_when_the_job_is_there_fails_nothing(st
         monkeypatch.setenv("AIRFLOW_CONN_AWS_OWN", there)
         return 0.01
 
-    monkeypatch.setattr(service, "start_job", start)
+    monkeypatch.setattr(job_submissions, "start_job", start)
     monkeypatch.setattr(faults, "back_off", back_off)
     assert stored.importing("a", aws_conn_id="aws_own").execute(context)["status"] == "COMPLETED"
     assert missed == [True]
