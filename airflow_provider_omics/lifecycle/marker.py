@@ -53,7 +53,11 @@ class Marker:
 
 def read_marker(task: TaskKey) -> Marker | None:
     """Return a task's marker, None if there is none that this release can read; Airflow's errors are raised."""
-    value = pull_in_trigger(task, KEY)
+    return marker_of(pull_in_trigger(task, KEY))
+
+
+def marker_of(value: object) -> Marker | None:
+    """Return the marker that an XCom holds, None if this release can read none."""
     try:
         return read(Marker, value) if isinstance(value, dict) else None
     except UnreadableError:

@@ -16,6 +16,7 @@ from airflow_provider_omics.cancellation.decision import is_cancelled_at_deadlin
 from airflow_provider_omics.cancellation.worker import may_cancel_late, soon, state_of
 from airflow_provider_omics.compat import KILL_SECONDS
 from airflow_provider_omics.exceptions import OmicsError, RunNotCancelledError, RunTimeoutError, RunWaitError
+from airflow_provider_omics.lifecycle.marker import KEY, marker_of
 from airflow_provider_omics.polling.airflow_cfg import poll_interval
 from airflow_provider_omics.polling.pacing import interval
 from airflow_provider_omics.records.run import Run
@@ -24,6 +25,7 @@ from airflow_provider_omics.tasks.worker_attempt import BRIEF
 if TYPE_CHECKING:
     from airflow_provider_omics.compat import RunningTask
     from airflow_provider_omics.hooks.omics import OmicsHook
+    from airflow_provider_omics.lifecycle.marker import Marker
     from airflow_provider_omics.lifecycle.submissions import Submissions
     from airflow_provider_omics.tasks.worker_attempt import WorkerAttempt
 
@@ -111,16 +113,28 @@ def time_out(attempt: WorkerAttempt, run: Run, *, cancelled: bool = False) -> Ru
     raise RunTimeoutError(f"HealthOmics {done.run}: {late}; cancelled")
 
 
-def cancel_pushed(attempt: WorkerAttempt) -> None:
-    """Cancel the run that this try pushed to XCom before it was deferred."""
-    run = pushed(attempt.context["ti"])
-    if run is not None:
-        attempt.run = run
-        try:
-            done = cancel(attempt.options.new_hook(), run, known=False, until=time.monotonic() + _CANCEL_SECONDS)
-            log.info("execution_timeout passed: %s", done)
-        except Exception as error:  # noqa: BLE001 - the task fails with the time-out
-            log.error("execution_timeout passed, and %s", _left(attempt, error))  # noqa: TRY400 - no traceback
+def cancel_deferred(attempt: WorkerAttempt) -> None:
+    """Cancel the run of a deferral that Airflow has ended by a time-out of its own: its XComs or its marker name it."""
+    ti, until = attempt.context["ti"], time.monotonic() + _CANCEL_SECONDS
+    try:
+        attempt.run = pushed(ti)
+        if attempt.run is None and (marker := _marker(attempt)) is not None:
+            # The trigger has called StartRun, perhaps, and was ended before it had the answer.
+            attempt.run = _in_flight(attempt, attempt.options.new_hook(**BRIEF), until, asked=marker.submission)
+        if attempt.run is not None:
+            log.info(
+                "execution_timeout passed: %s",
+                cancel(attempt.options.new_hook(), attempt.run, known=False, until=until),
+            )
+    except Exception as error:  # noqa: BLE001 - the task fails with the time-out
+        log.error("execution_timeout passed, and %s", _left(attempt, error))  # noqa: TRY400 - no traceback
+
+
+def _marker(attempt: WorkerAttempt) -> Marker | None:
+    """Return the marker of this try, None if it has not deferred to start a run."""
+    ti = attempt.context["ti"]
+    marker = marker_of(ti.xcom_pull(task_ids=ti.task_id, key=KEY, map_indexes=ti.map_index))
+    return marker if marker is not None and marker.of_try(attempt.intention.digest, ti.try_number) else None
 
 
 def give_up(attempt: WorkerAttempt) -> None:
@@ -168,8 +182,12 @@ def _left(attempt: WorkerAttempt, error: Exception) -> str:
     return f"its run {attempt.run.id if attempt.run else ''} is not cancelled and may go on: {error}"
 
 
-def _in_flight(attempt: WorkerAttempt, hook: OmicsHook, until: float) -> Run | None:
-    """Return the run of an unanswered StartRun, or of an earlier try; None if there is none."""
+def _in_flight(attempt: WorkerAttempt, hook: OmicsHook, until: float, *, asked: int | None = None) -> Run | None:
+    """
+    Return the run of an unanswered StartRun, or of an earlier try; None if there is none.
+
+    :param asked: the submission that this try's trigger may have sent.
+    """
     from airflow_provider_omics.aws.errors import is_transient  # noqa: PLC0415 - no boto3 in DAG files
     from airflow_provider_omics.lifecycle.calls import answered  # noqa: PLC0415 - likewise
 
@@ -177,11 +195,11 @@ def _in_flight(attempt: WorkerAttempt, hook: OmicsHook, until: float) -> Run | N
     submissions: Submissions[Run]
     if driver is not None:
         submissions = driver.submissions
-    else:  # Killed before it has looked for the run of an earlier try.
+    else:  # Ended before it has looked for the run of an earlier try, or in its trigger.
         request = attempt.options.request()
         submissions = attempt.submissions(request)
         looks_back = attempt.context["ti"].try_number > 1 or "requestId" in request
-    while (asked := driver and driver.asked) is not None or looks_back:
+    while (asked := driver.asked if driver else asked) is not None or looks_back:
         try:
             newest = answered(submissions.newest(), lambda call: call(hook)).newest  # type: ignore[operator]  # it never pauses
         except Exception as error:

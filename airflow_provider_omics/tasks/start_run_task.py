@@ -129,7 +129,7 @@ class StartRunTask(RunEnd):
 
         cancels = is_deferral_timeout(next_method, next_kwargs) and self.cancel_on_kill
         if cancels:
-            self._cancel_pushed(context)
+            self._cancel_deferred(context)
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except AirflowException as error:
@@ -146,12 +146,12 @@ class StartRunTask(RunEnd):
 
             attempt_end.kill(self.attempt)
         elif self.cancel_on_kill and (late := resumed_too_late(self.execution_timeout)):
-            self._cancel_pushed(late)
+            self._cancel_deferred(late)
 
-    def _cancel_pushed(self, context: Context) -> None:
+    def _cancel_deferred(self, context: Context) -> None:
         from airflow_provider_omics.tasks import attempt_end  # noqa: PLC0415 - keep DAG parsing fast
 
-        attempt_end.cancel_pushed(self._begin(context))
+        attempt_end.cancel_deferred(self._begin(context))
 
     def _begin(self, context: Context, deadline: float | None = None) -> WorkerAttempt:
         from airflow_provider_omics.tasks.worker_attempt import WorkerAttempt  # noqa: PLC0415 - keep DAG parsing fast

@@ -103,7 +103,7 @@ def test_a_run_that_is_not_visible_yet_when_airflow_ends_the_deferral_is_cancell
     for key in missing:
         del ti.xcom[key]
     omics_local.fault("GetRun", "error", code="ResourceNotFoundException", times=2)
-    attempt_end.cancel_pushed(start_run(deferrable=True)._begin(context))
+    attempt_end.cancel_deferred(start_run(deferrable=True)._begin(context))
     assert omics_local.runs()[0]["status"] == "STOPPING"
 
 
@@ -111,7 +111,7 @@ def test_what_stands_in_the_way_of_that_does_not_hide_the_time_out(start_run, co
     omics_local.clock.freeze()
     deferred(start_run(deferrable=True), context)
     omics_local.fault("CancelRun", "error", code="AccessDeniedException")
-    attempt_end.cancel_pushed(start_run(deferrable=True)._begin(context))
+    attempt_end.cancel_deferred(start_run(deferrable=True)._begin(context))
     assert "is not cancelled and may go on: An error occurred (AccessDenied" in caplog.text
 
 

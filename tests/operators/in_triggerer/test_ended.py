@@ -6,12 +6,14 @@ import time
 from datetime import timedelta
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_provider_omics.cancellation import cancelling_trigger
 from airflow_provider_omics.exceptions import RunTimeoutError
 from airflow_provider_omics.hooks.omics import OmicsHook
 from airflow_provider_omics.lifecycle import in_hub
 from airflow_provider_omics.lifecycle.marker import Marker
+from airflow_provider_omics.tasks import attempt_end
 from airflow_provider_omics.triggers import start_run as start_run_trigger
 from tests.operators.conftest import INTENTION
 from tests.operators.deferring import deferred
@@ -128,6 +130,34 @@ def test_the_deadline_ends_the_run_of_an_answer_that_was_lost(start_run, context
     with pytest.raises(RunTimeoutError, match="cancelled"):
         resumed(operator, context, deferred(operator, context))
     assert [run["status"] for run in omics_local.runs()] == ["STOPPING"]
+
+
+@pytest.mark.parametrize("asked", [True, False], ids=["asked", "in the queue"])
+def test_airflows_own_time_out_before_the_trigger_has_cancelled_leaves_no_run(
+    asked, in_triggerer, start_run, context, omics_local, monkeypatch
+):
+    monkeypatch.setattr(attempt_end, "_CANCEL_SECONDS", 60.0 if asked else 1.0)
+    omics_local.clock.freeze()
+    omics_local.switch(list_delay=900)
+    if asked:
+        omics_local.fault("StartRun", "lost", probability=1)
+    operator = start_run(deferrable=True, execution_timeout=timedelta(seconds=4))
+    trigger = of_database(deferred(operator, context).trigger)
+    trigger.task_instance = context["ti"]
+
+    async def go():
+        going = asyncio.create_task(anext(trigger.run()))
+        async with asyncio.timeout(30):
+            while asked and "StartRun" not in omics_local.counts():  # noqa: ASYNC110 - another process changes it
+                await asyncio.sleep(0.02)
+            in_triggerer("scheduled")
+            return (await going).payload
+
+    assert asyncio.run(go())["run"] is None
+    omics_local.switch(list_delay=0)
+    with pytest.raises(AirflowException):
+        operator.resume_execution("__fail__", {"error": "Trigger timeout"}, context)
+    assert [run["status"] for run in omics_local.runs()] == ["STOPPING"] * asked
 
 
 def test_the_deadline_bounds_the_queue(start_run, context, omics_local):

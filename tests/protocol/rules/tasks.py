@@ -55,6 +55,7 @@ MUTATIONS = (
     Mutation("so is a request that the triggerer is to start", DEFERRAL, "    check(deferral)\n    #", "    #", IN_TRIGGERER + "test_what_airflow_cannot_store_is_refused"),
     Mutation("connection arguments of a wrong type fail the parse", BASE, "        self.botocore_config = botocore_config\n        self._check_connection()\n", "        self.botocore_config = botocore_config\n", ARGUMENTS + "test_a_wrong_type_fails_the_parse"),
     Mutation("a switch is no template", BASE, "if not isinstance(value := getattr(self, name), bool)", "if (value := getattr(self, name)) is None", ARGUMENTS + "test_a_switch_is_no_template"),
+    Mutation("Airflow's own time-out leaves no run of an unanswered StartRun", "tasks/attempt_end.py", "until, asked=marker.submission)", "until)", "tests/operators/in_triggerer/test_ended.py::test_airflows_own_time_out_before_the_trigger_has_cancelled_leaves_no_run"),
     Mutation("connection arguments are checked when they are rendered", BASE, "        if parent is self:\n            self._check_connection()\n", "", ARGUMENTS + "test_what_was_rendered_to_a_wrong_type_is_refused_before_any_call"),
     Mutation("a path for verify is text to Airflow", BASE, "self.verify = verify_of(verify)", "self.verify = verify", ARGUMENTS + "test_a_path_and_a_template_are_taken_for_verify"),
     Mutation("a template may switch off verify", BASE, "verify_of(self.verify)", "self.verify", ARGUMENTS + "test_a_template_may_render_to_true_or_false_for_verify"),

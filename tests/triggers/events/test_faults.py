@@ -78,20 +78,21 @@ def test_expired_credentials_are_read_anew(connection, send, url, monkeypatch):
     assert asyncio.run(go()) is False
 
 
-def test_a_message_that_is_no_event_ends_in_the_dead_letter_queue(sqs, url, left):
+def test_a_message_that_is_no_event_ends_in_the_dead_letter_queue(sqs, url):
     dead = sqs.create_queue(QueueName="omics-runs-dead")["QueueUrl"]
     policy = {**document("Its redrive policy"), "maxReceiveCount": "2"}
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": json.dumps(policy)})
     sqs.send_message(QueueUrl=url, MessageBody="no event")
-    seen = []
+    seen, count = [], "ApproximateNumberOfMessages"
 
     async def go():
         async with run_of(OmicsEventTrigger(queue_url=url, visibility_timeout=2), seen):
-            await becomes(left, 0)
+            asked = {"QueueUrl": dead, "AttributeNames": [count]}
+            await becomes(lambda: sqs.get_queue_attributes(**asked)["Attributes"][count], "1")
 
     asyncio.run(go())
     assert seen == []
-    [message] = sqs.receive_message(QueueUrl=dead, WaitTimeSeconds=20)["Messages"]
+    [message] = sqs.receive_message(QueueUrl=dead)["Messages"]
     assert message["Body"] == "no event"
 
 
