@@ -7,7 +7,8 @@ import logging
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
@@ -36,15 +37,20 @@ _CANCEL_SECONDS = 60.0
 _GIVE_UP_SECONDS = 10.0
 
 
+def _xcom(ti: RunningTask, key: str) -> Any:  # noqa: ANN401 - any JSON
+    """Return an XCom of this task instance, None if there is none."""
+    return ti.xcom_pull(task_ids=ti.task_id, key=key, map_indexes=ti.map_index)
+
+
 def pushed(ti: RunningTask) -> Run | None:
     """Return the run in this try's XComs, None if there is none."""
-    return Run.from_xcom(lambda key: ti.xcom_pull(task_ids=ti.task_id, key=key, map_indexes=ti.map_index))
+    return Run.from_xcom(partial(_xcom, ti))
 
 
 def is_shown(ti: RunningTask, run: Run) -> bool:
     """Tell whether the XComs are of this run, and not of one that an earlier try's trigger pushed late."""
     # The last one of those that are pushed.
-    last = ti.xcom_pull(task_ids=ti.task_id, key="run_output_uri", map_indexes=ti.map_index)
+    last = _xcom(ti, "run_output_uri")
     return bool(last == run.output_uri)
 
 
@@ -133,7 +139,7 @@ def cancel_deferred(attempt: WorkerAttempt) -> None:
 def _marker(attempt: WorkerAttempt) -> Marker | None:
     """Return the marker of this try, None if it has not deferred to start a run."""
     ti = attempt.context["ti"]
-    marker = marker_of(ti.xcom_pull(task_ids=ti.task_id, key=KEY, map_indexes=ti.map_index))
+    marker = marker_of(_xcom(ti, KEY))
     return marker if marker is not None and marker.of_try(attempt.intention.digest, ti.try_number) else None
 
 
